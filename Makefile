@@ -1,0 +1,65 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PRESET ?= restore
+PHOTO ?=
+
+.PHONY: help setup demo test check lint types format bench stage checkov clean
+
+help:
+	@echo "make demo                          restore a photograph on this machine, start to end"
+	@echo "make demo PHOTO=path PRESET=name   the same with your own photograph"
+	@echo "make test                          lint, types and all tests"
+	@echo "make check                         lint, types and the quick tests"
+	@echo "make stage                         make an archive of every function, for deployment"
+	@echo "make checkov                       check the infrastructure with checkov, in an environment of its own"
+	@echo "make bench                         print the speed figures"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: setup
+	$(BIN)/darkroom demo --preset $(PRESET) $(if $(PHOTO),"$(PHOTO)")
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint types
+	$(BIN)/pytest tests/unit tests/docs
+
+# Two processes: the suite is made for two cores, and each process starts emulators of its own.
+test: lint types
+	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: setup
+	$(BIN)/python -m tests.bench
+
+stage: setup
+	$(BIN)/python -m infra.staging
+
+build/checkov/bin/checkov: infra/requirements-checkov.txt
+	$(PYTHON) -m venv --clear build/checkov
+	build/checkov/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+checkov: build/checkov/bin/checkov
+	build/checkov/bin/checkov -d infra --framework terraform --skip-download --compact --quiet
+
+clean:
+	rm -rf $(VENV) build .darkroom .mypy_cache .ruff_cache .pytest_cache
