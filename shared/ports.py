@@ -1,0 +1,145 @@
+"""What does the system need from the outside world?
+
+Each port states its contract; `tests/contract` holds every adapter to it. All methods may raise TransientError when
+the service behind them does not answer; the caller lets it pass, and the transport delivers the message again.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from shared.job import Job, QcStatus, Status
+from shared.messages import ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewObject:
+    """Content on its way into a bucket."""
+
+    data: bytes
+    content_type: str
+    #: Custom metadata: at most 8 KiB of names and values.
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """What a bucket knows about one generation of an object."""
+
+    ref: ObjectRef
+    size_bytes: int
+    content_type: str
+    #: CRC-32C of the content, big-endian, in base64.
+    crc32c: str
+    metadata: Mapping[str, str]
+    created_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Buckets of objects."""
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo:
+        """The live generation. Raises ObjectNotFound."""
+
+    def read(self, ref: ObjectRef) -> bytes:
+        """The content of exactly this generation. Raises ObjectNotFound if it was deleted or replaced."""
+
+    def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
+        """Write an object that does not exist yet, at once or not at all.
+
+        Of several callers at the same moment exactly one succeeds. Raises ObjectExists, and then changes nothing.
+        """
+
+    def put(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
+        """Write an object whether or not it exists; each call makes a new, greater generation."""
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The live objects whose names begin with `prefix`, in order of their names."""
+
+    def delete(self, ref: ObjectRef) -> None:
+        """Delete this generation. An object that is not there any more, or was replaced, is no error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs; every condition that is given must hold."""
+
+    status: Status | None = None
+    qc_status: QcStatus | None = None
+    owner: str | None = None
+    #: One label as (key, value).
+    label: tuple[str, str] | None = None
+    updated_before: datetime | None = None
+    expires_before: datetime | None = None
+    #: Most jobs on one page, 1 to 1000.
+    limit: int = 100
+    #: `JobPage.next_cursor` of the page before.
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Jobs, newest first (by `updated_at`; oldest first for the two conditions on time), and where to go on."""
+
+    jobs: tuple[Job, ...]
+    #: None on the last page.
+    next_cursor: str | None = None
+
+
+class JobStore(Protocol):
+    """One document per job, changed by compare-and-set only."""
+
+    def create(self, job: Job) -> Job:
+        """Store a job that does not exist yet, with revision 1. Raises JobExists, and then changes nothing."""
+
+    def get(self, job_id: str) -> Job:
+        """The job as last saved. Raises JobNotFound."""
+
+    def save(self, job: Job) -> Job:
+        """Store `job` with the next revision if the stored revision is still `job.revision`, and return it.
+
+        Raises RevisionConflict if somebody saved in between, JobNotFound if the job is gone; then changes nothing.
+        """
+
+    def query(self, query: JobQuery) -> JobPage:
+        """One page of jobs. A cursor stays valid while jobs change; a job that changes may appear twice or not."""
+
+    def absent(self, job_ids: Collection[str]) -> set[str]:
+        """Those of `job_ids` that are not stored."""
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job. One that is not there any more is no error."""
+
+
+class Publisher(Protocol):
+    """Topics."""
+
+    def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
+        """Hand a message to every subscription of `topic` and return its id; it is durable when this returns."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """The current time, with time zone UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a piece of work cost."""
+
+    elapsed_ms: float
+    #: Highest resident memory of the process meanwhile, in MB of 10^6 bytes.
+    peak_memory_mb: float
+
+
+class Meter(Protocol):
+    """Measures one piece of work at a time."""
+
+    def start(self) -> None:
+        """Begin to measure."""
+
+    def stop(self) -> Usage:
+        """What it cost since `start`."""

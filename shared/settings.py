@@ -1,0 +1,99 @@
+"""What can an operator set, and is it sound?
+
+One frozen `Settings`, read once from the environment: a field `stall_after_s` is the variable
+`DARKROOM_STALL_AFTER_S`. Every problem is reported at once. The table in docs/operations.md is held to this class by
+a test.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from shared.errors import ConfigurationError
+from shared.messages import Record, describe
+
+PREFIX = "DARKROOM_"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
+#: Variables that demand something of the tests are none of the service's business.
+REQUIRE = "DARKROOM_REQUIRE_"
+#: The registry that travels with the code.
+DEFAULT_REGISTRY = Path(__file__).resolve().parent.parent / "models" / "registry.toml"
+
+
+class Settings(Record):
+    """Everything that differs between one deployment and another."""
+
+    backend: Literal["local", "gcp"] = Field("local", description="where objects, jobs and messages live")
+    home: Path = Field(Path(".darkroom"), description="folder of the local backend")
+    project: str = Field("", description="Google Cloud project; needed by the gcp backend")
+    uploads_bucket: str = Field("uploads", min_length=3, description="bucket into which photographs are dropped")
+    artifacts_bucket: str = Field("artifacts", min_length=3, description="bucket of the pictures between stages")
+    results_bucket: str = Field("results", min_length=3, description="bucket of finished pictures and manifests")
+    max_bytes: int = Field(100_000_000, ge=1, description="largest upload in bytes")
+    max_pixels: int = Field(40_000_000, ge=1, description="largest upload in pixels")
+    threads: int = Field(0, ge=0, le=64, description="threads of one stage; 0 takes one per processor")
+    registry: Path = Field(DEFAULT_REGISTRY, description="the file that lists the models")
+    commercial_only: bool = Field(False, description="refuse models that may not be used commercially")
+    retention_s: int = Field(30 * 24 * 3600, ge=3600, description="age in seconds at which a job is purged")
+    stall_after_s: int = Field(1800, ge=1, description="seconds without change after which a job is driven again")
+    orphan_after_s: int = Field(300, ge=0, description="age in seconds from which an upload without job is an orphan")
+    orphan_window_s: int = Field(24 * 3600, ge=60, description="age in seconds up to which orphans are looked for")
+    keys_bucket: str = Field(
+        "api-keys", min_length=3, description="bucket of the API keys, of which only hashes lie there"
+    )
+    api_rate_per_minute: int = Field(600, ge=1, description="API requests a minute for each key and each address")
+    api_origins: str = Field("", description="origins whose pages may call the API, separated by commas")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line logged")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """`api_origins` one by one."""
+        return frozenset(origin.strip() for origin in self.api_origins.split(",") if origin.strip())
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Settings":
+        problems = []
+        names = {self.uploads_bucket, self.artifacts_bucket, self.results_bucket}
+        if len(names) < 3:
+            problems.append(
+                "uploads_bucket, artifacts_bucket and results_bucket must differ, or results would start jobs: "
+                f"{self.uploads_bucket}, {self.artifacts_bucket}, {self.results_bucket}"
+            )
+        if self.keys_bucket in names:
+            problems.append(f"keys_bucket must differ from the buckets of pictures: {self.keys_bucket}")
+        if bad := [origin for origin in self.origins if not _ORIGIN.fullmatch(origin)]:
+            problems.append(
+                f"api_origins holds {', '.join(map(repr, bad))}, expected scheme://host or scheme://host:port"
+            )
+        if self.backend == "gcp" and not self.project:
+            problems.append("project must be set for backend gcp")
+        if self.orphan_window_s >= self.retention_s:
+            problems.append(
+                f"orphan_window_s ({self.orphan_window_s}) must be below retention_s ({self.retention_s}), "
+                "or purged jobs would start again"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that `environment` holds. Raises ConfigurationError with every problem."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in environment if name.startswith(PREFIX) and name not in known and not name.startswith(REQUIRE)
+    )
+    if unknown:
+        raise ConfigurationError(f"unknown settings: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    given = {
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.model_fields
+        if PREFIX + name.upper() in environment
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as exc:
+        raise ConfigurationError(f"the settings are not valid: {describe(exc)}") from exc

@@ -1,0 +1,72 @@
+"""Which topics and subscriptions are there, who serves them, and how often are they tried?
+
+One description for the laptop, the emulators and Google Cloud. The deadlines obey
+
+    ack deadline ≥ the function's timeout          (a slow delivery is not repeated while it still runs)
+    attempts × longest backoff < retention          (a message is given up before it would be forgotten)
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
+from shared.parameters import Stage
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+#: Topic of storage notifications on the laptop; on Google Cloud an event trigger stands in its place.
+UPLOADS_TOPIC = "uploads"
+#: Seconds for which Pub/Sub keeps what nobody has acknowledged.
+RETENTION_S = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Who receives the messages of a topic, and with how much patience."""
+
+    name: str
+    topic: str
+    #: Folder under `functions/` and the function's name in its `main.py`.
+    function: str
+    entry_point: str
+    #: Seconds until an unanswered delivery is given to somebody else.
+    ack_deadline_s: int = 600
+    #: Seconds before the first redelivery; doubles up to the longest.
+    min_backoff_s: float = 10.0
+    max_backoff_s: float = 300.0
+    #: Deliveries before the message becomes a dead letter; None tries until the retention ends.
+    max_attempts: int | None = 5
+
+
+def stage_subscription(stage: Stage) -> Subscription:
+    """The subscription that brings a stage its requests."""
+    return Subscription(name=stage_topic(stage), topic=stage_topic(stage), function=stage, entry_point=stage)
+
+
+SUBSCRIPTIONS: tuple[Subscription, ...] = (
+    Subscription(
+        name="dispatcher-uploads",
+        topic=UPLOADS_TOPIC,
+        function="dispatcher",
+        entry_point="on_upload",
+        ack_deadline_s=60,
+        max_attempts=None,
+    ),
+    Subscription(
+        name="dispatcher-stage-events",
+        topic=EVENTS_TOPIC,
+        function="dispatcher",
+        entry_point="on_stage_event",
+        ack_deadline_s=60,
+        max_attempts=20,
+    ),
+    Subscription(
+        name="dispatcher-dead-letters",
+        topic=DEAD_LETTER_TOPIC,
+        function="dispatcher",
+        entry_point="on_dead_letter",
+        ack_deadline_s=60,
+        max_attempts=None,
+    ),
+    *(stage_subscription(stage) for stage in STAGES),
+)

@@ -1,0 +1,40 @@
+"""Deadlines and attempts fit together, and every function that is subscribed exists."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
+from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, Subscription
+
+FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+#: Limits of Pub/Sub: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
+MAX_ACK_DEADLINE_S, MAX_BACKOFF_S, ATTEMPTS = 600, 600, range(5, 101)
+
+
+@pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda subscription: subscription.name)
+def test_a_subscription_is_within_the_limits_of_the_service(subscription: Subscription) -> None:
+    assert 10 <= subscription.ack_deadline_s <= MAX_ACK_DEADLINE_S
+    assert 0 < subscription.min_backoff_s <= subscription.max_backoff_s <= MAX_BACKOFF_S
+    assert subscription.max_attempts is None or subscription.max_attempts in ATTEMPTS
+
+
+@pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda subscription: subscription.name)
+def test_a_message_is_given_up_before_it_is_forgotten(subscription: Subscription) -> None:
+    if subscription.max_attempts is not None:
+        longest = subscription.max_attempts * (subscription.ack_deadline_s + subscription.max_backoff_s)
+        assert longest < RETENTION_S
+
+
+def test_every_topic_has_a_subscription_and_every_stage_its_own() -> None:
+    topics = {subscription.topic for subscription in SUBSCRIPTIONS}
+    assert {EVENTS_TOPIC, DEAD_LETTER_TOPIC} <= topics
+    assert len({subscription.name for subscription in SUBSCRIPTIONS}) == len(SUBSCRIPTIONS) == len(STAGES) + 3
+
+
+@pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda subscription: subscription.name)
+def test_the_subscribed_function_exists(subscription: Subscription) -> None:
+    tree = ast.parse((FUNCTIONS / subscription.function / "main.py").read_text())
+    names = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
+    assert subscription.entry_point in names
