@@ -1,0 +1,230 @@
+"""How are the directories of a TIFF or EXIF block read and written, entry by entry, without changing a value?
+
+    header ─▶ IFD0 ─▶ IFD1 (thumbnail, never followed)
+               ├── 8769 Exif ──▶ directory ── A005 Interoperability ──▶ directory
+               └── 8825 GPS ───▶ directory
+
+Values stay the bytes that they were, in the block's own byte order, so that types and rationals survive a rewrite.
+Format: TIFF Revision 6.0, Adobe, 1992, section 2; Exif 2.32 (CIPA DC-008-2019), section 4.6.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Order = Literal["<", ">"]
+
+EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
+ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7
+
+#: Bounds on what a hostile file can make this module do: values of one tag, directories in a chain, entries in one.
+_MAX_VALUES, _MAX_DIRECTORIES, _MAX_ENTRIES = 1_000_000, 10_000, 65_535
+
+#: Length of a classic TIFF's header: what stands between it and the directory begins at this offset.
+HEADER_BYTES = 8
+
+#: Bytes of one value of each type; 16 to 18 exist in BigTIFF only.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+#: Which tags point to a directory: in IFD0, and in the directories below it.
+_BELOW_FIRST = (EXIF, GPS)
+_BELOW: Mapping[int, tuple[int, ...]] = MappingProxyType({EXIF: (INTEROPERABILITY,)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One tag's value."""
+
+    #: The TIFF type, 1 to 18.
+    kind: int
+    #: Number of values, not of bytes.
+    count: int
+    #: The values in the byte order of the block.
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The entries of one directory and the directories that it points to."""
+
+    order: Order
+    entries: Mapping[int, Entry]
+    children: Mapping[int, "Directory"] = field(default_factory=dict)
+    #: How many entries were left out because their values lie outside the block.
+    damaged: int = 0
+
+    def integers(self, tag: int) -> tuple[int, ...]:
+        """The values of an unsigned integer tag; empty if it is absent or of another type."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in _UNSIGNED:
+            return ()
+        if entry.count > _MAX_VALUES:
+            raise ValueError(f"the tag {tag} has {entry.count} values, at most {_MAX_VALUES} are read")
+        return struct.unpack(f"{self.order}{entry.count}{_UNSIGNED[entry.kind]}", entry.value)
+
+    def integer(self, tag: int, default: int = 0) -> int:
+        """The first value of an unsigned integer tag, or `default`."""
+        return next(iter(self.integers(tag)), default)
+
+    def ratio(self, tag: int) -> float:
+        """The first value of a RATIONAL tag; 0 if it is absent or has no denominator."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind != RATIONAL or not entry.count:
+            return 0.0
+        numerator, denominator = struct.unpack_from(f"{self.order}II", entry.value)
+        return numerator / denominator if denominator else 0.0
+
+    def value(self, tag: int) -> bytes | None:
+        """The bytes of a tag, or None if it is absent or empty."""
+        entry = self.entries.get(tag)
+        return entry.value if entry and entry.value else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Where the directories lie in the bytes, and how wide their fields are."""
+
+    data: bytes
+    order: Order
+    first: int
+    big: bool
+
+
+def read_tree(data: bytes) -> Directory:
+    """IFD0 with the Exif, GPS and interoperability directories below it. Raises ValueError or struct.error."""
+    block = _block(data)
+    return _read(block, block.first, _BELOW_FIRST)
+
+
+def first_directory(data: bytes) -> Directory:
+    """IFD0 alone."""
+    block = _block(data)
+    return _read(block, block.first, ())
+
+
+def count_directories(data: bytes) -> int:
+    """How many pictures a TIFF holds: its chain of directories, counted until it ends, repeats or breaks off."""
+    block = _block(data)
+    count_format, entry_size, next_format = ("Q", 20, "Q") if block.big else ("H", 12, "I")
+    offset, seen = block.first, set[int]()
+    while offset and offset not in seen and offset + 8 <= len(data) and len(seen) < _MAX_DIRECTORIES:
+        seen.add(offset)
+        entries = struct.unpack_from(f"{block.order}{count_format}", data, offset)[0]
+        link = offset + struct.calcsize(f"<{count_format}") + entries * entry_size
+        fits = link + struct.calcsize(f"<{next_format}") <= len(data)
+        offset = struct.unpack_from(f"{block.order}{next_format}", data, link)[0] if fits else 0
+    return len(seen)
+
+
+def short(order: Order, *values: int) -> Entry:
+    """A SHORT entry."""
+    return Entry(kind=SHORT, count=len(values), value=struct.pack(f"{order}{len(values)}H", *values))
+
+
+def long(order: Order, *values: int) -> Entry:
+    """A LONG entry."""
+    return Entry(kind=LONG, count=len(values), value=struct.pack(f"{order}{len(values)}I", *values))
+
+
+def ascii_text(text: str) -> Entry:
+    """An ASCII entry with its closing zero."""
+    value = text.encode("ascii") + b"\0"
+    return Entry(kind=ASCII, count=len(value), value=value)
+
+
+def undefined(value: bytes) -> Entry:
+    """An UNDEFINED entry."""
+    return Entry(kind=UNDEFINED, count=len(value), value=value)
+
+
+def rational(order: Order, value: float) -> Entry:
+    """A RATIONAL entry with three decimals."""
+    return Entry(kind=RATIONAL, count=1, value=struct.pack(f"{order}II", round(value * 1000), 1000))
+
+
+def write_tree(directory: Directory, between: bytes = b"") -> bytes:
+    """A classic TIFF block: header, the bytes `between` (samples of a picture), directory, its values, its children."""
+    between += bytes(len(between) % 2)  # a directory begins at an even offset
+    start = HEADER_BYTES + len(between)
+    head = struct.pack(f"{directory.order}2sHI", b"II" if directory.order == "<" else b"MM", 42, start)
+    return head + between + _write(directory, start)
+
+
+def _block(data: bytes) -> _Block:
+    order: Order = "<" if data[:2] == b"II" else ">"
+    version = struct.unpack_from(f"{order}H", data, 2)[0]
+    if data[:2] not in (b"II", b"MM") or version not in (42, 43):
+        raise ValueError(f"{data[:4]!r} does not begin a TIFF block")
+    if version == 43:
+        return _Block(data=data, order=order, first=struct.unpack_from(f"{order}Q", data, 8)[0], big=True)
+    return _Block(data=data, order=order, first=struct.unpack_from(f"{order}I", data, 4)[0], big=False)
+
+
+def _read(block: _Block, offset: int, pointers: tuple[int, ...]) -> Directory:
+    entries, damaged = _entries(block, offset)
+    plain = Directory(order=block.order, entries=entries)
+    targets = {tag: plain.integer(tag) for tag in pointers}
+    children = {tag: _read(block, target, _BELOW.get(tag, ())) for tag, target in targets.items() if target}
+    kept = {tag: entry for tag, entry in entries.items() if tag not in children}
+    return Directory(order=block.order, entries=kept, children=children, damaged=damaged)
+
+
+def _entries(block: _Block, offset: int) -> tuple[dict[int, Entry], int]:
+    count_format, entry_size = ("Q", 20) if block.big else ("H", 12)
+    count = struct.unpack_from(f"{block.order}{count_format}", block.data, offset)[0]
+    first = offset + struct.calcsize(f"<{count_format}")
+    if count > _MAX_ENTRIES:
+        raise ValueError(f"a directory of {count} entries at {offset}, at most {_MAX_ENTRIES} are read")
+    if first + count * entry_size > len(block.data):
+        raise ValueError(
+            f"a directory of {count} entries at {offset} is truncated: the block has {len(block.data)} bytes"
+        )
+    entries: dict[int, Entry] = {}
+    total = damaged = 0
+    for at in range(first, first + count * entry_size, entry_size):
+        tag, entry = _entry(block, at)
+        if entry is None:
+            damaged += 1
+            continue
+        total += len(entry.value)
+        if total > len(block.data):  # values that overlap would let a small block grow without bound
+            raise ValueError(f"the values of the directory at {offset} overlap")
+        entries[tag] = entry
+    return entries, damaged
+
+
+def _entry(block: _Block, at: int) -> tuple[int, Entry | None]:
+    fields, inline = ("HHQ", 8) if block.big else ("HHI", 4)
+    tag, kind, count = struct.unpack_from(block.order + fields, block.data, at)
+    size = _SIZES.get(kind, 0) * count
+    start = at + 4 + inline
+    if size > inline:
+        start = struct.unpack_from(f"{block.order}{'Q' if block.big else 'I'}", block.data, start)[0]
+    if kind not in _SIZES or start + size > len(block.data):
+        return tag, None
+    return tag, Entry(kind=kind, count=count, value=block.data[start : start + size])
+
+
+def _write(directory: Directory, offset: int) -> bytes:
+    order = directory.order
+    tags = sorted({*directory.entries, *directory.children})
+    table = bytearray(struct.pack(f"{order}H", len(tags)))
+    # The table's length is known before its values are placed: 2 for the count, 12 an entry, 4 for "no next directory".
+    values = bytearray()
+    values_at = offset + 2 + 12 * len(tags) + 4
+    for tag in tags:
+        if tag in directory.children:
+            child = _write(directory.children[tag], values_at + len(values))
+            table += struct.pack(f"{order}HHII", tag, LONG, 1, values_at + len(values))
+            values += child
+            continue
+        entry = directory.entries[tag]
+        table += struct.pack(f"{order}HHI", tag, entry.kind, entry.count)
+        if len(entry.value) <= 4:
+            table += entry.value.ljust(4, b"\0")
+            continue
+        table += struct.pack(f"{order}I", values_at + len(values))
+        values += entry.value + bytes(len(entry.value) % 2)  # offsets are even
+    return bytes(table + struct.pack(f"{order}I", 0) + values + bytes(len(values) % 2))

@@ -1,0 +1,70 @@
+"""What must change in an XMP packet when the picture has changed, and how are places taken out of it?
+
+Properties are edited as text, as attribute (`exif:Foo="1"`) or element (`<exif:Foo>1</exif:Foo>`): parsing and writing
+XML anew would rename prefixes and drop the packet's wrapper, and an XML parser is a door for expansion attacks. Every
+pattern begins at a character that cannot repeat within it, so that the time grows with the length and no faster.
+"""
+
+import re
+
+#: Properties whose local name begins with GPS, under whatever prefix: EXIF's own and those of drones and phones.
+_GPS = r"[\w.-]+:[Gg][Pp][Ss][\w.-]*"
+#: Small copies of the old picture.
+_THUMBNAILS = r"[\w.-]+:Thumbnails"
+
+_ORIENTATION = re.compile(r"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")
+_GPS_LEFT = re.compile(rf"(?<![\w.-]){_GPS}\s*[=>/]")
+
+
+def orientation(xmp: bytes) -> int | None:
+    """The value of tiff:Orientation, or None if it is absent or no orientation."""
+    found = _ORIENTATION.search(xmp.decode("utf-8", errors="replace"))
+    return int(found[1]) if found else None
+
+
+def cleaned(xmp: bytes, *, width: int, height: int, keep_gps: bool) -> bytes:
+    """The packet for a picture that is upright and `width` by `height`, without thumbnails, with places on request.
+
+    Raises ValueError if the packet is not UTF-8 or if a property cannot be taken out.
+    """
+    text = _without(_THUMBNAILS, xmp.decode("utf-8"))
+    if not keep_gps:
+        text = _without(_GPS, text)
+        if left := _GPS_LEFT.search(text):
+            raise ValueError(f"the property {left[0]!r} cannot be removed")
+    for name, value in (
+        ("tiff:Orientation", 1),
+        ("tiff:ImageWidth", width),
+        ("tiff:ImageLength", height),
+        ("exif:PixelXDimension", width),
+        ("exif:PixelYDimension", height),
+    ):
+        text = _with_value(name, value, text)
+    return text.encode("utf-8")
+
+
+def _without(name: str, text: str) -> str:
+    text = re.sub(rf"""(?<=\s){name}\s*=\s*("[^"]*"|'[^']*')\s*""", "", text)
+    return _without_elements(re.compile(rf"<({name})(\s[^<>]*|/)?>"), text)
+
+
+def _without_elements(opening: re.Pattern[str], text: str) -> str:
+    kept, at = [], 0
+    while found := opening.search(text, at):
+        kept.append(text[at : found.start()])
+        at = found.end() if found[0].endswith("/>") else _end(found[1], text, found.end())
+    return "".join((*kept, text[at:]))
+
+
+def _end(name: str, text: str, start: int) -> int:
+    """Where the element that begins before `start` is over; one without an end would hide what follows."""
+    closing = f"</{name}>"
+    at = text.find(closing, start)
+    if at < 0:
+        raise ValueError(f"the property {name} cannot be removed: it has no end")
+    return at + len(closing)
+
+
+def _with_value(name: str, value: int, text: str) -> str:
+    text = re.sub(rf"""({name}\s*=\s*)("[^"]*"|'[^']*')""", rf'\g<1>"{value}"', text)
+    return re.sub(rf"(<{name}\s*>)[^<]*(</{name}\s*>)", rf"\g<1>{value}\g<2>", text)

@@ -1,0 +1,53 @@
+"""The linear filters that several operations share, with the types OpenCV's stubs leave open."""
+
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+#: An array that comes back as it went in: same type, same number of channels.
+Array = TypeVar("Array", bound=NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32])
+Floats = NDArray[np.float32]
+
+#: Beyond so many standard deviations a Gaussian is left out.
+REACH = 3.0
+
+
+def reach(sigma: float) -> int:
+    """Pixels on either side that a Gaussian of deviation `sigma` looks at: the halo that bands need."""
+    return max(1, int(np.ceil(REACH * sigma)))
+
+
+def gaussian(values: Array, sigma: float) -> Array:
+    """Gaussian smoothing of (H, W) or (H, W, C), mirrored at the borders; a larger `sigma` (pixels) smooths more."""
+    side = 2 * reach(sigma) + 1
+    return cv2.GaussianBlur(values, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
+
+
+def box_mean(values: Floats, radius: int) -> Floats:
+    """Mean over the square of side 2·radius + 1 around each pixel, mirrored at the borders; time free of `radius`."""
+    side = 2 * radius + 1
+    mean: Floats = cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT_101)  # type: ignore[assignment]
+    return mean
+
+
+def gradient(plane: Floats) -> tuple[Floats, Floats]:
+    """Central differences across the rows and across the columns, per pixel."""
+    kernel = np.array([[-0.5, 0.0, 0.5]], np.float32)
+    across_rows: Floats = cv2.filter2D(plane, -1, kernel.T)  # type: ignore[assignment]
+    across_columns: Floats = cv2.filter2D(plane, -1, kernel)  # type: ignore[assignment]
+    return across_rows, across_columns
+
+
+def resized(values: Array, height: int, width: int) -> Array:
+    """(H, W) or (H, W, C) at another size: averaged over areas when it shrinks, Lanczos (four lobes) when it grows.
+
+    A side that shrinks while the other grows is averaged first. Same size: the very input.
+    """
+    rows, columns = min(height, values.shape[0]), min(width, values.shape[1])
+    if (rows, columns) != values.shape[:2]:
+        values = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    if (height, width) != values.shape[:2]:
+        values = cv2.resize(values, (width, height), interpolation=cv2.INTER_LANCZOS4)  # type: ignore[assignment]
+    return values
