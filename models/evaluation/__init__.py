@@ -1,0 +1,1 @@
+"""Measures the registered models; see `python -m models.evaluation --help`."""

@@ -1,0 +1,84 @@
+"""How do scores of several methods on the same degraded photographs become a table?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from shared.imaging.picture import Pixels
+
+#: From what the method is given and the noise strength (0 where there is none) to its answer.
+Method = Callable[[Pixels, float], Pixels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One way of degrading a photograph."""
+
+    name: str
+    #: From a clean photograph, uint8, to (what the methods are given, what they should answer).
+    degrade: Callable[[Pixels, np.random.Generator], tuple[Pixels, Pixels]]
+    #: The noise standard deviation that the methods are told, on the 0-255 scale.
+    sigma: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How near an answer is to the clean photograph."""
+
+    psnr_db: float
+    ssim: float
+
+
+#: From (answer, clean photograph) to a score.
+Judge = Callable[[Pixels, Pixels], Score]
+
+
+def contest(
+    photographs: Sequence[Pixels], conditions: Sequence[Condition], methods: Mapping[str, Method], judge: Judge
+) -> str:
+    """A Markdown table of mean PSNR in dB and mean SSIM: a row for each condition, a column for each method."""
+    lines = [_row(["", *methods]), _row(["---"] * (1 + len(methods)))]
+    for condition in conditions:
+        scores = [_mean(photographs, condition, method, judge) for method in methods.values()]
+        lines.append(_row([condition.name, *(f"{score.psnr_db:.2f} / {score.ssim:.4f}" for score in scores)]))
+    return "\n".join(lines)
+
+
+def rgb_score(answer: Pixels, clean: Pixels) -> Score:
+    """Over all three channels of uint8 pictures."""
+    ssim = structural_similarity(answer, clean, channel_axis=2, data_range=255)
+    return Score(psnr_db=psnr_db(answer, clean), ssim=float(ssim))
+
+
+def luma_score(answer: Pixels, clean: Pixels) -> Score:
+    """On BT.601 studio luma without a border of two pixels, as x2 upscaling is scored in print."""
+    answer_luma, clean_luma = (_studio_luma(each)[2:-2, 2:-2] for each in (answer, clean))
+    ssim = structural_similarity(answer_luma, clean_luma, data_range=255)
+    return Score(psnr_db=psnr_db(answer_luma, clean_luma), ssim=float(ssim))
+
+
+def psnr_db(answer: np.ndarray, clean: np.ndarray) -> float:
+    """Peak signal-to-noise ratio for a peak of 255; at most 99 dB, which stands for equal pictures."""
+    squared = float(np.square(answer.astype(np.float64) - clean).mean())
+    return float(min(99.0, 10 * np.log10(255**2 / max(squared, 1e-12))))
+
+
+def _studio_luma(pixels: Pixels) -> np.ndarray:
+    return 16 + pixels.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255
+
+
+def _mean(photographs: Sequence[Pixels], condition: Condition, method: Method, judge: Judge) -> Score:
+    scores = []
+    for number, photograph in enumerate(photographs):
+        given, clean = condition.degrade(photograph, np.random.default_rng(number))
+        scores.append(judge(method(given, condition.sigma), clean))
+    return Score(
+        psnr_db=float(np.mean([score.psnr_db for score in scores])),
+        ssim=float(np.mean([score.ssim for score in scores])),
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

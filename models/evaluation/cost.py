@@ -1,0 +1,71 @@
+"""What does a model cost in time and memory?"""
+
+import multiprocessing
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.inference.registry import Registry
+from shared.inference.session import ModelStore
+from shared.parameters import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What is timed."""
+
+    #: Height and width of the picture; one megapixel.
+    size: tuple[int, int] = (1024, 1024)
+    #: Threads of onnxruntime.
+    threads: int = 2
+    repetitions: int = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Of one call."""
+
+    #: Median of the wall clock.
+    elapsed_s: float
+    #: Median of the processor time.
+    cpu_s: float
+    #: Most memory that the process held, with the interpreter, its libraries, input and result.
+    peak_mb: float
+    #: The same before the model was opened.
+    before_mb: float
+
+
+def measure(registry: Path, stage: Stage, model_id: str, workload: Workload) -> Cost:
+    """In a process of its own, so that its peak memory is the model's."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, registry, stage, model_id, workload).result()
+
+
+def _measure(registry: Path, stage: Stage, model_id: str, workload: Workload) -> Cost:
+    pixels = np.random.default_rng(0).integers(0, 256, (*workload.size, 3), np.uint8)
+    before_mb = _peak_mb()
+    model = ModelStore(Registry.load(registry), threads=workload.threads).open(stage, model_id)
+    scalars = dict.fromkeys(model.contract.scalars, 20.0)
+    elapsed_s, cpu_s = [], []
+    for _ in range(workload.repetitions):
+        wall, cpu = time.perf_counter(), time.process_time()
+        model.apply(pixels, scalars)
+        elapsed_s.append(time.perf_counter() - wall)
+        cpu_s.append(time.process_time() - cpu)
+    return Cost(
+        elapsed_s=statistics.median(elapsed_s),
+        cpu_s=statistics.median(cpu_s),
+        peak_mb=_peak_mb(),
+        before_mb=before_mb,
+    )
+
+
+def _peak_mb() -> float:
+    """Linux only: getrusage would count what the parent held before exec."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kibibytes = next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]
+    return int(kibibytes) * 1024 / 1e6

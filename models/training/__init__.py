@@ -1,0 +1,1 @@
+"""Trains the project's networks; see `python -m models.training --help`."""

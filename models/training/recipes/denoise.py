@@ -1,0 +1,104 @@
+"""The denoiser: FFDNet's plan (strength as an input, work at half resolution) at a sixth of its cost.
+
+Zhang, Zuo, Zhang: FFDNet: Toward a fast and flexible solution for CNN-based image denoising, 2018, arXiv 1710.04026.
+It predicts the noise, not the picture, and fades the correction out below a strength of FAINTEST_SIGMA, so that
+sigma = 0 returns the picture exactly.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.training.degradations import (
+    film_grain,
+    gaussian_noise,
+    half_plane,
+    jpeg,
+    overexposed,
+    quantise,
+    sensor_noise,
+)
+from models.training.layers import crop, pad_edges, plain_trunk
+from models.training.recipe import Recipe, Sample
+from shared.imaging.picture import Image
+
+CHANNELS = 48
+CONVOLUTIONS = 8
+#: Border pixels repeated around the picture.
+MARGIN = 4
+#: Strengths on the 0-255 scale: most training pairs lie below the first, the others between the two.
+COMMON_SIGMA, HIGHEST_SIGMA = 55.0, 75.0
+#: Below this strength, less than the rounding of a JPEG, the correction fades out.
+FAINTEST_SIGMA = 2.0
+
+
+class Denoiser(nn.Module):
+    """(N, 3, H, W) and sigma (N,) on the 0-255 scale to (N, 3, H, W); H and W any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = plain_trunk((13, *[CHANNELS] * (CONVOLUTIONS - 1), 12))
+
+    def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
+        sigma = sigma.reshape(-1, 1, 1, 1)
+        halved = F.pixel_unshuffle(pad_edges(image, MARGIN), 2)
+        noise_map = (sigma / 255).expand(-1, 1, halved.shape[-2], halved.shape[-1])
+        noise = F.pixel_shuffle(self.trunk(torch.cat([halved, noise_map], dim=1)), 2)
+        return image - (sigma / FAINTEST_SIGMA).clamp(max=1) * crop(noise, MARGIN, image.shape[-2:])
+
+
+def sample(clean: Image, rng: np.random.Generator) -> Sample:
+    """A photograph with noise; now and then flat or partly white, with less noise than is told, or a JPEG after it."""
+    clean = _scene(clean, rng)
+    sigma = float(rng.uniform(0, COMMON_SIGMA) if rng.random() < 0.85 else rng.uniform(COMMON_SIGMA, HIGHEST_SIGMA))
+    noisy = _weakened(clean, _noisy(clean, sigma, rng), rng)
+    stored = jpeg(noisy, int(rng.integers(80, 97))) if rng.random() < 0.1 else quantise(noisy)
+    return Sample(inputs=(stored, sigma), target=clean)
+
+
+def _scene(clean: Image, rng: np.random.Generator) -> Image:
+    """Photographs, but also what few of them show and catalogues are full of: pure white, and flat colour."""
+    kind = rng.random()
+    if kind < 0.10:
+        return overexposed(clean, float(rng.uniform(1, 4)))
+    if kind < 0.15:
+        return np.broadcast_to(rng.choice(clean.reshape(-1, 3)), clean.shape)
+    return clean
+
+
+def _noisy(clean: Image, sigma: float, rng: np.random.Generator) -> Image:
+    """White noise mostly, which is what strength is measured by; sensor noise and grain."""
+    kind = rng.random()
+    if kind < 0.10:
+        return sensor_noise(clean, sigma, rng, shot_share=float(rng.uniform(0.3, 1)))
+    if kind < 0.35:
+        return film_grain(clean, sigma, rng, radius=float(rng.uniform(0.3, 0.9)), coloured=rng.random() < 0.5)
+    return gaussian_noise(clean, sigma, rng)
+
+
+def _weakened(clean: Image, noisy: Image, rng: np.random.Generator) -> Image:
+    """Less noise than is told, everywhere or in one part: where there is none, none must be imagined."""
+    kind = rng.random()
+    if kind < 0.08:
+        return clean + (noisy - clean) * np.float32(rng.uniform(0, 1))
+    if kind < 0.16:
+        return clean + (noisy - clean) * half_plane(clean.shape, rng)
+    return noisy
+
+
+def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """L1, weighted so that faint noise counts although its errors are small."""
+    weight = 1 / torch.sqrt(inputs[1] + 5)
+    return ((output - target).abs().mean(dim=(1, 2, 3)) * weight).mean() * 5
+
+
+RECIPE = Recipe(
+    id="denoise",
+    network=Denoiser,
+    inputs=("image", "sigma"),
+    sample=sample,
+    loss=loss,
+    baseline=lambda inputs: inputs[0],
+    patch=88,
+)
