@@ -1,0 +1,59 @@
+"""What is a stage given, and what does it give back?
+
+One module per restoration stage, each with the same two functions:
+
+    classical(picture, parameters, method) -> StageOutput      without a trained model
+    with_model(picture, parameters, model) -> StageOutput      with one
+
+`restore` calls them and applies `strength`. No module here does any I/O.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from shared.errors import ModelUnusable
+from shared.imaging.picture import Picture, Pixels
+
+Value = float | str | bool
+
+#: What a stage found when it found nothing worth telling.
+NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOutput:
+    """What a stage made of a picture."""
+
+    #: The very input if the stage had nothing to do.
+    picture: Picture
+    #: Sentences for the person who reads the record.
+    notes: tuple[str, ...] = ()
+    #: What the stage estimated or decided: sigma, radius, gamma, subject_share, …
+    values: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
+    #: Whether the stage had to guess, so that a person should look at the result.
+    doubtful: bool = False
+
+
+class StageModel(Protocol):
+    """A checked model."""
+
+    @property
+    def scale(self) -> int:
+        """How many times higher and wider the answer is."""
+
+    @property
+    def scalars(self) -> Collection[str]:
+        """Names of the numbers that the model takes beside the pixels."""
+
+    def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
+        """(H, W, 3) to (H·scale, W·scale, 3) of the same type."""
+
+
+def run_model(model: StageModel, pixels: Pixels, offered: Mapping[str, float] | None = None) -> Pixels:
+    """Apply a model that keeps the size, with those of the `offered` numbers that it takes."""
+    if model.scale != 1:
+        raise ModelUnusable(f"the model enlarges {model.scale} times; only upscale can use it", code="model_contract")
+    known = offered or {}
+    return model.apply(pixels, {name: known[name] for name in model.scalars if name in known})

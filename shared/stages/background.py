@@ -1,0 +1,158 @@
+"""How is the subject cut out, with its own colours up to the very edge?"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.imaging.filters import box_mean, gaussian, resized
+from shared.imaging.guided import GuidedMatte, fit
+from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
+from shared.imaging.subject import LEAST_SHARE, find_subject
+from shared.imaging.tiling import plan_tiles
+from shared.parameters import BackgroundParameters
+from shared.stages import StageModel, StageOutput, run_model
+from shared.stages.windows import SIDE
+
+#: The subject is looked for at this length of the longer side, in pixels.
+SEARCH_SIDE = 400
+#: The guided filter's windows, in pixels of the reduced picture, and its softness.
+GUIDE_RADIUS, GUIDE_EPSILON = 4, 1e-4
+#: The matte between these is stretched to the full range: what a guided filter leaves of the background is not wanted.
+MATTE_LOW, MATTE_HIGH = 0.2, 0.8
+#: Half sides in pixels of the surroundings in which the colours of subject and background are averaged, coarse to fine.
+COLOUR_RADII = (24, 4)
+#: Weight of a pixel's own colour where nothing of the sought colour is near.
+FAINT = np.float32(1e-3)
+
+NOT_FOUND = "no subject found: the picture is left opaque"
+
+
+def classical(picture: Picture, parameters: BackgroundParameters, method: str) -> StageOutput:  # noqa: ARG001
+    """Cut out what stands out from the border's colours.
+
+    The subject is found on a reduction (`find_subject`), its matte follows the edges of the full-size picture
+    (`guided.fit`), and the colours at the cut are freed from the old background's.
+
+    Parameters
+    ----------
+    picture : Picture
+        Where it is transparent already it stays so.
+    parameters : BackgroundParameters
+        A larger `feather` makes the cut softer, in pixels of the full-size picture.
+    method : {"grabcut"}
+
+    Returns
+    -------
+    StageOutput
+        The matte becomes the alpha channel. "No subject found" is an answer: the picture comes back opaque, with a
+        note and the value `subject_found` False. Both answers are doubtful: colours alone do not tell a subject.
+
+    References
+    ----------
+    See `find_subject`, `guided.fit` and `free_colours`.
+    """
+    small = resized(picture.pixels, *_search_size(picture.height, picture.width))
+    eight_bits = small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
+    mask = find_subject(eight_bits)
+    if mask is None:
+        return _not_found(picture)
+    guided = fit(to_float(small), mask, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON)
+    return replace(_cut(picture, _full_matte(picture, guided), parameters.feather), doubtful=True)
+
+
+def with_model(picture: Picture, parameters: BackgroundParameters, model: StageModel) -> StageOutput:
+    """Cut out by a network that answers with the matte, the same in all three channels, at the picture's size."""
+    matte: Pixels = np.ascontiguousarray(run_model(model, picture.pixels)[..., 0])  # type: ignore[assignment]
+    share = float(matte.mean()) / float(np.iinfo(matte.dtype).max)
+    if not LEAST_SHARE / 2.0 <= share <= 1.0 - LEAST_SHARE / 2.0:
+        return _not_found(picture)
+    return _cut(picture, matte, parameters.feather)
+
+
+def _search_size(height: int, width: int) -> tuple[int, int]:
+    factor = min(1.0, SEARCH_SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _not_found(picture: Picture) -> StageOutput:
+    return StageOutput(
+        picture=picture, notes=(NOT_FOUND,), values={"subject_found": False, "subject_share": 0.0}, doubtful=True
+    )
+
+
+def _full_matte(picture: Picture, guided: GuidedMatte) -> Pixels:
+    size = picture.height, picture.width
+    matte = np.empty(size, picture.pixels.dtype)
+    for tile in plan_tiles(size, tile=SIDE, halo=0):
+        image = to_float(tile.core.of(picture.pixels))
+        local = guided.on(image, tile.core.row, tile.core.column, size)
+        stretched = (local - np.float32(MATTE_LOW)) / np.float32(MATTE_HIGH - MATTE_LOW)
+        tile.core.of(matte)[...] = to_pixels(stretched, picture.pixels.dtype)
+    return matte
+
+
+def _cut(picture: Picture, matte: Pixels, feather: float) -> StageOutput:
+    if feather > 0.0:
+        # A feather of 1 px is about what the matte has of itself.
+        matte = gaussian(matte, 0.5 * feather)
+    share = float(matte.mean()) / float(np.iinfo(matte.dtype).max)
+    pixels = _freed(picture.pixels, matte)
+    alpha = matte if picture.alpha is None else np.minimum(matte, picture.alpha)
+    found = Picture(pixels=pixels, alpha=alpha)
+    return StageOutput(picture=found, values={"subject_found": True, "subject_share": round(share, 4)})
+
+
+def _freed(pixels: Pixels, matte: Pixels) -> Pixels:
+    """`free_colours`, window by window, where a window holds any of the cut."""
+    result = pixels.copy()
+    for tile in plan_tiles((pixels.shape[0], pixels.shape[1]), tile=SIDE, halo=sum(COLOUR_RADII)):
+        around = tile.window.of(matte)
+        if int(around.min()) < np.iinfo(matte.dtype).max:
+            freed = to_pixels(free_colours(to_float(tile.window.of(pixels)), to_float(around)), pixels.dtype)
+            tile.core.of(result)[...] = tile.core.within(tile.window).of(freed)
+    return result
+
+
+def free_colours(image: Image, matte: Plane) -> Image:
+    """Colours of the subject alone, estimated where a matte is neither 0 nor 1.
+
+    A pixel at the cut shows the subject's colour mixed with the old background's; laid on a new one it would bring a
+    fringe of the old. Subject and background are averaged over their surroundings, and what the mixture of the two
+    averages does not explain is given to the subject.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32 in [0, 1]
+    matte : (H, W) float32 in [0, 1]
+
+    Returns
+    -------
+    (H, W, 3) float32
+        Equal to `image` where the matte is 1 and where the subject is far; its nearest colours where it is 0.
+
+    References
+    ----------
+    M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021,
+    https://doi.org/10.1109/ICIP42928.2021.9506164
+    """
+    share = matte[..., np.newaxis]
+    subject, background = image, image
+    for radius in COLOUR_RADII:
+        subject, background = _one_pass(image, subject, background, share, radius)
+    return subject
+
+
+def _one_pass(
+    image: Image, subject: Image, background: Image, share: NDArray[np.float32], radius: int
+) -> tuple[Image, Image]:
+    subject_mean = _weighted(subject, share, radius)
+    background_mean = _weighted(background, 1 - share, radius)
+    unexplained = image - share * subject_mean - (1 - share) * background_mean
+    return np.clip(subject_mean + share * unexplained, 0, 1), background_mean
+
+
+def _weighted(image: Image, weight: NDArray[np.float32], radius: int) -> Image:
+    total = box_mean(weight[..., 0], radius)[..., np.newaxis]
+    mean: Image = (box_mean(image * weight, radius) + FAINT * image) / (total + FAINT)
+    return mean

@@ -1,0 +1,111 @@
+"""How does noise, grain and JPEG blocking leave a picture without its texture?"""
+
+import cv2
+import numpy as np
+
+from shared.imaging.blockiness import blockiness
+from shared.imaging.color import luma
+from shared.imaging.filters import reach
+from shared.imaging.noise import estimate_sigma
+from shared.imaging.picture import Image, Picture, Pixels
+from shared.imaging.sampling import native_tiles
+from shared.parameters import DenoiseParameters
+from shared.stages import StageModel, StageOutput, run_model
+from shared.stages.windows import apply_to_windows
+
+#: An estimated noise below this is texture or rounding.
+LEAST_SIGMA = 1.0
+#: Below this blockiness no blocks show.
+LEAST_BLOCKINESS = 0.2
+#: Noise that does as much harm as full blockiness does. Five photographs compressed at quality 5 to 70 gain 0.05 to 0.7
+#: dB by it; a larger one gains more on most of them and takes the finest texture, as a cat's fur, of the others.
+BLOCK_SIGMA = 9.0
+#: Filter strength in units of sigma: for squared differences (8 bits) and for absolute ones (16 bits). Both maximise
+#: the mean PSNR over photographs with noise of 5 to 40.
+NLM_STRENGTH, NLM_STRENGTH_DEEP = 1.1, 1.6
+#: Sides in pixels of the compared patches and of the window searched for similar ones.
+NLM_PATCH, NLM_SEARCH = 3, 11
+#: From this sigma on single pixels resemble each other by chance, and larger patches are compared.
+COARSE_SIGMA, COARSE_PATCH = 30.0, 5
+#: Range of the bilateral filter in units of sigma, and its reach (standard deviation) in pixels.
+BILATERAL_RANGE, BILATERAL_SIGMA = 3.0, 2.5
+
+
+def classical(picture: Picture, parameters: DenoiseParameters, method: str) -> StageOutput:
+    """Denoise by averaging similar pixels.
+
+    Parameters
+    ----------
+    picture : Picture
+        Alpha stays as it is.
+    parameters : DenoiseParameters
+        A larger `sigma` removes more, noise and texture alike. If it is absent the noise is estimated, visible JPEG
+        blocks counting as noise; a picture with neither comes back as it is.
+    method : {"nlm", "bilateral"}
+        Non-local means averages pixels whose surroundings are alike wherever they lie within reach; 0.5 s a
+        megapixel on two cores. The bilateral filter looks at the pixels alone: ten times faster, weaker from a sigma
+        of 15 upwards.
+
+    References
+    ----------
+    A. Buades, B. Coll, J.-M. Morel, "Non-Local Means Denoising", Image Processing On Line 1, 2011,
+    https://doi.org/10.5201/ipol.2011.bcm_nlm
+    C. Tomasi, R. Manduchi, "Bilateral filtering for gray and color images", ICCV 1998,
+    https://doi.org/10.1109/ICCV.1998.710815
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.random.default_rng(0).normal(128, 10, (64, 64, 3)).clip(0, 255).astype(np.uint8)
+    >>> calm = classical(Picture(pixels=noisy), DenoiseParameters(), "nlm").picture
+    >>> bool(calm.pixels.std() < noisy.std() / 2)
+    True
+    """
+    sigma = found_sigma(picture, parameters)
+    if sigma <= 0.0:
+        return _nothing_to_do(picture)
+    pixels = non_local_means(picture.pixels, sigma) if method == "nlm" else _bilateral(picture.pixels, sigma)
+    return StageOutput(picture=picture.with_pixels(pixels), values={"sigma": round(sigma, 2)})
+
+
+def with_model(picture: Picture, parameters: DenoiseParameters, model: StageModel) -> StageOutput:
+    """Denoise by a network, which is told the noise's `sigma` on the 0-255 scale if it asks for it."""
+    sigma = found_sigma(picture, parameters)
+    if sigma <= 0.0:
+        return _nothing_to_do(picture)
+    pixels = run_model(model, picture.pixels, {"sigma": sigma})
+    return StageOutput(picture=picture.with_pixels(pixels), values={"sigma": round(sigma, 2)})
+
+
+def found_sigma(picture: Picture, parameters: DenoiseParameters) -> float:
+    """The sigma given, or the one estimated; 0 if there is nothing to remove."""
+    if parameters.sigma is not None:
+        return parameters.sigma
+    tiles = native_tiles(picture.pixels)
+    blocks = blockiness([luma(tile) for tile in tiles])
+    sigma = max(estimate_sigma(tiles), BLOCK_SIGMA * blocks if blocks > LEAST_BLOCKINESS else 0.0)
+    return sigma if sigma >= LEAST_SIGMA else 0.0
+
+
+def _nothing_to_do(picture: Picture) -> StageOutput:
+    return StageOutput(picture=picture, notes=("no noise and no JPEG blocks found",), values={"sigma": 0.0})
+
+
+def non_local_means(pixels: Pixels, sigma: float) -> Pixels:
+    """Average alike pixels of (H, W, 3), all channels together: a pixel is like another one if it has its colour."""
+    patch = NLM_PATCH if sigma < COARSE_SIGMA else COARSE_PATCH
+    if pixels.dtype == np.uint8:
+        return cv2.fastNlMeansDenoising(pixels, None, NLM_STRENGTH * sigma, patch, NLM_SEARCH)  # type: ignore[return-value]
+    strength = [NLM_STRENGTH_DEEP * sigma * 257.0]
+    return cv2.fastNlMeansDenoising(pixels, strength, None, patch, NLM_SEARCH, cv2.NORM_L1)  # type: ignore[return-value]
+
+
+def _bilateral(pixels: Pixels, sigma: float) -> Pixels:
+    halo = reach(BILATERAL_SIGMA)
+
+    def on_image(image: Image) -> Image:
+        deviation = BILATERAL_RANGE * sigma / 255.0
+        smooth: Image = cv2.bilateralFilter(image, 2 * halo + 1, deviation, BILATERAL_SIGMA)  # type: ignore[assignment]
+        return smooth
+
+    return apply_to_windows(pixels, on_image, halo=halo)
