@@ -1,0 +1,31 @@
+"""How does a message get into the tables of the local broker?
+
+Apart from the broker, because the object store publishes too, inside the transaction that writes the object.
+"""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from shared.adapters.local_database import to_microseconds
+from shared.topology import Subscription
+
+
+def enqueue(
+    connection: sqlite3.Connection,
+    subscriptions: Sequence[Subscription],
+    *,
+    data: bytes,
+    attributes: Mapping[str, str],
+    now: datetime,
+) -> str:
+    """Add a message to each subscription, within the caller's transaction, and return its id."""
+    message_id, moment = uuid.uuid4().hex, to_microseconds(now)
+    text = json.dumps(dict(attributes), ensure_ascii=False)
+    connection.executemany(
+        "INSERT INTO messages (id, subscription, data, attributes, published_at, available_at) VALUES (?,?,?,?,?,?)",
+        [(message_id, item.name, data, text, moment, moment) for item in subscriptions],
+    )
+    return message_id

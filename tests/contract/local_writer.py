@@ -1,0 +1,116 @@
+"""Programs that a test runs as processes of their own, to kill them or to let them compete.
+
+python -m tests.contract.local_writer ROOT crash STEP METHOD     dies by SIGKILL once STEP of METHOD is done
+python -m tests.contract.local_writer ROOT endless SEED          writes objects for ever, and says what is done
+python -m tests.contract.local_writer ROOT compete COUNT         tries to create COUNT objects and jobs first
+python -m tests.contract.local_writer ROOT fork COUNT            forks writers while its own threads are writing
+"""
+
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.adapters.local_broker import LocalBroker
+from shared.adapters.local_jobs import LocalJobStore
+from shared.adapters.local_objects import LocalObjectStore
+from shared.adapters.system import SystemClock
+from shared.errors import JobExists, ObjectExists
+from shared.ports import NewObject
+from shared.topology import UPLOADS_TOPIC
+from tests.contract.jobs import make_job
+
+NOTIFY = {"uploads": UPLOADS_TOPIC}
+CHILDREN = 4
+
+
+def new(data: bytes) -> NewObject:
+    return NewObject(data=data, content_type="image/jpeg", metadata={"pipeline": "restore"})
+
+
+def say(*words: object) -> None:
+    """A line for the test that started this process."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def crash(root: Path, step: str, method: str) -> None:
+    """Write `a/b.jpg`, and die in the middle."""
+
+    def die(reached: str) -> None:
+        if reached == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    store = LocalObjectStore(root, notify=NOTIFY, checkpoint=die)
+    write = store.create if method == "create" else store.put
+    write("uploads", "a/b.jpg", new(b"new content"))
+
+
+def endless(root: Path, seed: str) -> None:
+    """Create, replace and delete objects, and print each change once it is made."""
+    store, rng = LocalObjectStore(root, notify=NOTIFY), random.Random(seed)
+    for number in range(1_000_000):
+        info = store.create("uploads", f"{seed}/{number}", new(rng.randbytes(rng.randrange(1, 60_000))))
+        say(info.ref.name, info.crc32c)
+        if number % 5 == 4:
+            info = store.put("uploads", f"{seed}/{number - 1}", new(rng.randbytes(1000)))
+            say(info.ref.name, info.crc32c)
+        if number % 7 == 6:
+            gone = store.stat("uploads", f"{seed}/{number - 2}").ref
+            store.delete(gone)
+            say(gone.name, "deleted")
+
+
+def compete(root: Path, count: str) -> None:
+    """Print how many objects and jobs this process was the first to create, and which messages it got."""
+    objects, jobs, broker = LocalObjectStore(root, notify=NOTIFY), LocalJobStore(root), LocalBroker(root)
+    won, messages = 0, []
+    for number in range(int(count)):
+        try:
+            objects.create("uploads", f"{number}.jpg", new(b"%d by %d" % (number, os.getpid())))
+            won += 1
+        except ObjectExists:
+            pass
+        try:
+            jobs.create(make_job(f"job-{number}"))
+            won += 1
+        except JobExists:
+            pass
+        for delivery in broker.lease(SystemClock().now(), limit=2):
+            assert broker.ack(delivery)
+            messages.append(delivery.id)
+    say(won, *messages)
+
+
+def fork(root: Path, count: str) -> None:
+    """Fork while other threads write; parent and children all go on writing."""
+    jobs = LocalJobStore(root)
+
+    def write(who: str) -> None:
+        for number in range(int(count)):
+            jobs.create(make_job(f"{who}-{number}"))
+
+    threads = [threading.Thread(target=write, args=(f"thread{number}",)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    children = [_forked(write, f"child{number}") for number in range(CHILDREN)]
+    write("parent")
+    for thread in threads:
+        thread.join()
+    say(*[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+
+
+def _forked(write: Callable[[str], None], who: str) -> int:
+    child = os.fork()
+    if child == 0:
+        write(who)
+        os._exit(0)
+    return child
+
+
+if __name__ == "__main__":
+    PROGRAMS = {"crash": crash, "endless": endless, "compete": compete, "fork": fork}
+    PROGRAMS[sys.argv[2]](Path(sys.argv[1]), *sys.argv[3:])
