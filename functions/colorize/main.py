@@ -1,0 +1,5 @@
+"""Gives colour to a greyscale picture. One StageRequested in, one answer out."""
+
+from shared.entrypoints import stage_function
+
+colorize = stage_function("colorize")

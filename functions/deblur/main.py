@@ -1,0 +1,5 @@
+"""Undoes slight blur and missed focus. One StageRequested in, one answer out."""
+
+from shared.entrypoints import stage_function
+
+deblur = stage_function("deblur")

@@ -1,0 +1,10 @@
+"""Decides what comes next: the only function that reads and writes jobs, and that asks stages."""
+
+import functions_framework
+
+from shared import entrypoints
+
+on_upload = functions_framework.cloud_event(entrypoints.on_upload)
+on_stage_event = functions_framework.cloud_event(entrypoints.on_stage_event)
+on_dead_letter = functions_framework.cloud_event(entrypoints.on_dead_letter)
+on_schedule = functions_framework.http(entrypoints.on_schedule)

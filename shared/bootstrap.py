@@ -1,0 +1,123 @@
+"""How are the parts put together?
+
+The only place that builds adapters. Nothing is built at import; `system()` builds once per process, on first use.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from shared.adapters.system import ProcessMeter, SystemClock
+from shared.inference.registry import Registry
+from shared.logs import configure
+from shared.parameters import Stage
+from shared.ports import JobStore, ObjectStore, Publisher
+from shared.settings import Settings, read_settings
+from shared.system import Models, System
+from shared.topology import UPLOADS_TOPIC
+
+if TYPE_CHECKING:
+    from shared.adapters.local_broker import LocalBroker
+    from shared.adapters.local_jobs import LocalJobStore
+    from shared.adapters.local_objects import LocalObjectStore
+    from shared.inprocess import Bench
+    from shared.stages import StageModel
+
+
+@dataclass(frozen=True)
+class LazyModels:
+    """Opens models, and imports the inference library only when the first one is opened."""
+
+    registry: Registry
+    threads: int
+
+    @cached_property
+    def _store(self) -> Models:
+        from shared.inference.session import ModelStore
+
+        return ModelStore(self.registry, threads=self.threads)
+
+    def open(self, stage: Stage, model_id: str, *, sha256: str | None = None) -> "StageModel":
+        """See `shared.system.Models`."""
+        return self._store.open(stage, model_id, sha256=sha256)
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalParts:
+    """The adapters of the local backend by their own types: the local cloud also leases, and watches folders."""
+
+    objects: "LocalObjectStore"
+    jobs: "LocalJobStore"
+    broker: "LocalBroker"
+
+
+def local_parts(settings: Settings, *, backoff_scale: float = 1.0) -> LocalParts:
+    """The adapters of the local backend under `settings.home`."""
+    from shared.adapters.local_broker import LocalBroker
+    from shared.adapters.local_jobs import LocalJobStore
+    from shared.adapters.local_objects import LocalObjectStore
+
+    return LocalParts(
+        objects=LocalObjectStore(settings.home, notify={settings.uploads_bucket: UPLOADS_TOPIC}),
+        jobs=LocalJobStore(settings.home),
+        broker=LocalBroker(settings.home, backoff_scale=backoff_scale),
+    )
+
+
+def _local(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher]:
+    parts = local_parts(settings)
+    return parts.objects, parts.jobs, parts.broker
+
+
+def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher]:
+    from shared.adapters.firestore import FirestoreJobStore
+    from shared.adapters.gcs import GcsObjectStore
+    from shared.adapters.pubsub import PubsubPublisher
+
+    project = settings.project
+    return GcsObjectStore(project), FirestoreJobStore(project), PubsubPublisher(project)
+
+
+@cache
+def system() -> System:
+    """The system that the environment describes. Raises ConfigurationError with every problem."""
+    settings = read_settings(os.environ)
+    configure(settings.log_level, project=settings.project if settings.backend == "gcp" else "")
+    return build(settings)
+
+
+def build(settings: Settings) -> System:
+    """A system on the backend of `settings`."""
+    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    objects, jobs, publisher = _local(settings) if settings.backend == "local" else _gcp(settings)
+    return System(
+        settings=settings,
+        objects=objects,
+        jobs=jobs,
+        publisher=publisher,
+        clock=SystemClock(),
+        meter=ProcessMeter(),
+        catalogue=registry,
+        models=LazyModels(registry, settings.threads or processors()),
+    )
+
+
+def build_bench(settings: Settings, threads: int) -> "Bench":
+    """What a run in this process needs; no backend is touched."""
+    from shared.imaging.codec.limits import Limits
+    from shared.inprocess import Bench
+
+    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    return Bench(
+        catalogue=registry,
+        models=LazyModels(registry, threads),
+        clock=SystemClock(),
+        meter=ProcessMeter(),
+        limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
+    )

@@ -1,0 +1,187 @@
+"""A stage is asked for one step: a pure function from objects to objects.
+
+The output's name is determined by its input, it is written only if absent, and what the stage did is stored with it as
+metadata. Whoever finds it written tells the dispatcher so: a redelivery, a duplicate, or a rerun that needs the same.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from shared.errors import ObjectExists, ObjectNotFound, PermanentError, SourceGone, TransientError
+from shared.handlers.changes import send
+from shared.imaging.codec import Decoded, Limits, decode, decode_working, encode_working
+from shared.imaging.picture import Picture
+from shared.logs import log, log_unexpected
+from shared.messages import (
+    EVENTS_TOPIC,
+    ObjectRef,
+    StageAttemptFailed,
+    StageCompleted,
+    StageFailed,
+    StageRequested,
+    StepRecord,
+)
+from shared.parameters import Stage
+from shared.ports import NewObject, ObjectInfo
+from shared.sizes import MAX_OUTPUT_PIXELS
+from shared.system import System
+from shared.work import Inputs, Outcome, assess, perform
+
+#: Metadata under which a stage's record lies on its output.
+RECORD_KEY = "darkroom-record"
+#: Cloud Storage keeps at most 8 KiB of metadata: https://cloud.google.com/storage/quotas#objects
+MAX_NOTES_BYTES = 4000
+
+
+def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
+    """Do what is asked and answer on the events topic.
+
+    A permanent failure is answered; anything else is reported, best effort, and raised, so that the transport
+    delivers the request again.
+    """
+    told = request.model_dump(include={"job_id", "run", "index", "replay"}) | {"stage": request.step.stage}
+    try:
+        if request.step.stage != stage:
+            raise PermanentError(f"a request for {request.step.stage} came to {stage}", code="wrong_stage")
+        record = _done_before(system, request) or _do(system, request)
+    except PermanentError as exc:
+        log("WARNING", "stage_failed", f"{stage}: {exc}.", **told)
+        send(system, EVENTS_TOPIC, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
+        return
+    except Exception as exc:
+        code = getattr(exc, "code", type(exc).__name__)
+        _log_attempt(stage, exc, told)
+        send(system, EVENTS_TOPIC, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
+        raise
+    send(system, EVENTS_TOPIC, StageCompleted.model_validate({**told, "record": record}))
+
+
+def _log_attempt(stage: Stage, exc: Exception, told: Mapping[str, object]) -> None:
+    """What may pass by itself needs nobody; anything else has a traceback for whoever must find out."""
+    if isinstance(exc, TransientError):
+        log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **told)
+    else:
+        log_unexpected(f"{stage} will be tried again: {exc}.", **told)
+
+
+def _done_before(system: System, request: StageRequested) -> StepRecord | None:
+    step = request.step
+    try:
+        info = system.objects.stat(step.output_bucket, step.output_name)
+    except ObjectNotFound:
+        return None
+    log("INFO", "stage_reused", f"{step.stage} found {info.ref}.", job_id=request.job_id, stage=step.stage)
+    return _record_of(info)
+
+
+def _do(system: System, request: StageRequested) -> StepRecord:
+    log("INFO", "stage_started", f"{request.step.stage} reads {request.input}.", job_id=request.job_id)
+    system.meter.start()
+    told, content = (_assess if request.step.stage == "assess" else _perform)(system, request)
+    usage = system.meter.stop()
+    told |= {"elapsed_ms": round(usage.elapsed_ms, 1), "peak_memory_mb": round(usage.peak_memory_mb, 1)}
+    record = {**told, "stage": request.step.stage, "parameters": request.step.parameters, "run": request.run}
+    record["notes"] = fitting_notes(told["notes"])
+    info = _write(system, request, content, record)
+    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", job_id=request.job_id, **_costs(record))
+    return _record_of(info)
+
+
+def fitting_notes(notes: Sequence[str]) -> list[str]:
+    """As many notes as fit into the metadata beside the rest of a record, which takes 3 kB at most."""
+    kept: list[str] = []
+    for note in notes:
+        if sum(len(each.encode()) for each in kept) + len(note.encode()) > MAX_NOTES_BYTES:
+            return [*kept, f"{len(notes) - len(kept)} more notes are left out"]
+        kept.append(note)
+    return kept
+
+
+def _costs(record: dict[str, Any]) -> dict[str, Any]:
+    return {"stage": record["stage"], "elapsed_ms": record["elapsed_ms"], "peak_memory_mb": record["peak_memory_mb"]}
+
+
+def _write(system: System, request: StageRequested, content: tuple[bytes, str], record: dict[str, Any]) -> ObjectInfo:
+    data, content_type = content
+    new = NewObject(data=data, content_type=content_type, metadata={RECORD_KEY: json.dumps(record, ensure_ascii=False)})
+    step = request.step
+    try:
+        return system.objects.create(step.output_bucket, step.output_name, new)
+    except ObjectExists:
+        return system.objects.stat(step.output_bucket, step.output_name)
+
+
+def _record_of(info: ObjectInfo) -> StepRecord:
+    try:
+        return StepRecord.model_validate({**json.loads(info.metadata[RECORD_KEY]), "output": info.ref})
+    except (KeyError, ValueError) as exc:
+        raise PermanentError(f"{info.ref} was not written by a stage: {exc}", code="output_taken") from exc
+
+
+def _assess(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
+    decoded = _decode(system, request.input)
+    report = assess(request.step, decoded)
+    # What decoding has to say about the result was said by `finish`, which wrote it so.
+    notes = decoded.notes if request.index == 0 else ()
+    told = {"method": "classical", "notes": notes, "report": report.model_dump(mode="json")}
+    return told, (report.model_dump_json(indent=2).encode(), "application/json")
+
+
+def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
+    outcome = perform(request.step, _inputs(system, request), system.models)
+    told = {
+        "method": outcome.method,
+        "model": outcome.model.model_dump() if outcome.model else None,
+        "degraded": outcome.degraded,
+        "doubtful": outcome.doubtful,
+        "notes": outcome.notes,
+        "values": dict(outcome.values),
+    }
+    if outcome.degraded:
+        log("WARNING", "fallback", f"{request.step.stage}: {outcome.notes[0]}.", job_id=request.job_id)
+    return told, _content(request, outcome)
+
+
+def _content(request: StageRequested, outcome: Outcome) -> tuple[bytes, str]:
+    if outcome.picture is None:
+        return outcome.data, outcome.content_type
+    extension = cast(Any, request.step.output_name.rsplit(".", 1)[-1])
+    return encode_working(outcome.picture, extension), f"image/{extension}"
+
+
+def _inputs(system: System, request: StageRequested) -> Inputs:
+    """The picture to work on; only `finish` and the first stage after `assess` need the upload itself."""
+    first = request.input == request.source
+    needs_source = first or request.step.stage == "finish"
+    source = _decode(system, request.source) if needs_source else None
+    picture = source.picture if source and first else decode_working(_read(system, request.input))
+    return Inputs(picture=picture, source=source, read_background=lambda name: _background(system, name))
+
+
+def _background(system: System, name: str) -> Picture:
+    try:
+        ref = system.objects.stat(system.settings.uploads_bucket, name).ref
+    except ObjectNotFound as exc:
+        raise SourceGone(f"background_object {name!r} is not in the uploads bucket") from exc
+    return _decode(system, ref).picture
+
+
+def _decode(system: System, ref: ObjectRef) -> Decoded:
+    data = _read(system, ref)
+    return decode(data, _limits(system, ref, len(data)))
+
+
+def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:
+    """The settings limit uploads; a result may be larger, and was limited before it was made."""
+    settings = system.settings
+    if ref.bucket == settings.uploads_bucket:
+        return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    return Limits(max_bytes=size_bytes, max_pixels=max(MAX_OUTPUT_PIXELS, settings.max_pixels))
+
+
+def _read(system: System, ref: ObjectRef) -> bytes:
+    try:
+        return system.objects.read(ref)
+    except ObjectNotFound as exc:
+        raise SourceGone(f"{ref} was deleted or replaced") from exc

@@ -1,0 +1,124 @@
+"""How does a photograph go through the pipeline without a server?
+
+The same planner, stages and records as in the event path, one after the other in this process; the pictures between
+the stages stay in memory. The result's bytes are those of the event path, which a test holds them to.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.errors import PermanentError
+from shared.imaging.codec import Decoded, Limits, decode
+from shared.imaging.picture import Picture
+from shared.job import Job, job_id
+from shared.messages import ObjectRef, Step, StepRecord, Upload
+from shared.pipeline import Pipeline
+from shared.planner import Buckets, Catalogue, first_step, make_plan
+from shared.ports import Clock, Meter
+from shared.system import Models
+from shared.work import Inputs, assess, no_background, perform
+
+#: There are no buckets in process; the names stand in the manifest.
+BUCKETS = Buckets(uploads="input", artifacts="memory", results="output")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What an in-process run needs: models, a clock, a meter and the limits."""
+
+    catalogue: Catalogue
+    models: Models
+    clock: Clock
+    meter: Meter
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Developed:
+    """A photograph that came out of the pipeline."""
+
+    job: Job
+    data: bytes
+    content_type: str
+
+
+#: Is told of every step before it begins, with the picture that goes in; what it raises ends the run.
+Watch = Callable[[Step, Picture], None]
+
+
+def _unwatched(step: Step, picture: Picture) -> None:
+    """The default watch."""
+
+
+def develop(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched) -> Developed:
+    """Run the whole pipeline on the bytes of one picture. Raises PermanentError if it cannot be done."""
+    job = _begin(bench, name, data, pipeline)
+    decoded = decode(data, bench.limits)
+    job = _assessed(bench, job, decoded, run_again=False)
+    if job.before is None:
+        raise PermanentError("assess gave no report", code="no_report")
+    steps, skipped = make_plan(job, job.before, bench.catalogue, BUCKETS)
+    job = job.planned(bench.clock.now(), steps, skipped)
+    return _carry_out(bench, job, decoded, watch)
+
+
+def _begin(bench: Bench, name: str, data: bytes, pipeline: Pipeline) -> Job:
+    ref = ObjectRef(bucket=BUCKETS.uploads, name=name, generation=0)
+    now = bench.clock.now()
+    source = Upload(ref=ref, size_bytes=len(data))
+    job = Job(
+        id=job_id(ref),
+        source=source,
+        display_name=name,
+        pipeline=pipeline,
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(),
+    )
+    return job.model_copy(update={"plan": (first_step(job, BUCKETS),)})
+
+
+def _assessed(bench: Bench, job: Job, decoded: Decoded, *, run_again: bool) -> Job:
+    bench.meter.start()
+    step = job.plan[len(job.records)]
+    report = assess(step, decoded)
+    notes = () if run_again else decoded.notes
+    record = _record(bench, step, job, method="classical", notes=notes)
+    return job.advanced(bench.clock.now(), record.model_copy(update={"report": report}))
+
+
+def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Developed:
+    picture = decoded.picture
+    for step in job.plan[1:-1]:
+        watch(step, picture)
+        bench.meter.start()
+        inputs = Inputs(picture=picture, source=decoded, read_background=no_background)
+        outcome = perform(step, inputs, bench.models)
+        record = _record(bench, step, job, method=outcome.method, notes=outcome.notes)
+        told = {
+            "model": outcome.model,
+            "degraded": outcome.degraded,
+            "doubtful": outcome.doubtful,
+            "values": dict(outcome.values),
+        }
+        job = job.advanced(bench.clock.now(), record.model_copy(update=told))
+        if outcome.picture is not None:
+            picture = outcome.picture
+    finished = decode(outcome.data, replace(bench.limits, max_bytes=len(outcome.data), max_pixels=2**40))
+    job = _assessed(bench, job, finished, run_again=True).completed(bench.clock.now())
+    return Developed(job=job, data=outcome.data, content_type=outcome.content_type)
+
+
+def _record(bench: Bench, step: Step, job: Job, *, method: str, notes: tuple[str, ...]) -> StepRecord:
+    usage = bench.meter.stop()
+    return StepRecord(
+        stage=step.stage,
+        method=method,
+        parameters=step.parameters,
+        output=ObjectRef(bucket=step.output_bucket, name=step.output_name, generation=0),
+        elapsed_ms=round(usage.elapsed_ms, 1),
+        peak_memory_mb=round(usage.peak_memory_mb, 1),
+        notes=notes,
+        run=job.run,
+    )

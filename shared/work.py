@@ -1,0 +1,126 @@
+"""What does one step do with the pixels?
+
+The same for the stage functions, which read and write objects around it, and for `darkroom run`, which stays in
+memory: a picture goes in, a picture or the finished bytes come out, and what happened is told.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import sqrt
+from typing import cast
+
+from pydantic import JsonValue
+
+from shared.errors import BadPipeline, ModelUnusable
+from shared.imaging.codec import Decoded
+from shared.imaging.measure import measure
+from shared.imaging.picture import Picture
+from shared.imaging.score import score
+from shared.messages import ModelRef, Report, Step
+from shared.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
+from shared.stages import StageModel
+from shared.stages.finish import finish
+from shared.stages.restore import restore
+from shared.system import Models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a step works on."""
+
+    picture: Picture
+    #: The decoded upload, of which `finish` keeps metadata and format; other stages do without.
+    source: Decoded | None
+    #: Reads another object of the uploads bucket as a picture: the background to lie under a subject.
+    read_background: Callable[[str], Picture]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a step made."""
+
+    #: The picture of a restoration stage.
+    picture: Picture | None = None
+    #: The bytes of a finished picture.
+    data: bytes = b""
+    content_type: str = ""
+    method: str
+    model: ModelRef | None = None
+    degraded: bool = False
+    doubtful: bool = False
+    notes: tuple[str, ...] = ()
+    values: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def assess(step: Step, decoded: Decoded) -> Report:
+    """Measure and score a decoded picture."""
+    reference = AssessParameters.model_validate(step.parameters).reference_pixels
+    measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
+    enlarged = max(1.0, sqrt(measured.pixels / reference)) if reference else 1.0
+    verdict = score(measured, enlarged=enlarged)
+    return Report(measurements=measured.to_json(), score=verdict.value, parts=dict(verdict.parts))
+
+
+def perform(step: Step, inputs: Inputs, models: Models) -> Outcome:
+    """Do a restoration step or `finish`.
+
+    Raises PermanentError if it cannot be done; a model that cannot run only if the step has no fallback.
+    """
+    parameters = PARAMETERS[step.stage].model_validate(step.parameters)
+    if isinstance(parameters, FinishParameters):
+        return _finish(parameters, inputs)
+    assert isinstance(parameters, RestorationParameters)
+    try:
+        return _restore(step, parameters, inputs.picture, models)
+    except ModelUnusable as exc:
+        if not parameters.fallback or not parameters.classical:
+            raise
+        return _fall_back(step, parameters, inputs.picture, exc)
+
+
+def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> Outcome:
+    output = restore(step.stage, picture, parameters, step.method, _open(step, models))
+    return Outcome(
+        picture=output.picture,
+        method=step.method,
+        model=step.model,
+        doubtful=output.doubtful,
+        notes=output.notes,
+        values=cast(Mapping[str, JsonValue], output.values),
+    )
+
+
+def _open(step: Step, models: Models) -> StageModel | None:
+    if step.method != "model":
+        return None
+    if step.model is None:
+        raise ModelUnusable(f"no model is registered for {step.stage}", code="model_missing")
+    return models.open(step.stage, step.model.id, sha256=step.model.sha256)
+
+
+def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> Outcome:
+    method = parameters.classical[0]
+    output = restore(step.stage, picture, parameters, method, None)
+    note = f"{method} stands in for the model: {cause}"
+    values = cast(Mapping[str, JsonValue], output.values)
+    return Outcome(picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=values)
+
+
+def _finish(parameters: FinishParameters, inputs: Inputs) -> Outcome:
+    if inputs.source is None:
+        raise ValueError("finish needs the decoded upload")
+    name = parameters.background_object
+    background = inputs.read_background(name) if name is not None else None
+    done = finish(inputs.picture, parameters, inputs.source, background)
+    return Outcome(
+        data=done.data,
+        content_type=done.content_type,
+        method="classical",
+        notes=tuple(done.notes),
+        values=cast(Mapping[str, JsonValue], done.values),
+    )
+
+
+def no_background(name: str) -> Picture:
+    """Stands where no bucket can be read from."""
+    raise BadPipeline(f"background_object {name!r} cannot be read here: there is no uploads bucket")

@@ -1,0 +1,215 @@
+"""A whole Darkroom in one process: real handlers and real stages over any adapters, delivered by hand.
+
+`World.deliver` plays the transport: it leases messages, calls the handler that the subscription names, acknowledges
+or, if the handler raises, delivers again. A `Crash` ends a handler as the death of its process would.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.adapters.broker import Broker, Delivery
+from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
+from shared.adapters.memory_broker import MemoryBroker
+from shared.bootstrap import LazyModels
+from shared.entrypoints import parse_upload
+from shared.errors import DarkroomError
+from shared.handlers.events import apply_stage_event, record_dead_letter
+from shared.handlers.stages import run_stage
+from shared.handlers.uploads import accept_upload
+from shared.inference.registry import Registry
+from shared.job import Job, job_id
+from shared.messages import DeadLetter, StageRequested, decode
+from shared.ports import JobStore, NewObject, ObjectStore, Usage
+from shared.settings import Settings
+from shared.system import System
+from shared.topology import STAGES, UPLOADS_TOPIC, stage_subscription
+
+BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
+
+
+class Crash(BaseException):
+    """The death of the process; not an Exception, so that no handler can catch it."""
+
+
+class FixedMeter:
+    """Measures the same for everything, so that two runs can be compared bit for bit."""
+
+    def start(self) -> None:
+        return None
+
+    def stop(self) -> Usage:
+        return Usage(elapsed_ms=1.0, peak_memory_mb=100.0)
+
+
+@dataclass
+class World:
+    """The system, its broker, and the clock that both follow."""
+
+    system: System
+    broker: Broker
+    clock: ManualClock
+    #: The adapters themselves, without what `wrap` put around them: for the test's own looks.
+    raw_objects: ObjectStore
+    raw_jobs: JobStore
+    #: Subscription names of all deliveries, in order.
+    delivered: list[str] = field(default_factory=list)
+
+    def drop(self, name: str, data: bytes, **metadata: str) -> str:
+        """Put an upload into its bucket and return the id of its job."""
+        new = NewObject(data=data, content_type="image/jpeg", metadata=metadata)
+        info = self.raw_objects.put(self.system.settings.uploads_bucket, name, new)
+        return job_id(info.ref)
+
+    def job(self, job_id: str) -> Job:
+        return self.raw_jobs.get(job_id)
+
+    def handle(self, delivery: Delivery) -> None:
+        """Call the handler that serves the delivery's subscription."""
+        self.delivered.append(delivery.subscription)
+        if delivery.subscription == "dispatcher-uploads":
+            accept_upload(self.system, parse_upload(json.loads(delivery.data)))
+        elif delivery.subscription == "dispatcher-dead-letters":
+            record_dead_letter(self.system, _letter(delivery))
+        elif delivery.subscription == "dispatcher-stage-events":
+            message = decode(delivery.data)
+            assert not isinstance(message, StageRequested)
+            apply_stage_event(self.system, message)
+        else:
+            message = decode(delivery.data)
+            assert isinstance(message, StageRequested)
+            run_stage(self.system, BY_SUBSCRIPTION[delivery.subscription], message)
+
+    def deliver(self, *, limit: int = 1000, order: Callable[[list[Delivery]], list[Delivery]] | None = None) -> int:
+        """Deliver until nothing is due or `limit` deliveries were made; a failed one is due again after its backoff.
+
+        With `order`, everything that is due is leased at once and delivered in the order that it returns.
+        """
+        made = 0
+        while made < limit and (due := self.broker.lease(self.clock.now(), limit=100 if order else 1)):
+            for delivery in order(due) if order else due:
+                self._deliver_one(delivery)
+                made += 1
+        return made
+
+    def deliver_all(self, rounds: int = 50) -> None:
+        """Deliver until the broker is empty, letting backoffs and deadlines pass."""
+        for _ in range(rounds):
+            self.deliver()
+            due = self.broker.next_due(self.clock.now())
+            if due is None:
+                return
+            self.clock.advance(max((due - self.clock.now()).total_seconds(), 0.001))
+        raise AssertionError(f"messages were left after {rounds} rounds: {self.broker.pending()}")
+
+    def objects(self) -> dict[str, bytes]:
+        """The content of every object of every bucket."""
+        settings = self.system.settings
+        buckets = (settings.uploads_bucket, settings.artifacts_bucket, settings.results_bucket)
+        return {
+            f"{bucket}/{info.ref.name}": self.raw_objects.read(info.ref)
+            for bucket in buckets
+            for info in self.raw_objects.list(bucket)
+        }
+
+    def _deliver_one(self, delivery: Delivery) -> None:
+        try:
+            self.handle(delivery)
+        except Exception:  # noqa: BLE001  a function that raises anything is answered with 500
+            self.broker.nack(delivery, self.clock.now())
+        else:
+            self.broker.ack(delivery)
+
+
+def memory_world(*, settings: Settings | None = None, wrap: Callable[[str, Any], Any] | None = None) -> World:
+    """A world in memory. `wrap(port name, port)` may put something around each port that handlers see."""
+    clock = ManualClock()
+    broker = MemoryBroker(clock)
+    objects = MemoryObjectStore(clock, notify={"uploads": UPLOADS_TOPIC}, publisher=broker)
+    return assemble(clock, broker, objects=objects, jobs=MemoryJobStore(), settings=settings, wrap=wrap)
+
+
+def assemble(
+    clock: ManualClock,
+    broker: Broker,
+    *,
+    objects: Any,
+    jobs: Any,
+    settings: Settings | None = None,
+    wrap: Callable[[str, Any], Any] | None = None,
+) -> World:
+    """A world over the given adapters."""
+    settings = settings or Settings()
+    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    wrap = wrap or (lambda _name, port: port)
+    system = System(
+        settings=settings,
+        objects=wrap("objects", objects),
+        jobs=wrap("jobs", jobs),
+        publisher=wrap("publisher", broker),
+        clock=clock,
+        meter=FixedMeter(),
+        catalogue=registry,
+        models=LazyModels(registry, threads=1),
+    )
+    return World(system=system, broker=broker, clock=clock, raw_objects=objects, raw_jobs=jobs)
+
+
+def _letter(delivery: Delivery) -> DeadLetter:
+    attributes = dict(delivery.attributes)
+    return DeadLetter(
+        message_id=delivery.id,
+        subscription=attributes["CloudPubSubDeadLetterSourceSubscription"],
+        deliveries=int(attributes["CloudPubSubDeadLetterSourceDeliveryCount"]),
+        data=delivery.data,
+        attributes=attributes,
+    )
+
+
+@dataclass
+class Faults:
+    """Records every call of a port's method, and crashes at a chosen one."""
+
+    #: Index of the call to crash at, counted over all ports; None never crashes.
+    at: int | None = None
+    #: Whether the crash comes before the call has any effect, or after it took effect and before its answer arrives.
+    when: str = "before"
+    calls: list[str] = field(default_factory=list)
+    reached: bool = False
+
+    def wrap(self, name: str, port: Any) -> Any:
+        return _Wrapped(self, name, port)
+
+    def call(self, what: str, action: Callable[[], Any]) -> Any:
+        index = len(self.calls)
+        self.calls.append(what)
+        crash = index == self.at and not self.reached
+        self.reached |= crash
+        if not crash:
+            return action()
+        if self.when == "after":
+            with suppress(DarkroomError):  # a refusal is an answer too; the process dies before it hears it
+                action()
+        raise Crash(what)
+
+
+class _Wrapped:
+    def __init__(self, faults: Faults, name: str, port: Any) -> None:
+        self._faults, self._name, self._port = faults, name, port
+
+    def __getattr__(self, method: str) -> Any:
+        bound = getattr(self._port, method)
+        if not callable(bound):
+            return bound
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._faults.call(f"{self._name}.{method}", lambda: _whole(bound(*args, **kwargs)))
+
+        return call
+
+
+def _whole(result: Any) -> Any:
+    """A lazy listing is read to its end, so that the call has happened when it returns."""
+    return iter(list(result)) if isinstance(result, Iterator) else result
