@@ -1,0 +1,20 @@
+"""How does the whole cloud fit on one laptop?
+
+    ┌──────────── supervisor, one per home ────────────┐         ┌──────── worker, one per processor ───────┐
+    │ watches uploads/ ─▶ queue ─▶ leases ─▶ POST ──────┼─ HTTP ─▶│ functions/*/main.py by functions-framework│
+    │                      ▲  2xx: ack, else: nack      │         └───────┬──────────────────────────────────┘
+    └──────────────────────┼───────────────────────────┘                 │ objects, jobs, next message
+                           └──────────── SQLite and folders under home ◀──┘
+
+    cloud       `LocalCloud`, to be embedded: start, wait, stop
+    supervisor  the loop: who is asked for what, and when
+    crew        the worker processes: started, told apart, started again
+    courier     one HTTP request, and what its answer means
+    envelopes   a delivery as the request that Pub/Sub or Eventarc would make of it
+    lock        one supervisor per home
+    worker      the process that serves the functions
+    api_server  the process that serves the HTTP API
+    mount       the functions of this repository as one WSGI application
+
+The functions cannot tell it from Google Cloud: the bodies and headers are the same, and so are the rules of delivery.
+"""
