@@ -1,0 +1,143 @@
+"""Where do the results of `darkroom run` go?"""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.cli.tree import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from shared.imaging.codec import ACCEPTED
+from shared.parameters import FinishParameters
+from tests.pictures import jpeg_bytes, png_bytes
+
+KEEP = FinishParameters()
+JPEG = FinishParameters(format="jpeg")
+
+
+def make(root: Path, *names: str) -> list[Path]:
+    """Files under `root`: pictures by their endings, text for anything else."""
+    made = []
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes({".jpg": jpeg_bytes, ".png": png_bytes}.get(path.suffix, lambda: b"text")())
+        made.append(path)
+    return made
+
+
+def results(inputs: list[Path], output: Path, finish: FinishParameters, *, manifest: bool = False) -> dict[str, str]:
+    """Each source's name, and its result's path below the output folder."""
+    found = targets(search(inputs, output).found, output, finish, cut_out=False)
+    planned = disentangled(found, manifest=manifest)
+    assert conflicts(planned, manifest=manifest) == []
+    return {each.source.name: str(min(each.results).relative_to(output)) for each in planned}
+
+
+def test_a_tree_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.jpg", "1931/b.png", "1931/x/c.jpg")
+    found = results([tmp_path / "photos"], tmp_path / "out", KEEP)
+    assert found == {"a.jpg": "a.jpg", "b.png": "1931/b.png", "c.jpg": "1931/x/c.jpg"}
+
+
+def test_several_folders_keep_their_own_names(tmp_path: Path) -> None:
+    make(tmp_path, "one/a.jpg", "two/a.jpg")
+    looked = search([tmp_path / "one", tmp_path / "two"], tmp_path / "out")
+    assert [str(each.relative) for each in looked.found] == ["one/a.jpg", "two/a.jpg"]
+
+
+def test_two_pictures_that_would_get_one_name_keep_their_own_endings(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.png", "a.jpg", "b.png")
+    found = results([tmp_path / "photos"], tmp_path / "out", JPEG)
+    assert found == {"a.png": "a.png.jpg", "a.jpg": "a.jpg.jpg", "b.png": "b.jpg"}
+
+
+def test_pictures_of_one_name_in_two_formats_stay_as_they_are_if_the_formats_are_kept(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.png", "a.jpg")
+    assert results([tmp_path / "photos"], tmp_path / "out", KEEP) == {"a.png": "a.png", "a.jpg": "a.jpg"}
+
+
+def test_the_manifest_counts_as_a_name_too(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.png", "a.jpg")
+    found = results([tmp_path / "photos"], tmp_path / "out", KEEP, manifest=True)
+    assert found == {"a.png": "a.png.png", "a.jpg": "a.jpg.jpg"}
+
+
+def test_a_longer_name_that_is_taken_already_becomes_longer_still(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.png", "a.jpg", "a.png.jpg")
+    found = results([tmp_path / "photos"], tmp_path / "out", JPEG)
+    assert found == {"a.png": "a.png.jpg", "a.jpg": "a.jpg.jpg", "a.png.jpg": "a.png.jpg.jpg"}
+
+
+@given(st.sets(st.from_regex(r"[ab](\.(png|jpg|json)){0,3}", fullmatch=True), max_size=8), st.booleans())
+def test_no_two_files_of_a_folder_ever_share_a_result(names: set[str], manifest: bool) -> None:
+    planned = [
+        Target(source=Path("in") / name, stem=(Path("out") / name).with_suffix(""), formats=frozenset({"jpeg"}))
+        for name in sorted(names)
+    ]
+    found = disentangled(planned, manifest=manifest)
+    assert conflicts(found, manifest=manifest) == []
+    assert [each.source for each in found] == [each.source for each in planned]
+
+
+def test_files_of_one_name_from_two_folders_are_refused(tmp_path: Path) -> None:
+    one, two = make(tmp_path, "one/a.jpg", "two/a.jpg")
+    found = targets(search([one, two], tmp_path / "out").found, tmp_path / "out", KEEP, cut_out=False)
+    problems = conflicts(disentangled(found, manifest=False), manifest=False)
+    assert len(problems) == 1
+    assert str(one) in problems[0]
+    assert str(two) in problems[0]
+
+
+def test_a_result_never_takes_the_place_of_an_input(tmp_path: Path) -> None:
+    (source,) = make(tmp_path, "photos/a.jpg")
+    found = targets(search([source], tmp_path / "photos").found, tmp_path / "photos", KEEP, cut_out=False)
+    assert conflicts(found, manifest=False) == [f"the result of {source} would overwrite the input {source}"]
+
+
+def test_what_is_no_picture_is_left_out_and_what_promises_one_is_not(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "README.txt", "a.jpg", ".hidden.jpg", ".thumbs/b.jpg")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "photos" / "scan").write_bytes(png_bytes())
+    looked = search([tmp_path / "photos"], tmp_path / "out")
+    assert [each.source.name for each in looked.found] == ["a.jpg", "broken.jpg", "scan"]
+    assert [path.name for path in looked.left_out] == ["README.txt"]
+
+
+def test_the_ending_of_every_format_that_can_be_read_promises_a_picture() -> None:
+    assert {f".{name}" for name in ACCEPTED} <= PICTURE_SUFFIXES
+
+
+def test_an_output_folder_inside_the_input_is_not_worked_on(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.jpg", "done/a.jpg")
+    looked = search([tmp_path / "photos"], tmp_path / "photos" / "done")
+    assert [each.source for each in looked.found] == [tmp_path / "photos" / "a.jpg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        search([Missing(tmp_path / "gone")], tmp_path / "out")
+
+
+class Missing(type(Path())):  # type: ignore[misc]
+    """A folder that is there when looked at, and gone when it is listed."""
+
+    def is_dir(self, **_: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("source", "cut_out", "expected"),
+    [
+        (jpeg_bytes, False, {"jpeg"}),
+        (jpeg_bytes, True, {"png"}),
+        (png_bytes, False, {"png"}),
+        (lambda: b"GIF89a", False, {"png"}),
+        (lambda: b"\0\0\0\x18ftypheic\0\0\0\0heic", False, {"jpeg", "png"}),
+    ],
+)
+def test_the_formats_that_keep_may_come_to(source: object, cut_out: bool, expected: set[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(source())  # type: ignore[operator]
+    (target,) = targets(search([path], tmp_path / "out").found, tmp_path / "out", KEEP, cut_out=cut_out)
+    assert target.formats == expected
