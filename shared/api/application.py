@@ -1,0 +1,135 @@
+"""How does a request get its answer?"""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any
+
+from flask import Request
+from pydantic import BaseModel
+from werkzeug.wrappers import Response
+
+from shared.api.callers import Door, address
+from shared.api.headers import cors_headers, preflight, secured
+from shared.api.parts import Parts
+from shared.api.problems import CONTENT_TYPE, body_of, problem_of
+from shared.api.rates import Rates
+from shared.api.reading import checked, drain, limit_body, read_json, read_query
+from shared.api.routes import ROUTES
+from shared.api.routing import Answer, Call, Match, Route, Router
+from shared.api.submissions import read_submission
+from shared.keys import Keys
+from shared.system import System
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: Larger answers are sent in pieces: Google's front end takes no more than 32 MiB at once.
+_AT_ONCE_BYTES = 30 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+#: functions-framework has four threads for each processor; half of them stay free for everybody else.
+_STREAMS_PER_PROCESSOR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The API over one system."""
+
+    parts: Parts
+    rates: Rates
+    router: Router
+
+    @classmethod
+    def of(cls, system: System, *, places: int | None = None, fetch: Callable[[str], bytes] | None = None) -> "Api":
+        """The API over a system. Nothing is asked of the backend yet."""
+        from shared.api.fetching import fetch as fetch_public
+        from shared.bootstrap import processors
+
+        settings = system.settings
+        keys = Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock)
+        parts = Parts(
+            system=system,
+            door=Door(keys=keys, is_local=settings.backend == "local", origins=settings.origins),
+            places=BoundedSemaphore(places or processors()),
+            streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
+            fetch=fetch or fetch_public,
+        )
+        rates = Rates(clock=system.clock, per_minute=settings.api_rate_per_minute)
+        return cls(parts=parts, rates=rates, router=Router(ROUTES))
+
+    def answer(self, request: Request) -> Response:
+        """The answer to any request; nothing is raised."""
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        try:
+            response = self._preflight(request) or self._answered(request)
+        except Exception as exc:  # noqa: BLE001  the one place where errors become answers
+            response = refusal(exc, request_id)
+        drain(request)
+        origins = self.parts.system.settings.origins
+        return secured(response, request, request_id=request_id, more=cors_headers(request, origins))
+
+    def _preflight(self, request: Request) -> Response | None:
+        return preflight(request) if request.method == "OPTIONS" else None
+
+    def _answered(self, request: Request) -> Response:
+        self.rates.take(f"address {address(request, is_local=self.parts.door.is_local)}")
+        match = self.router.match(request.path, request.method)
+        caller = self.parts.door.caller(request, match.route.access)
+        if caller.key_id:
+            self.rates.take(f"key {caller.key_id}")
+        limit_body(request)
+        query, body = _read(request, match)
+        call = Call(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
+        return _response(match.route.handler(call))
+
+
+def _read(request: Request, match: Match) -> tuple[BaseModel | None, Any]:
+    """The checked query and body of a route."""
+    route: Route = match.route
+    if route.picture is not None:
+        return None, read_submission(request, route.picture)
+    query = read_query(request, route.query)
+    if route.body is None or route.reads_body:
+        return query, None
+    return query, checked(route.body, read_json(request))
+
+
+def _response(answer: Answer) -> Response:
+    content = answer.content
+    if isinstance(content, BaseModel):
+        content = content.model_dump_json().encode()
+    if not isinstance(content, bytes):
+        return _streamed(content, answer)
+    return _whole(content, answer)
+
+
+def _whole(data: bytes, answer: Answer) -> Response:
+    """A response whose length is told, unless it is too large for that.
+
+    Always a stream for functions-framework, which would otherwise read the rest of the request by itself, and answer
+    a body that is too large with a page of its own.
+    """
+    if len(data) > _AT_ONCE_BYTES:
+        return _streamed(_pieces(data), answer)
+    response = _streamed(iter((data,)), answer)
+    response.content_length = len(data)
+    return response
+
+
+def _streamed(content: Iterator[bytes], answer: Answer) -> Response:
+    return Response(content, status=answer.status, content_type=answer.content_type, headers=dict(answer.headers))
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield bytes(view[start : start + _PIECE_BYTES])
+
+
+def refusal(exc: Exception, request_id: str) -> Response:
+    """The problem document of an error as a response."""
+    problem, headers = problem_of(exc, request_id)
+    data = json.dumps(body_of(problem), ensure_ascii=False).encode()
+    return _whole(data, Answer(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

@@ -1,0 +1,181 @@
+"""Paths that other picture services have, answering as their descriptions say.
+
+Each is a short form of what stands elsewhere in this API; nothing is worked out here.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from shared.api import instant, previews, quality
+from shared.api.instant import Enhanced
+from shared.api.previews import Adjustments, Histogram
+from shared.api.reading import checked, parse_json, read_raw
+from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
+from shared.api.service import Warm, open_models
+from shared.api.submissions import Submission, Wishes
+from shared.api.views import JobView
+from shared.pipeline import Pipeline, Preset, build_pipeline
+
+Mode = Literal["auto", "full", "sharpen", "denoise", "upscale", "optimize"]
+
+
+def remove_color_cast(call: Call) -> Answer:
+    """The picture without its colour cast, in JSON."""
+    return Answer(content=_enhanced(call, build_pipeline({"preset": "color_cast"})))
+
+
+def _enhanced(call: Call, pipeline: Pipeline) -> Enhanced:
+    return instant.told(*instant.develop_at_once(call, pipeline))
+
+
+class InitModel(BaseModel):
+    """That the models are ready."""
+
+    status: Literal["success"] = "success"
+    ready: Warm
+
+
+def init_model(call: Call) -> Answer:
+    """Open the models."""
+    return Answer(content=InitModel(ready=open_models(call)))
+
+
+class ProcessWishes(Wishes):
+    """A picture to colorize or to lighten."""
+
+    mode: Literal["colorize", "enhance"] = Field("enhance", description="enhance: lift what is too dark")
+
+
+_PROCESSES: dict[str, Preset] = {"colorize": "colorize", "enhance": "low_light"}
+
+
+def process(call: Call) -> Answer:
+    """The picture colorized, or lightened."""
+    submission: Submission = call.body
+    return instant.developed_answer(call, build_pipeline({"preset": _PROCESSES[submission.wishes.mode]}))
+
+
+class EnhanceWishes(Wishes):
+    """A product photograph and what is to be done with it."""
+
+    mode: Mode = "auto"
+    remove_background: bool | None = Field(
+        None, description="put the subject on white; if absent, with the modes auto and full only"
+    )
+    target_size_kb: int | None = Field(None, ge=1, le=102400, description="largest size of the result in kB")
+
+    def asked(self) -> Pipeline:
+        """The same as a pipeline."""
+        cut_out = self.mode in ("auto", "full") if self.remove_background is None else self.remove_background
+        output: dict[str, JsonValue] = {"background": "#FFFFFF"} if cut_out else {}
+        if self.target_size_kb is not None:
+            output["target_size_kb"] = self.target_size_kb
+        stages = {"background": True} if cut_out else {}
+        return build_pipeline({"preset": self.mode, "stages": stages, "output": output})
+
+
+def enhance(call: Call) -> Answer:
+    """The enhanced photograph, in JSON."""
+    submission: Submission = call.body
+    wishes: EnhanceWishes = submission.wishes
+    return Answer(content=_enhanced(call, wishes.asked()))
+
+
+class Reviewed(BaseModel):
+    """A verdict that was recorded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["success"] = "success"
+    job: JobView
+
+
+def review(call: Call) -> Answer:
+    """Record a verdict; the body is JSON whatever its type claims, as `curl -d` sends it."""
+    told = checked(quality.Review, parse_json(read_raw(call.request)))
+    return Answer(content=Reviewed(job=JobView.of(quality.reviewed(call, told))))
+
+
+def _picture(path: str, name: str, *, summary: str, handler: Callable[[Call], Answer], **rest: Any) -> Route:
+    given: dict[str, Any] = {
+        "outcomes": (Outcome(what="the picture and what was done", model=Enhanced),),
+        "picture": Wishes,
+        **rest,
+    }
+    return Route(method="POST", path=path, name=name, summary=summary, access="submitter", handler=handler, **given)
+
+
+ROUTES: tuple[Route, ...] = (
+    _picture("/remove-color-cast", "remove_color_cast", summary="Remove a colour cast", handler=remove_color_cast),
+    _picture("/api/inference", "api_inference", summary="Remove a colour cast", handler=remove_color_cast),
+    _picture(
+        "/api/adjust",
+        "api_adjust",
+        summary="As /v1/adjust",
+        handler=previews.adjust,
+        picture=Adjustments,
+        outcomes=(Outcome(what="the picture", media=PICTURES),),
+    ),
+    _picture(
+        "/api/histogram",
+        "api_histogram",
+        summary="As /v1/histogram",
+        handler=previews.histogram,
+        outcomes=(Outcome(what="256 counts for each channel", model=Histogram),),
+    ),
+    Route(
+        method="POST",
+        path="/api/init_model",
+        name="api_init_model",
+        summary="As /v1/warmup",
+        access="submitter",
+        handler=init_model,
+        outcomes=(Outcome(what="what is ready", model=InitModel),),
+    ),
+    _picture(
+        "/process",
+        "process",
+        summary="Colorize a picture, or lighten a dark one",
+        handler=process,
+        picture=ProcessWishes,
+        outcomes=(Outcome(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES),),
+    ),
+    _picture(
+        "/api/v1/enhance/upload",
+        "api_enhance_upload",
+        summary="Enhance an uploaded product photograph",
+        handler=enhance,
+        picture=EnhanceWishes,
+    ),
+    _picture(
+        "/api/v1/enhance/url",
+        "api_enhance_url",
+        summary="Enhance a product photograph behind a URL",
+        handler=enhance,
+        picture=EnhanceWishes,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/qc/pending",
+        name="api_qc_pending",
+        summary="As /v1/qc/pending",
+        access="reviewer",
+        handler=quality.pending,
+        outcomes=(Outcome(what="one page of the queue", model=quality.Queue),),
+        query=quality.QueueQuery,
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/qc/{job}/review",
+        name="api_qc_review",
+        summary="As /v1/qc/{job}/review",
+        access="reviewer",
+        handler=review,
+        outcomes=(Outcome(what="the verdict was recorded", model=Reviewed),),
+        problems=(404, 409),
+        body=quality.Review,
+        reads_body=True,
+    ),
+)

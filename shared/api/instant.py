@@ -1,0 +1,236 @@
+"""How does a picture get its answer at once?
+
+In this process, with the planner, the stages and the encoders of the event path. What would take too long is refused,
+with the advice to post a job: more than 4 megapixels in, more than 16 out, or more than 25 s, which is looked at before
+each step.
+"""
+
+import base64
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.api.parts import MAX_SECONDS
+from shared.api.refusals import NoSuchPath, TooLarge
+from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
+from shared.api.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
+from shared.api.views import StageView
+from shared.job import Skipped
+from shared.measurements import Measurements
+from shared.messages import Report
+from shared.parameters import PARAMETERS, FinishParameters, UpscaleParameters
+from shared.pipeline import Pipeline, build_pipeline
+from shared.presets import CAST_STRENGTH
+from shared.sizes import target_size
+
+if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
+    from shared.imaging.picture import Picture
+    from shared.inprocess import Developed, Watch
+    from shared.messages import Step
+
+#: Largest picture in pixels that is worked on at once, and largest one that may come of it.
+MAX_PIXELS, MAX_RESULT_PIXELS = 4_000_000, 16_000_000
+_ADVICE = "post a job to /v1/jobs instead"
+
+Result = TypeVar("Result")
+
+
+class Scores(BaseModel):
+    """Quality, 0 to 100, with the parts that it is made of."""
+
+    before: float
+    after: float
+    parts_before: dict[str, float]
+    parts_after: dict[str, float]
+
+
+class Enhanced(BaseModel):
+    """A picture that came out of the pipeline, with what was done."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["success"] = "success"
+    processed_image: str = Field(description="the file in base64")
+    content_type: str
+    width: int
+    height: int
+    processing_time: float = Field(description="seconds")
+    cast_detected: bool = Field(description="whether the upload has a colour cast")
+    cast_strength: float = Field(description="0 to 1")
+    model_version: str | None = Field(description="ids and versions of the models that ran; null if none did")
+    scores: Scores
+    stages: list[StageView]
+    skipped: list[Skipped]
+
+
+def enhance(call: Call) -> Answer:
+    """Run a pipeline on a picture."""
+    submission: Submission = call.body
+    wishes: PipelineWishes = submission.wishes
+    return developed_answer(call, wishes.asked())
+
+
+class StageWishes(Wishes):
+    """A picture that one stage is to work on."""
+
+    parameters: Values = Field({}, description="parameters of the stage, see /v1/stages")
+    output: Values = Field({}, description="wishes for the result: parameters of `finish`")
+
+
+def run_stage(call: Call) -> Answer:
+    """Run one stage on a picture."""
+    stage, wishes = call.path["stage"], call.body.wishes
+    if stage not in PARAMETERS or stage == "assess":
+        known = ", ".join(name for name in PARAMETERS if name != "assess")
+        raise NoSuchPath(f"there is no stage {stage[:80]!r} to run, expected one of {known}")
+    if stage == "finish":
+        return developed_answer(call, build_pipeline({"stages": [], "output": {**wishes.parameters, **wishes.output}}))
+    chosen = [{"stage": stage, "parameters": wishes.parameters}]
+    return developed_answer(call, build_pipeline({"stages": chosen, "output": wishes.output}))
+
+
+def developed_answer(call: Call, pipeline: Pipeline) -> Answer:
+    """The answer that the client accepts: the picture, or JSON with everything."""
+    developed, elapsed_s = develop_at_once(call, pipeline)
+    if wants_json(call):
+        return Answer(content=told(developed, elapsed_s))
+    return Answer(content=developed.data, content_type=developed.content_type)
+
+
+def wants_json(call: Call) -> bool:
+    """Whether the client prefers JSON to the picture; whoever accepts everything gets the picture."""
+    accepted = call.request.accept_mimetypes
+    best = accepted.best_match([*PICTURES, "application/json"], default=PICTURES[0])
+    return best == "application/json"
+
+
+def develop_at_once(call: Call, pipeline: Pipeline) -> "tuple[Developed, float]":
+    """A picture through the pipeline, and how many seconds that took. Raises TooLarge with advice."""
+    from shared.inprocess import develop
+
+    data = picture_of(call)
+    require_small(data)
+    started = call.parts.now()
+    with call.parts.place():
+        developed = develop(call.parts.bench(), "upload", data, pipeline, watch=_watch(call))
+    return developed, (call.parts.now() - started).total_seconds()
+
+
+def _watch(call: Call) -> "Watch":
+    began = call.parts.now()
+
+    def watch(step: "Step", picture: "Picture") -> None:
+        took_s = (call.parts.now() - began).total_seconds()
+        if took_s > MAX_SECONDS:
+            raise TooLarge(
+                f"after {took_s:.1f} s {step.stage} has not begun, at once there are {MAX_SECONDS:g} s; {_ADVICE}",
+                code="too_slow_at_once",
+                value=round(took_s, 1),
+                limit=MAX_SECONDS,
+            )
+        height, width = _size_after(step, picture)
+        _require(height * width, MAX_RESULT_PIXELS, f"a result of {width}x{height}")
+
+    return watch
+
+
+def _size_after(step: "Step", picture: "Picture") -> tuple[int, int]:
+    parameters = PARAMETERS[step.stage].model_validate(step.parameters)
+    if isinstance(parameters, UpscaleParameters):
+        return target_size(parameters, picture.height, picture.width)
+    if isinstance(parameters, FinishParameters):
+        from shared.imaging.geometry import plan_layout
+
+        layout = plan_layout(parameters, picture.height, picture.width)
+        return layout.canvas_height, layout.canvas_width
+    return picture.height, picture.width
+
+
+def require_small(data: bytes) -> None:
+    """Raises TooLarge, with advice, for a picture that declares too many pixels; BadImage for what is no picture."""
+    from shared.imaging.codec.dimensions import declared_size
+    from shared.imaging.codec.faults import reading
+    from shared.imaging.codec.limits import Limits, require_bytes
+    from shared.imaging.codec.sniff import sniff
+
+    require_bytes(data, Limits())  # what is too large came no further; what is empty is no picture
+    name = sniff(data)
+    with reading("file"):
+        size = declared_size(data, name)
+    if size is not None:
+        _require(size[0] * size[1], MAX_PIXELS, f"a picture of {size[0]}x{size[1]}")
+
+
+def _require(pixels: int, limit: int, what: str) -> None:
+    if pixels > limit:
+        raise TooLarge(
+            f"{what} has {pixels} pixels, at once there are {limit}; {_ADVICE}",
+            code="too_large_at_once",
+            value=pixels,
+            limit=limit,
+        )
+
+
+def told(developed: "Developed", elapsed_s: float) -> Enhanced:
+    """What was done, with the picture in base64."""
+    job, before, after = developed.job, _report(developed.job.before), _report(developed.job.after)
+    seen, made = Measurements.from_json(before.measurements), Measurements.from_json(after.measurements)
+    models = [f"{record.model.id} {record.model.version}" for record in job.records if record.model]
+    return Enhanced(
+        processed_image=base64.b64encode(developed.data).decode(),
+        content_type=developed.content_type,
+        width=made.width,
+        height=made.height,
+        processing_time=round(elapsed_s, 4),
+        cast_detected=has_cast(seen),
+        cast_strength=seen.cast_strength,
+        model_version=", ".join(models) or None,
+        scores=Scores(before=before.score, after=after.score, parts_before=before.parts, parts_after=after.parts),
+        stages=[StageView.of(record, job.run) for record in job.records],
+        skipped=list(job.skipped),
+    )
+
+
+def has_cast(measured: Measurements) -> bool:
+    """Whether the planner would call it a colour cast."""
+    return not measured.greyscale and measured.cast_strength > CAST_STRENGTH
+
+
+def _report(report: Report | None) -> Report:
+    assert report is not None  # every run begins and ends with a measurement
+    return report
+
+
+def at_once(
+    name: str, summary: str, *, wishes: type[Wishes], handler: Callable[[Call], Answer], outcome: Outcome
+) -> Route:
+    """A route of this module's kind."""
+    return Route(
+        method="POST",
+        path=f"/v1/{name}",
+        name=name,
+        summary=summary,
+        access="submitter",
+        handler=handler,
+        outcomes=(outcome,),
+        problems=(413, 415, 422, 503),
+        picture=wishes,
+    )
+
+
+_PICTURE_OR_JSON = Outcome(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES)
+ROUTES: tuple[Route, ...] = (
+    at_once("enhance", "Run a pipeline on a picture", wishes=PipelineWishes, handler=enhance, outcome=_PICTURE_OR_JSON),
+    Route(
+        method="POST",
+        path="/v1/stages/{stage}",
+        name="run_stage",
+        summary="Run one stage on a picture",
+        access="submitter",
+        handler=run_stage,
+        outcomes=(_PICTURE_OR_JSON,),
+        problems=(404, 413, 415, 422, 503),
+        picture=StageWishes,
+    ),
+)

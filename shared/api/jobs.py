@@ -1,0 +1,219 @@
+"""How are jobs listed, shown and changed?"""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.api.refusals import Invalid
+from shared.api.routing import Answer, Call, Outcome, Route
+from shared.api.submissions import Labels
+from shared.api.views import JobPage, JobView
+from shared.errors import JobNotFound
+from shared.handlers.operations import cancel_job, delete_job, describe_job, replay_job, rework_job
+from shared.job import Job, QcStatus, Status
+from shared.pipeline import build_pipeline, parse_pipeline
+from shared.ports import JobQuery
+
+_JOB_ID = re.compile(r"[0-9a-f]{24}")
+MAX_NAME = 200
+
+
+def job_of(call: Call) -> Job:
+    """The job that the path names, if the caller may see it. Raises JobNotFound."""
+    job_id = call.path["job"]
+    if not _JOB_ID.fullmatch(job_id):
+        raise JobNotFound(f"there is no job {job_id[:80]}")
+    job = call.parts.system.jobs.get(job_id)
+    call.caller.require_sight(job)
+    return job
+
+
+def own_job(call: Call) -> Job:
+    """The job that the path names, if the caller may change it. Raises JobNotFound or Forbidden."""
+    job = job_of(call)
+    call.caller.require_own(job)
+    return job
+
+
+def printable(text: str) -> str:
+    """A name without what cannot be printed or turns the direction of writing, cut to the longest that is allowed."""
+    return "".join(character for character in text if character.isprintable()).strip()[:MAX_NAME]
+
+
+class JobsQuery(BaseModel):
+    """Which jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status | None = None
+    qc_status: QcStatus | None = None
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
+    owner: str | None = Field(None, max_length=100, description="for reviewers and admins; others see their own jobs")
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
+
+
+def page(call: Call) -> Answer:
+    """One page of jobs, newest change first."""
+    asked: JobsQuery = call.query
+    owner = asked.owner if call.caller.sees_all else call.caller.owner
+    if asked.owner is not None and asked.owner != owner:
+        return Answer(content=JobPage(jobs=[], next_cursor=None))
+    label = tuple(asked.label.split("=", 1)) if asked.label is not None else None
+    query = JobQuery(
+        status=asked.status,
+        qc_status=asked.qc_status,
+        owner=owner,
+        label=(label[0], label[1]) if label else None,
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
+    found = call.parts.system.jobs.query(query)
+    return Answer(content=JobPage(jobs=[JobView.of(job) for job in found.jobs], next_cursor=found.next_cursor))
+
+
+def show(call: Call) -> Answer:
+    """One job."""
+    return Answer(content=JobView.of(job_of(call)))
+
+
+class Description(BaseModel):
+    """What people call a job; what is absent stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    display_name: str | None = Field(None, min_length=1, max_length=MAX_NAME)
+    labels: Labels | None = Field(None, description="all labels; those that are not named go")
+
+
+def describe(call: Call) -> Answer:
+    """Rename or label a job."""
+    told: Description = call.body
+    name = None if told.display_name is None else printable(told.display_name)
+    if name == "":
+        raise Invalid(f"display_name {told.display_name!r} has nothing that can be printed")
+    job = own_job(call)
+    changed = describe_job(call.parts.system, job.id, display_name=name, labels=told.labels, who=call.caller.owner)
+    return Answer(content=JobView.of(changed))
+
+
+class Deleted(BaseModel):
+    """A job that is not there any more."""
+
+    deleted: str
+
+
+def delete(call: Call) -> Answer:
+    """Delete a job with its photograph, results and everything between."""
+    job = own_job(call)
+    delete_job(call.parts.system, job.id)
+    return Answer(content=Deleted(deleted=job.id))
+
+
+def cancel(call: Call) -> Answer:
+    """Stop a job."""
+    return Answer(content=JobView.of(cancel_job(call.parts.system, own_job(call).id)))
+
+
+def replay(call: Call) -> Answer:
+    """Let a failed job go on from the step that failed."""
+    return Answer(content=JobView.of(replay_job(call.parts.system, own_job(call).id)), status=202)
+
+
+class Rework(BaseModel):
+    """Another pipeline for a job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pipeline: Any = Field(
+        description="a preset's name, or a pipeline as JSON", json_schema_extra={"type": ["string", "object"]}
+    )
+    notes: str = Field("", max_length=2000, description="why; stands in the job's history")
+
+
+def rework(call: Call) -> Answer:
+    """Run a job that has ended again, with another pipeline."""
+    told: Rework = call.body
+    pipeline = parse_pipeline(told.pipeline) if isinstance(told.pipeline, str) else build_pipeline(told.pipeline)
+    job = own_job(call)
+    changed = rework_job(call.parts.system, job.id, pipeline, who=call.caller.owner, notes=told.notes)
+    return Answer(content=JobView.of(changed), status=202)
+
+
+_JOB = Outcome(what="the job", model=JobView)
+_ACCEPTED = Outcome(what="the job, which is being worked on", status=202, model=JobView)
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/v1/jobs",
+        name="list_jobs",
+        summary="List jobs, newest change first",
+        access="submitter",
+        handler=page,
+        outcomes=(Outcome(what="one page", model=JobPage),),
+        query=JobsQuery,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs/{job}",
+        name="show_job",
+        summary="Show one job",
+        access="submitter",
+        handler=show,
+        outcomes=(_JOB,),
+        problems=(404,),
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/jobs/{job}",
+        name="describe_job",
+        summary="Rename or label a job",
+        access="submitter",
+        handler=describe,
+        outcomes=(_JOB,),
+        problems=(404,),
+        body=Description,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/jobs/{job}",
+        name="delete_job",
+        summary="Delete a job with its photograph and results",
+        access="submitter",
+        handler=delete,
+        outcomes=(Outcome(what="it is gone", model=Deleted),),
+        problems=(404,),
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job}/cancel",
+        name="cancel_job",
+        summary="Stop a job",
+        access="submitter",
+        handler=cancel,
+        outcomes=(_JOB,),
+        problems=(404, 409),
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job}/rework",
+        name="rework_job",
+        summary="Run a job that has ended again, with another pipeline",
+        access="submitter",
+        handler=rework,
+        outcomes=(_ACCEPTED,),
+        problems=(404, 409),
+        body=Rework,
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job}/replay",
+        name="replay_job",
+        summary="Let a failed job go on from the step that failed",
+        access="submitter",
+        handler=replay,
+        outcomes=(_ACCEPTED,),
+        problems=(404, 409),
+    ),
+)

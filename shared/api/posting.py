@@ -1,0 +1,131 @@
+"""How does a photograph become a job?
+
+It goes into the uploads bucket, and from there on the way of every photograph. Its job is stored at once, so that the
+id in the answer can be asked for; the upload's event drives it.
+"""
+
+import hashlib
+import re
+import secrets
+
+from pydantic import Field
+
+from shared.api.jobs import MAX_NAME, printable
+from shared.api.refusals import Invalid
+from shared.api.routing import Answer, Call, Outcome, Route
+from shared.api.submissions import Labels, PipelineWishes, Submission, picture_of
+from shared.api.views import JobView
+from shared.errors import ObjectNotFound
+from shared.handlers.uploads import LABEL_PREFIX, submit_upload
+from shared.ports import NewObject, ObjectInfo
+
+#: Folder of the uploads bucket for what came through the API.
+FOLDER = "api"
+
+
+class JobWishes(PipelineWishes):
+    """A photograph that is to become a job."""
+
+    object: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1024,
+        description="name of an object in the uploads bucket, instead of a file: it is copied, and may be anybody's "
+        "only for reviewers and admins",
+    )
+    labels: Labels = Field({}, description="texts by name, by which jobs can be listed; in a form as JSON")
+    display_name: str | None = Field(
+        None, min_length=1, max_length=MAX_NAME, description="what people call it; the file's name if absent"
+    )
+
+
+def create(call: Call) -> Answer:
+    """Make a job of a photograph."""
+    submission: Submission = call.body
+    data, name = _content(call)
+    kind = require_acceptable(call, data)
+    new = NewObject(data=data, content_type=f"image/{kind}", metadata=_metadata(call, submission.wishes, name))
+    job = submit_upload(call.parts.system, f"{FOLDER}/{_token(call)}", new)
+    return Answer(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+
+
+def _content(call: Call) -> tuple[bytes, str]:
+    """The photograph and the name that it comes with."""
+    submission: Submission = call.body
+    wishes: JobWishes = submission.wishes
+    if wishes.object is None:
+        return picture_of(call), submission.name or (wishes.url or "").partition("?")[0]
+    if submission.data is not None or wishes.url is not None:
+        raise Invalid("give a picture, a url or an object, and only one of them")
+    info = _object(call, wishes.object)
+    return call.parts.system.objects.read(info.ref), wishes.object
+
+
+def _object(call: Call, name: str) -> ObjectInfo:
+    """An object of the uploads bucket that the caller may use. Raises ObjectNotFound."""
+    missing = ObjectNotFound(f"there is no object {name[:200]!r} in the uploads bucket")
+    try:
+        info = call.parts.system.objects.stat(call.parts.system.settings.uploads_bucket, name)
+    except ObjectNotFound as exc:
+        raise missing from exc
+    if not call.caller.sees_all and info.metadata.get("owner", "") != call.caller.owner:
+        raise missing
+    return info
+
+
+def require_acceptable(call: Call, data: bytes) -> str:
+    """The format of a photograph, if its bytes and its declared size are acceptable. Raises BadImage."""
+    from shared.imaging.codec.dimensions import declared_size
+    from shared.imaging.codec.faults import reading
+    from shared.imaging.codec.limits import require_bytes, require_size
+    from shared.imaging.codec.sniff import sniff
+
+    limits = call.parts.bench().limits
+    require_bytes(data, limits)
+    kind = sniff(data)
+    with reading(f"{kind} file"):
+        size = declared_size(data, kind)
+    if size is not None:
+        require_size(*size, limits)
+    return kind
+
+
+def _metadata(call: Call, wishes: JobWishes, name: str) -> dict[str, str]:
+    """What `shared.handlers.uploads` reads of an upload."""
+    found = {
+        "display-name": printable(wishes.display_name or "") or plain_name(name) or "upload",
+        "pipeline": wishes.asked().model_dump_json(exclude_defaults=True),
+        **{LABEL_PREFIX + key: value for key, value in wishes.labels.items()},
+    }
+    return found | ({"owner": call.caller.owner} if call.caller.owner else {})
+
+
+def plain_name(name: str) -> str:
+    """The last part of a path, without what cannot be printed."""
+    return printable(re.split(r"[/\\]", name.rstrip("/\\"))[-1])
+
+
+def _token(call: Call) -> str:
+    """Where the photograph goes: somewhere new, or always to the same place for the same key of the same owner."""
+    key = call.request.headers.get("Idempotency-Key")
+    if key is None:
+        return secrets.token_hex(16)
+    if not 1 <= len(key) <= MAX_NAME:
+        raise Invalid(f"Idempotency-Key has {len(key)} characters, expected 1 to {MAX_NAME}", limit=MAX_NAME)
+    return hashlib.sha256(f"{call.caller.owner}\n{key}".encode()).hexdigest()[:32]
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="POST",
+        path="/v1/jobs",
+        name="create_job",
+        summary="Make a job of a photograph",
+        access="submitter",
+        handler=create,
+        outcomes=(Outcome(what="the job, which is being worked on", status=202, model=JobView),),
+        problems=(404, 409, 410),
+        picture=JobWishes,
+        headers={"Idempotency-Key": "the same key with the same photograph and wishes is the same job"},
+    ),
+)

@@ -1,0 +1,37 @@
+"""docs/http.md tells what the API does: routes, roles and codes are held to the code."""
+
+import ast
+import re
+from pathlib import Path
+
+from shared.api import refusals
+from shared.api.routes import ROUTES
+from tests.docs.pages import names, page, table
+
+API = Path(refusals.__file__).parent
+
+
+def test_the_page_lists_every_route_with_its_summary_and_role() -> None:
+    rows = re.findall(r"^\| `(\w+) (/\S*)` \| (.*?) \| (\w+) \|$", page("docs/http.md"), re.MULTILINE)
+    expected = [(route.method, route.path, route.summary, route.access) for route in ROUTES]
+    assert sorted(rows) == sorted(expected)
+
+
+def refused() -> dict[str, int]:
+    """Every code that only the API has, with its status."""
+    kinds = {name: kind for name, kind in vars(refusals).items() if isinstance(kind, type)}
+    kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, refusals.Refused)}
+    found = {kind.code: kind.status for kind in kinds.values()}
+    for path in API.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if name in kinds:
+                assert isinstance(node, ast.Call)
+                given = [each.value for each in node.keywords if each.arg == "code"]
+                found |= {ast.literal_eval(value): kinds[name].status for value in given}
+    return found
+
+
+def test_the_page_lists_every_code_of_the_api_with_its_status() -> None:
+    told = {names(cells[0])[0]: int(cells[1]) for cells in table("docs/http.md", "problem")}
+    assert told == refused() | {"unexpected": 500}

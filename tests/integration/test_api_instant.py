@@ -1,0 +1,338 @@
+"""A picture gets its answer at once, and what would take too long is sent elsewhere."""
+
+import base64
+import threading
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.api.application import Api
+from shared.imaging.codec import decode
+from shared.inprocess import develop
+from shared.pipeline import parse_pipeline
+from tests import pictures
+from tests.api_client import Service, flask_app, service
+from tests.photographs import small_jpeg
+from tests.pictures import jpeg_bytes, png_bytes, scene
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def api() -> Service:
+    return service()
+
+
+def pixels_of(data: bytes) -> np.ndarray[Any, Any]:
+    return decode(data).picture.pixels
+
+
+FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
+    "a form": lambda data: {"data": {"file": (BytesIO(data), "cat.jpg"), "pipeline": "sharpen"}},
+    "bytes of a type": lambda data: {"data": data, "content_type": "image/jpeg", "query_string": "pipeline=sharpen"},
+    "bytes as curl sends them": lambda data: {
+        "data": data,
+        "content_type": "application/x-www-form-urlencoded",
+        "query_string": "pipeline=sharpen",
+    },
+    "a pipeline as JSON": lambda data: {
+        "data": {"file": (BytesIO(data), "cat.jpg"), "pipeline": '{"preset": "sharpen"}'},
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_picture_is_that_of_the_pipeline_however_it_is_sent(api: Service, form: str) -> None:
+    data = small_jpeg(64)
+    answer = api.client.post("/v1/enhance", **FORMS[form](data))
+    assert (answer.status_code, answer.content_type) == (200, "image/jpeg")
+    expected = develop(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
+    assert answer.data == expected.data
+
+
+def test_a_url_is_fetched_and_enhanced() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return png_bytes()
+
+    api = service(fetch=fetch)
+    answer = api.client.post("/v1/enhance", json={"url": "https://shop.example/a.png", "pipeline": "optimize"})
+    assert (answer.status_code, answer.content_type) == (200, "image/png")
+    assert asked == ["https://shop.example/a.png"]
+
+
+def test_json_tells_what_was_done_and_brings_the_picture(api: Service) -> None:
+    cast = np.clip(scene() * np.array([1.0, 0.75, 0.5]), 0, 255).astype(np.uint8)
+    answer = api.client.post("/v1/enhance?pipeline=color_cast", data=png_bytes(cast), headers=JSON)
+    told = answer.get_json()
+    assert (answer.status_code, told["status"], told["content_type"]) == (200, "success", "image/png")
+    assert (told["width"], told["height"]) == (pictures.WIDTH, pictures.HEIGHT)
+    assert pixels_of(base64.b64decode(told["processed_image"])).shape == (pictures.HEIGHT, pictures.WIDTH, 3)
+    assert told["cast_detected"] == (told["cast_strength"] > 0.35)
+    assert [stage["stage"] for stage in told["stages"]] == ["assess", "white_balance", "finish", "assess"]
+    used = next(stage for stage in told["stages"] if stage["stage"] == "white_balance")["model"]
+    assert told["model_version"] == (f"{used['id']} {used['version']}" if used else None)
+    assert set(told["scores"]) == {"before", "after", "parts_before", "parts_after"}
+    assert told["processing_time"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("*/*", "image/png"), ("image/webp,*/*;q=0.5", "image/png"), ("application/json", "application/json"),
+     ("text/html,application/json;q=0.9,*/*;q=0.1", "application/json")],
+)  # fmt: skip
+def test_whoever_does_not_ask_for_json_gets_the_picture(api: Service, accept: str, kind: str) -> None:
+    answer = api.client.post("/v1/enhance?pipeline=optimize", data=png_bytes(), headers={"Accept": accept})
+    assert answer.content_type == kind
+
+
+def test_one_stage_runs_alone_with_its_parameters(api: Service) -> None:
+    query = {"parameters": '{"method": "grey_world"}', "output": '{"format": "png"}'}
+    answer = api.client.post("/v1/stages/white_balance", query_string=query, data=png_bytes(), headers=JSON)
+    steps = answer.get_json()["stages"]
+    assert [step["method"] for step in steps if step["stage"] == "white_balance"] == ["grey_world"]
+    finish = api.client.post("/v1/stages/finish", query_string={"parameters": '{"width": 32}'}, data=png_bytes())
+    assert pixels_of(finish.data).shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("stage", ["assess", "sepia", "%2e%2e"])
+def test_a_stage_that_cannot_be_run_alone_is_404(api: Service, stage: str) -> None:
+    assert api.client.post(f"/v1/stages/{stage}", data=png_bytes()).status_code == 404
+
+
+def test_a_parameter_out_of_range_is_422_with_value_and_limit(api: Service) -> None:
+    query = {"parameters": '{"strength": 7}'}
+    answer = api.client.post("/v1/stages/denoise", query_string=query, data=png_bytes())
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "bad_pipeline")
+    assert "less than or equal to 1, not 7" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "grows"),
+    [("brightness", 0.5, np.mean), ("contrast", 0.5, np.std), ("saturation", 0.5, lambda p: np.ptp(p, axis=2).mean()),
+     ("temperature", 0.5, lambda p: p[..., 0].mean() - p[..., 2].mean()),
+     ("sharpness", 1.0, lambda p: np.abs(np.diff(p.astype(float), axis=0)).mean()),
+     ("smoothing", 2.0, lambda p: -np.abs(np.diff(p.astype(float), axis=0)).mean())],
+)  # fmt: skip
+def test_each_adjustment_changes_what_its_name_says(
+    api: Service, name: str, amount: float, grows: Callable[[Any], float]
+) -> None:
+    data = png_bytes()
+    answer = api.client.post(f"/v1/adjust?{name}={amount}", data=data)
+    assert answer.status_code == 200
+    assert grows(pixels_of(answer.data)) > grows(pixels_of(data))
+    unchanged = api.client.post("/v1/adjust", data=data)
+    assert np.array_equal(pixels_of(unchanged.data), pixels_of(data))
+
+
+def test_a_preview_has_the_pixels_of_the_result_that_it_previews(api: Service) -> None:
+    data = small_jpeg(96)
+    preview = api.client.post("/v1/adjust?brightness=0.3&sharpness=1", data=data).data
+    result = api.client.post("/v1/enhance", query_string={"pipeline": BRIGHTER}, data=data).data
+    assert np.array_equal(pixels_of(preview), pixels_of(result))
+
+
+BRIGHTER = '{"preset": "optimize", "output": {"brightness": 0.3, "sharpen": 1, "quality": 90}}'
+
+
+def test_an_adjustment_may_have_another_format(api: Service) -> None:
+    assert api.client.post("/v1/adjust?format=webp", data=png_bytes()).content_type == "image/webp"
+
+
+def test_the_histogram_counts_every_pixel_once_a_channel(api: Service) -> None:
+    told = api.client.post("/v1/histogram", data=png_bytes()).get_json()
+    for channel, name in enumerate("rgb"):
+        expected = np.bincount(scene()[..., channel].ravel(), minlength=256)
+        assert told[name] == expected.tolist()
+    assert told["pixels"] == pictures.WIDTH * pictures.HEIGHT
+
+
+def test_the_histogram_of_16_bits_counts_in_8(api: Service) -> None:
+    told = api.client.post("/v1/histogram", data=pictures.png16()).get_json()
+    assert told["r"] == np.bincount((pictures.scene16()[..., 0] >> 8).ravel(), minlength=256).tolist()
+
+
+def test_an_assessment_is_that_of_the_pipeline(api: Service) -> None:
+    data = small_jpeg(64)
+    told = api.client.post("/v1/assess", data=data).get_json()
+    job = develop(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
+    assert job.before is not None
+    assert (told["score"], told["measurements"]) == (job.before.score, job.before.measurements)
+
+
+@pytest.mark.parametrize("name", pictures.every_format())
+def test_every_format_is_taken(api: Service, name: str) -> None:
+    answer = api.client.post("/v1/histogram", data=pictures.every_format()[name])
+    assert (answer.status_code, answer.get_json()["pixels"]) == (200, pictures.WIDTH * pictures.HEIGHT)
+
+
+BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
+    "nothing": (pictures.empty, 422, "empty_object"),
+    "a text": (pictures.text_file, 415, "unsupported_format"),
+    "a PDF": (pictures.pdf_file, 415, "unsupported_format"),
+    "half a JPEG": (pictures.truncated_jpeg, 422, "truncated"),
+    "half a PNG": (pictures.truncated_png, 422, "truncated"),
+    "a changed byte": (pictures.corrupt_png, 422, "corrupt"),
+    "an enormous claim": (pictures.bomb_png, 413, "too_large_at_once"),
+    "no width": (pictures.zero_area_png, 422, "zero_area"),
+    "a text that unfolds": (pictures.text_bomb_png, 422, "decompression_bomb"),
+    "a profile that unfolds": (pictures.profile_bomb_png, 422, "decompression_bomb"),
+    "not a number": (pictures.float_tiff_with_nan, 422, "not_finite"),
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/enhance?pipeline=optimize", "/v1/adjust", "/v1/histogram", "/v1/assess"])
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_pictures_are_refused_with_their_reason(api: Service, path: str, kind: str) -> None:
+    make, status, code = BAD[kind]
+    # Whatever the name and the type say, the bytes decide.
+    path, _, query = path.partition("?")
+    form = {"file": (BytesIO(make()), "honest.jpg", "image/jpeg")}
+    answer = api.client.post(path, data=form, query_string=query)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_picture_of_more_than_four_megapixels_is_sent_to_the_jobs(api: Service) -> None:
+    large = png_bytes(np.zeros((2001, 2000, 3), np.uint8))
+    told = api.client.post("/v1/enhance", data=large).get_json()
+    assert (told["status"], told["code"]) == (413, "too_large_at_once")
+    assert (told["value"], told["limit"]) == (4_002_000, 4_000_000)
+    assert "/v1/jobs" in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "pipeline", ['{"stages": [{"stage": "upscale", "scale": 8, "method": "lanczos"}]}', '{"output": {"width": 9000}}']
+)
+def test_a_result_that_would_be_too_large_is_sent_to_the_jobs(api: Service, pipeline: str) -> None:
+    data = png_bytes(np.zeros((600, 800, 3), np.uint8))
+    told = api.client.post("/v1/enhance", query_string={"pipeline": pipeline}, data=data).get_json()
+    assert (told["code"], told["limit"]) == ("too_large_at_once", 16_000_000)
+
+
+class SlowModels:
+    """Opens a model only after a while, on the clock of the test."""
+
+    def __init__(self, api: Service) -> None:
+        self._models, self._clock = api.world.system.models, api.world.clock
+
+    def open(self, *args: Any, **named: Any) -> Any:
+        self._clock.advance(26)
+        return self._models.open(*args, **named)
+
+
+def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> None:
+    from dataclasses import replace
+
+    slow = Api.of(replace(api.world.system, models=SlowModels(api)), places=1)
+    told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
+    assert (told["status"], told["code"]) == (413, "too_slow_at_once")
+    assert (told["value"], told["limit"]) == (26.0, 25.0)
+
+
+def test_no_more_pictures_are_worked_on_at_once_than_there_are_places() -> None:
+    inside, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(2)
+    api = service(places=2)
+
+    def work(decoded: Any) -> None:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        full.wait(timeout=20)  # both places are taken at the same time, two by two
+        with lock:
+            inside -= 1
+
+    def ask() -> None:
+        with api.api.parts.place():
+            work(None)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert (most, inside) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "code"),
+    [
+        ({"data": b"{", "content_type": "application/json"}, 400, "not_json"),
+        ({"data": b"[1]", "content_type": "application/json"}, 422, "invalid"),
+        ({"data": b'{"url": NaN}', "content_type": "application/json"}, 400, "not_json"),
+        ({"json": {"url": 7}}, 422, "invalid"),
+        ({"json": {"pipeline": "sharpen"}}, 422, "no_picture"),
+        ({"json": {"url": "https://shop.example/a", "colour": 1}}, 422, "invalid"),
+        ({"data": {"file": (BytesIO(b"x"), "a.jpg"), "pipeline": "sepia"}}, 422, "unknown_preset"),
+        ({"data": {"photo": (BytesIO(b"x"), "a.jpg")}}, 422, "no_picture"),
+        ({"data": b"x", "content_type": "multipart/form-data"}, 422, "no_picture"),
+        ({"data": b"[" * 100_000, "content_type": "application/json"}, 400, "not_json"),
+        ({"data": b" " * 1_100_000, "content_type": "application/json"}, 413, "too_large"),
+    ],
+)
+def test_bodies_that_cannot_be_read_are_refused(api: Service, told: dict[str, Any], status: int, code: str) -> None:
+    answer = api.client.post("/v1/enhance", **told)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+
+
+def test_a_body_that_declares_too_much_is_refused_unread(api: Service) -> None:
+    answer = api.client.post("/v1/enhance", environ_overrides={"CONTENT_LENGTH": str(33 * 1024 * 1024 + 1)})
+    assert answer.status_code == 413
+    assert (answer.get_json()["value"], answer.get_json()["limit"]) == (34_603_009, 33_554_432)
+
+
+def test_a_text_field_beyond_the_limit_is_refused(api: Service) -> None:
+    form = {"file": (BytesIO(jpeg_bytes()), "a.jpg"), "pipeline": "x" * 1_100_000}
+    answer = api.client.post("/v1/enhance", data=form)
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+
+
+# Paths of other services
+
+
+def test_remove_color_cast_answers_as_described(api: Service) -> None:
+    for path in ("/remove-color-cast", "/api/inference"):
+        told = api.client.post(path, data={"file": (BytesIO(jpeg_bytes()), "a.jpg")}).get_json()
+        described = {"status", "processed_image", "processing_time", "cast_detected", "cast_strength", "model_version"}
+        assert described <= set(told)
+        assert told["status"] == "success"
+        assert Image.open(BytesIO(base64.b64decode(told["processed_image"]))).format == "JPEG"
+
+
+def test_process_lightens_or_colorizes(api: Service) -> None:
+    dark = (scene() // 6).astype(np.uint8)
+    lifted = api.client.post("/process", data={"file": (BytesIO(png_bytes(dark)), "a.png"), "mode": "enhance"})
+    assert pixels_of(lifted.data).mean() > dark.mean()
+    told = api.client.post("/process", data={"file": (BytesIO(png_bytes()), "a.png"), "mode": "sepia"})
+    assert told.status_code == 422
+
+
+def test_a_product_photograph_comes_back_on_white_and_small_enough(api: Service) -> None:
+    form = {"file": (BytesIO(small_jpeg(96)), "p.jpg"), "mode": "sharpen", "remove_background": "true",
+            "target_size_kb": "20"}  # fmt: skip
+    told = api.client.post("/api/v1/enhance/upload", data=form).get_json()
+    assert "background" in [stage["stage"] for stage in told["stages"]]
+    assert len(base64.b64decode(told["processed_image"])) <= 20_000
+
+
+@pytest.mark.parametrize("mode", ["auto", "full", "sharpen", "denoise", "upscale", "optimize"])
+def test_every_mode_of_a_product_photograph_is_known(api: Service, mode: str) -> None:
+    form = {"file": (BytesIO(jpeg_bytes()), "p.jpg"), "mode": mode}
+    assert api.client.post("/api/v1/enhance/upload", data=form).status_code == 200
+
+
+def test_the_other_short_forms_answer_as_their_long_ones(api: Service) -> None:
+    assert api.client.post("/api/adjust?brightness=0.3", data=png_bytes()).data == (
+        api.client.post("/v1/adjust?brightness=0.3", data=png_bytes()).data
+    )
+    assert api.client.post("/api/histogram", data=png_bytes()).get_json() == (
+        api.client.post("/v1/histogram", data=png_bytes()).get_json()
+    )
+    assert api.client.post("/api/init_model").get_json()["status"] == "success"
