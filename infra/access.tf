@@ -1,0 +1,132 @@
+# Who may do what. Every function has an account of its own, with roles on the very bucket or topic.
+#
+#                      uploads   artifacts        results          topics            jobs
+#   on_upload                                                      stage-assess      read, write
+#   on_stage_event                                create           every stage       read, write
+#   on_dead_letter                create                                             read, write
+#   on_schedule        read      read, delete                      every stage       read, write
+#   stages             read      read, create                      stage-events
+#   assess             read      read, create     read             stage-events
+#   finish             read      read, create     read, create     stage-events
+#   api                every     every            every            every stage       read, write
+#
+# "Every" is read, create and delete: the API takes uploads and deletes a job with its objects. It reads the bucket of
+# the keys, into which only operators write. A stage may neither overwrite nor delete.
+
+locals {
+  viewer  = "roles/storage.objectViewer"
+  creator = "roles/storage.objectCreator"
+  # There is no role for listing and deleting alone; this one cannot change who may do what.
+  user = "roles/storage.objectUser"
+
+  bucket_roles = merge(
+    { for name in keys(local.stages) : name => {
+      uploads   = [local.viewer]
+      artifacts = [local.viewer, local.creator]
+      results   = name == "finish" ? [local.viewer, local.creator] : name == "assess" ? [local.viewer] : []
+    } },
+    {
+      dispatcher-on-upload      = {}
+      dispatcher-on-stage-event = { results = [local.creator] }
+      dispatcher-on-dead-letter = { artifacts = [local.creator] }
+      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user] }
+    },
+    local.has_api ? { api = { uploads = [local.user], artifacts = [local.user], results = [local.user], keys = [local.viewer] } } : {},
+  )
+
+  topic_rights = merge(
+    { for name in keys(local.stages) : name => [local.system.events_topic] },
+    {
+      dispatcher-on-upload      = [local.system.stages.assess]
+      dispatcher-on-stage-event = values(local.system.stages)
+      dispatcher-on-dead-letter = []
+      dispatcher-on-schedule    = values(local.system.stages)
+    },
+    local.has_api ? { api = values(local.system.stages) } : {},
+  )
+
+  bucket_grants = merge([for function, buckets in local.bucket_roles : merge([for bucket, roles in buckets : {
+    for role in roles : "${function} ${bucket} ${role}" => { function = function, bucket = bucket, role = role }
+  }]...)]...)
+  topic_grants = merge([for function, topics in local.topic_rights : {
+    for topic in topics : "${function} ${topic}" => { function = function, topic = topic }
+  }]...)
+  keeps_jobs = toset([for name in keys(local.functions) : name if name == "api" || startswith(name, "dispatcher-")])
+}
+
+resource "google_storage_bucket_iam_member" "function" {
+  for_each = local.bucket_grants
+
+  bucket = google_storage_bucket.this[each.value.bucket].name
+  role   = each.value.role
+  member = module.function[each.value.function].member
+}
+
+resource "google_pubsub_topic_iam_member" "function" {
+  for_each = local.topic_grants
+
+  topic  = google_pubsub_topic.this[each.value.topic].id
+  role   = "roles/pubsub.publisher"
+  member = module.function[each.value.function].member
+}
+
+# Firestore has roles on projects only; the condition narrows this one to the database.
+resource "google_project_iam_member" "jobs" {
+  for_each = local.keeps_jobs
+
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = module.function[each.key].member
+
+  condition {
+    title      = "the database of the jobs"
+    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.jobs.name}\""
+  }
+}
+
+# Receives the announcements of uploads and calls on_upload.
+resource "google_service_account" "uploads" {
+  account_id   = "upload-trigger"
+  display_name = "Darkroom: Eventarc calls on_upload"
+}
+
+# Eventarc has no narrower place for this role than the project.
+resource "google_project_iam_member" "uploads_receives" {
+  project = var.project
+  role    = "roles/eventarc.eventReceiver"
+  member  = google_service_account.uploads.member
+}
+
+# Builds the functions' images from their source, and may write nothing but images and logs.
+resource "google_service_account" "builder" {
+  account_id   = "function-builder"
+  display_name = "Darkroom: builds the functions"
+}
+
+resource "google_storage_bucket_iam_member" "builder" {
+  bucket = google_storage_bucket.this["source"].name
+  role   = local.viewer
+  member = google_service_account.builder.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "builder" {
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.builder.member
+}
+
+resource "google_project_iam_member" "builder_logs" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.builder.member
+}
+
+# Signed URLs on Cloud Run are signed by IAM, in the API's own name.
+resource "google_service_account_iam_member" "api_signs" {
+  for_each = local.has_api ? toset(["api"]) : toset([])
+
+  service_account_id = module.function[each.key].service_account.id
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = module.function[each.key].member
+}

@@ -1,0 +1,13 @@
+locals {
+  apis = toset([
+    "artifactregistry", "billingbudgets", "cloudbuild", "cloudfunctions", "cloudscheduler", "eventarc", "firestore",
+    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "storage",
+  ])
+}
+
+resource "google_project_service" "enabled" {
+  for_each = local.apis
+
+  service            = "${each.key}.googleapis.com"
+  disable_on_destroy = false # others may use the project
+}

@@ -1,0 +1,36 @@
+resource "google_billing_budget" "this" {
+  count = var.budget == null ? 0 : 1
+
+  billing_account = var.budget.billing_account
+  display_name    = "Darkroom in ${var.project}"
+
+  budget_filter {
+    projects = ["projects/${data.google_project.this.number}"]
+  }
+
+  amount {
+    specified_amount {
+      currency_code = var.budget.currency
+      units         = tostring(floor(var.budget.amount))
+    }
+  }
+
+  dynamic "threshold_rules" {
+    for_each = [0.5, 0.9, 1.0]
+    content {
+      threshold_percent = threshold_rules.value
+    }
+  }
+
+  threshold_rules {
+    threshold_percent = 1.0
+    spend_basis       = "FORECASTED_SPEND"
+  }
+
+  all_updates_rule {
+    monitoring_notification_channels = slice(concat(local.channels, []), 0, min(5, length(local.channels)))
+    disable_default_iam_recipients   = false
+  }
+
+  depends_on = [google_project_service.enabled]
+}

@@ -1,0 +1,71 @@
+# The account of cloudbuild.yaml. It deploys code and configuration, and can neither grant a role nor read a
+# photograph: a change of who may do what is applied by a person. Off until the variable is set.
+
+locals {
+  deployer = var.deployer == null ? toset([]) : toset(["this"])
+
+  # Roles on the project exist where a service has no narrower place for them.
+  deployer_project_roles = var.deployer == null ? toset([]) : toset([
+    "roles/cloudfunctions.developer",
+    "roles/cloudscheduler.admin",
+    "roles/datastore.indexAdmin",
+    "roles/datastore.viewer", # the smoke test waits for its job
+    "roles/eventarc.developer",
+    "roles/iam.securityReviewer", # a plan reads every policy
+    "roles/logging.configWriter",
+    "roles/logging.logWriter",
+    "roles/monitoring.editor",
+    "roles/pubsub.editor",
+    "roles/run.viewer",
+    "roles/serviceusage.serviceUsageConsumer",
+  ])
+
+  deployer_bucket_roles = var.deployer == null ? {} : {
+    "source objects"   = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.objectUser" }
+    "source bucket"    = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.legacyBucketReader" }
+    "state"            = { bucket = var.deployer.state_bucket, role = "roles/storage.objectUser" }
+    "uploads bucket"   = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.legacyBucketReader" }
+    "smoke test"       = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.objectCreator" }
+    "artifacts bucket" = { bucket = google_storage_bucket.this["artifacts"].name, role = "roles/storage.legacyBucketReader" }
+    "keys bucket"      = { bucket = google_storage_bucket.this["keys"].name, role = "roles/storage.legacyBucketReader" }
+    "results bucket"   = { bucket = google_storage_bucket.this["results"].name, role = "roles/storage.legacyBucketReader" }
+  }
+
+  # A deployment runs a new revision under these accounts.
+  acted_as = var.deployer == null ? {} : merge(
+    { for name, each in module.function : name => each.service_account.id },
+    { builder = google_service_account.builder.name, uploads = google_service_account.uploads.name },
+    { push = google_service_account.push.name, schedule = google_service_account.schedule.name },
+  )
+}
+
+resource "google_service_account" "deployer" {
+  for_each = local.deployer
+
+  account_id   = "deployer"
+  display_name = "Darkroom: Cloud Build deploys"
+}
+
+resource "google_project_iam_member" "deployer" {
+  for_each = local.deployer_project_roles
+
+  project = var.project
+  role    = each.key
+  member  = google_service_account.deployer["this"].member
+}
+
+resource "google_storage_bucket_iam_member" "deployer" {
+  for_each = local.deployer_bucket_roles
+
+  bucket = each.value.bucket
+  role   = each.value.role
+  member = google_service_account.deployer["this"].member
+}
+
+resource "google_service_account_iam_member" "deployer" {
+  for_each = local.acted_as
+
+  service_account_id = each.value
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.deployer["this"].member
+}

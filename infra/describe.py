@@ -1,0 +1,64 @@
+"""Which facts of the code must Google Cloud know?
+
+`python -m infra.describe` writes them to `infra/system.json`, which Terraform reads: topics, subscriptions with their
+deadlines, the settings with their defaults, the indexes of the job store. The code stays the one place where they are
+decided, and a test holds the file to it. A file was chosen over numbers written a second time in HCL because equality
+of two JSON documents needs no parser for HCL.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from shared.adapters.firestore_indexes import COLLECTION, REQUIRED_INDEXES, UNINDEXED_FIELDS, Index
+from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
+from shared.settings import DEFAULT_REGISTRY, PREFIX, Settings
+from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC
+
+FILE = Path(__file__).with_name("system.json")
+
+
+def facts() -> dict[str, Any]:
+    """Everything that Terraform takes from the code."""
+    return {
+        "dead_letter_topic": DEAD_LETTER_TOPIC,
+        "events_topic": EVENTS_TOPIC,
+        "firestore": {
+            "collection": COLLECTION,
+            "expiry_field": "expires_at",
+            "indexes": {_name(index): [_field(*field) for field in index.fields] for index in REQUIRED_INDEXES},
+            "unindexed_fields": list(UNINDEXED_FIELDS),
+        },
+        "retention_s": RETENTION_S,
+        "settings": {PREFIX + name.upper(): _default(name) for name in Settings.model_fields},
+        "stages": {stage: stage_topic(stage) for stage in STAGES},
+        # On Google Cloud an event trigger stands in the place of the topic of uploads.
+        "subscriptions": {each.name: asdict(each) for each in SUBSCRIPTIONS if each.topic != UPLOADS_TOPIC},
+    }
+
+
+def _default(name: str) -> str:
+    """A setting's default as an environment holds it; the registry's place is told from `main.py`."""
+    default = Settings.model_fields[name].default
+    if default == DEFAULT_REGISTRY:
+        return "models/registry.toml"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _name(index: Index) -> str:
+    return ",".join(f"{field} {mode.lower()}" for field, mode in index.fields)
+
+
+def _field(field: str, mode: str) -> dict[str, str | None]:
+    contains = mode == "CONTAINS"
+    return {"field": field, "order": None if contains else mode, "array_config": mode if contains else None}
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(facts(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

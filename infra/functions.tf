@@ -1,0 +1,164 @@
+# The map of functions. The dispatcher's folder is deployed four times, once for each entry point; every stage is a
+# function of its own. A new stage in shared/topology.py appears here by itself, and so does the HTTP API when it has
+# been staged.
+
+locals {
+  dispatcher = {
+    on_upload      = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 20, timeout_s = 60 }
+    on_stage_event = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 50, timeout_s = 60 }
+    on_dead_letter = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 5, timeout_s = 60 }
+    # One sweep at a time: two would do each other's work.
+    on_schedule = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1, timeout_s = 540 }
+  }
+
+  # A model takes every core it is given, so a stage serves one request at a time. Why this size: docs/cost.md.
+  stage = { cpu = 1, memory = "2Gi", concurrency = 1, min_instances = 0, max_instances = 100, timeout_s = 540 }
+
+  # A request may run a whole pipeline, which takes every core.
+  api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
+
+  has_api = contains(keys(local.staged.functions), "api")
+
+  functions = merge(
+    local.has_api ? { api = {
+      folder      = "api"
+      entry_point = "api"
+      size        = local.api
+      threads     = local.sizes["api"].cpu
+    } } : {},
+    { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => {
+      folder      = "dispatcher"
+      entry_point = entry_point
+      size        = size
+      threads     = 1
+    } },
+    { for stage in keys(local.system.stages) : replace(stage, "_", "-") => {
+      folder      = stage
+      entry_point = stage
+      size        = local.stage
+      threads     = local.sizes[replace(stage, "_", "-")].cpu
+    } },
+  )
+
+  # "denoise.denoise" → "denoise", "dispatcher.on_upload" → "dispatcher-on-upload"
+  function_names = { for name, each in local.functions : "${each.folder}.${each.entry_point}" => name }
+  stages         = { for stage in keys(local.system.stages) : replace(stage, "_", "-") => stage }
+
+  defaults = merge(
+    { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => size },
+    { for name in keys(local.stages) : name => local.stage },
+    local.has_api ? { api = local.api } : {},
+  )
+  sizes = { for name, size in local.defaults : name => {
+    for key, value in size : key => try(coalesce(var.functions[name][key], value), value)
+  } }
+
+  # Exactly the settings of shared/settings.py: their defaults, and what this deployment says otherwise.
+  environment = merge(local.system.settings, {
+    DARKROOM_BACKEND          = "gcp"
+    DARKROOM_HOME             = "/tmp/darkroom" # of the local backend; nothing is kept there
+    DARKROOM_PROJECT          = var.project
+    DARKROOM_UPLOADS_BUCKET   = local.buckets.uploads.name
+    DARKROOM_ARTIFACTS_BUCKET = local.buckets.artifacts.name
+    DARKROOM_RESULTS_BUCKET   = local.buckets.results.name
+    DARKROOM_KEYS_BUCKET      = local.buckets.keys.name
+    DARKROOM_API_ORIGINS      = join(",", var.api.origins)
+    }, {
+    for name, value in var.settings : "DARKROOM_${upper(name)}" => tostring(value)
+  }, var.other_settings)
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = local.functions
+
+  name        = each.key
+  region      = var.region
+  runtime     = var.runtime
+  entry_point = each.value.entry_point
+  size        = local.sizes[each.key]
+  environment = merge(local.environment, { DARKROOM_THREADS = tostring(each.value.threads) })
+  kms_key     = var.kms_key
+
+  source_archive = {
+    bucket = google_storage_bucket.this["source"].name
+    object = google_storage_bucket_object.archive[each.value.folder].name
+  }
+
+  build = {
+    service_account = google_service_account.builder.id
+    repository      = google_artifact_registry_repository.functions.id
+  }
+
+  upload_event = each.key != "dispatcher-on-upload" ? null : {
+    bucket          = google_storage_bucket.this["uploads"].name
+    service_account = google_service_account.uploads.email
+  }
+
+  invokers = local.invokers[each.key]
+  exposed  = each.key == "api"
+  public   = each.key == "api" && var.api.public
+
+  depends_on = [
+    google_project_service.enabled,
+    google_project_iam_member.builder_logs,
+    google_storage_bucket_iam_member.builder,
+    google_artifact_registry_repository_iam_member.builder,
+    google_project_iam_member.storage_announces,
+    google_project_iam_member.uploads_receives,
+  ]
+}
+
+locals {
+  invokers = merge(
+    { for name in values(local.served_by) : name => { pubsub = google_service_account.push.member } },
+    {
+      dispatcher-on-upload   = { eventarc = google_service_account.uploads.member }
+      dispatcher-on-schedule = { scheduler = google_service_account.schedule.member }
+    },
+    local.has_api ? {
+      api = merge({ for member in var.api.invokers : member => member }, var.api.public ? { everybody = "allUsers" } : {})
+    } : {},
+  )
+}
+
+resource "terraform_data" "known_functions" {
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(keys(var.functions), keys(local.functions))) == 0
+      error_message = "The variable functions names ${join(", ", setsubtract(keys(var.functions), keys(local.functions)))}; there are only ${join(", ", keys(local.functions))}."
+    }
+    precondition {
+      condition     = toset(keys(local.environment)) == toset(keys(local.system.settings))
+      error_message = "There is no setting ${join(", ", setsubtract(keys(local.environment), keys(local.system.settings)))}."
+    }
+  }
+}
+
+# Images of the functions. Old ones are deleted, the newest are kept for a rollback.
+resource "google_artifact_registry_repository" "functions" {
+  # checkov:skip=CKV_GCP_84: an own key is an option, see the variable kms_key; the images hold this repository's code.
+  repository_id = "darkroom"
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images that the buildpack makes of the functions"
+  kms_key_name  = var.kms_key
+
+  cleanup_policies {
+    id     = "newest"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 3
+    }
+  }
+
+  cleanup_policies {
+    id     = "old"
+    action = "DELETE"
+    condition {
+      older_than = "2592000s"
+    }
+  }
+
+  depends_on = [google_project_service.enabled]
+}

@@ -1,0 +1,67 @@
+# One document per job. The adapter uses the default database, so a project holds one Darkroom.
+
+resource "google_firestore_database" "jobs" {
+  name                              = "(default)"
+  location_id                       = var.region
+  type                              = "FIRESTORE_NATIVE"
+  concurrency_mode                  = "OPTIMISTIC"
+  app_engine_integration_mode       = "DISABLED"
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
+  delete_protection_state           = "DELETE_PROTECTION_ENABLED"
+  deletion_policy                   = "ABANDON" # `terraform destroy` leaves the jobs where they are
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  depends_on = [google_project_service.enabled]
+}
+
+resource "google_firestore_index" "jobs" {
+  for_each = local.system.firestore.indexes
+
+  database    = google_firestore_database.jobs.name
+  collection  = local.system.firestore.collection
+  query_scope = "COLLECTION"
+
+  dynamic "fields" {
+    for_each = each.value
+    content {
+      field_path   = fields.value.field
+      order        = fields.value.order
+      array_config = fields.value.array_config
+    }
+  }
+}
+
+# Never asked for, and many kilobytes long: an index of it would cost a write and storage for every change of a job.
+resource "google_firestore_field" "unindexed" {
+  for_each = toset(local.system.firestore.unindexed_fields)
+
+  database   = google_firestore_database.jobs.name
+  collection = local.system.firestore.collection
+  field      = each.key
+
+  index_config {}
+}
+
+# The sweep purges expired jobs and their artifacts within minutes. Should it stand still for days, Firestore deletes
+# the documents itself, up to a day after their expiry, and the lifecycle rule of the bucket has deleted the artifacts
+# by then: the precondition keeps that order. The field keeps its indexes, since the sweep asks for it.
+resource "google_firestore_field" "expiry" {
+  database   = google_firestore_database.jobs.name
+  collection = local.system.firestore.collection
+  field      = local.system.firestore.expiry_field
+
+  ttl_config {}
+
+  lifecycle {
+    precondition {
+      condition     = var.settings.retention_s >= var.storage.artifacts_days * 86400
+      error_message = "retention_s must be at least artifacts_days, or a job could vanish before its artifacts."
+    }
+  }
+}

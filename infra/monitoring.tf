@@ -1,0 +1,297 @@
+# What the functions log becomes numbers, and numbers that need a person become alerts. What each alert means and what
+# to do: docs/runbook.md.
+
+locals {
+  logged = "resource.type=\"cloud_run_revision\" AND jsonPayload.action"
+
+  counters = {
+    jobs = {
+      description = "Jobs that ended, by outcome"
+      filter      = "${local.logged}=(\"job_completed\" OR \"job_failed\" OR \"dead_letter\" OR \"upload_rejected\")"
+      labels      = { outcome = "EXTRACT(jsonPayload.action)" }
+    }
+    stages = {
+      description = "Steps that ended, by stage and outcome"
+      filter      = "${local.logged}=(\"stage_completed\" OR \"stage_reused\" OR \"stage_failed\" OR \"stage_attempt_failed\" OR \"fallback\")"
+      labels      = { outcome = "EXTRACT(jsonPayload.action)", stage = "EXTRACT(jsonPayload.stage)" }
+    }
+    problems = {
+      description = "Events that nobody expected, by kind"
+      filter      = "${local.logged}=(\"unexpected\" OR \"event_malformed\")"
+      labels      = { kind = "EXTRACT(jsonPayload.action)" }
+    }
+    sweeps = {
+      description = "Sweeps that ended"
+      filter      = "${local.logged}=\"swept\""
+      labels      = {}
+    }
+  }
+
+  distributions = {
+    stage_seconds = {
+      description = "Duration of a step, by stage"
+      filter      = "${local.logged}=\"stage_completed\""
+      value       = "EXTRACT(jsonPayload.elapsed_ms)"
+      unit        = "ms"
+      labels      = { stage = "EXTRACT(jsonPayload.stage)" }
+    }
+    stage_memory = {
+      description = "Peak memory of a step, by stage"
+      filter      = "${local.logged}=\"stage_completed\""
+      value       = "EXTRACT(jsonPayload.peak_memory_mb)"
+      unit        = "MBy"
+      labels      = { stage = "EXTRACT(jsonPayload.stage)" }
+    }
+    stalled_jobs = {
+      description = "Jobs that stood still and were driven again by a sweep"
+      filter      = "${local.logged}=\"swept\""
+      value       = "REGEXP_EXTRACT(jsonPayload.message, \"Drove ([0-9]+)\")"
+      unit        = "1"
+      labels      = {}
+    }
+  }
+
+  metric = { for name in concat(keys(local.counters), keys(local.distributions)) : name =>
+    "metric.type=\"logging.googleapis.com/user/darkroom/${name}\" AND resource.type=\"cloud_run_revision\""
+  }
+  subscription_metric = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription"
+}
+
+resource "google_logging_metric" "counter" {
+  for_each = local.counters
+
+  name             = "darkroom/${each.key}"
+  description      = each.value.description
+  filter           = each.value.filter
+  label_extractors = each.value.labels
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+
+    dynamic "labels" {
+      for_each = each.value.labels
+      content {
+        key        = labels.key
+        value_type = "STRING"
+      }
+    }
+  }
+
+  depends_on = [google_project_service.enabled]
+}
+
+resource "google_logging_metric" "distribution" {
+  for_each = local.distributions
+
+  name             = "darkroom/${each.key}"
+  description      = each.value.description
+  filter           = each.value.filter
+  value_extractor  = each.value.value
+  label_extractors = each.value.labels
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = each.value.unit
+
+    dynamic "labels" {
+      for_each = each.value.labels
+      content {
+        key        = labels.key
+        value_type = "STRING"
+      }
+    }
+  }
+
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 40
+      growth_factor      = 1.4
+      scale              = 1
+    }
+  }
+
+  depends_on = [google_project_service.enabled]
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each = var.alerts.emails
+
+  display_name = "Darkroom: ${each.key}"
+  type         = "email"
+  labels       = { email_address = each.key }
+
+  depends_on = [google_project_service.enabled]
+}
+
+locals {
+  channels = concat(
+    [for channel in values(google_monitoring_notification_channel.email) : channel.id],
+    tolist(var.alerts.notification_channels),
+  )
+
+  alerts = {
+    dead-letters = {
+      title     = "messages were given up"
+      severity  = "CRITICAL"
+      filter    = "${local.subscription_metric}/dead_letter_message_count\""
+      threshold = 0
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_SUM"
+      group     = ["resource.label.subscription_id"]
+      window_s  = 300
+      lasting_s = 0
+    }
+    slow-stage = {
+      title     = "a stage is slow: its 95th percentile"
+      severity  = "WARNING"
+      filter    = local.metric.stage_seconds
+      threshold = var.alerts.stage_p95_s * 1000
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_PERCENTILE_95"
+      group     = ["metric.label.stage"]
+      window_s  = 600
+      lasting_s = 600
+    }
+    old-message = {
+      title     = "messages wait too long"
+      severity  = "ERROR"
+      filter    = "${local.subscription_metric}/oldest_unacked_message_age\""
+      threshold = var.alerts.oldest_message_s
+      aligner   = "ALIGN_MAX"
+      reducer   = "REDUCE_MAX"
+      group     = ["resource.label.subscription_id"]
+      window_s  = 60
+      lasting_s = 300
+    }
+    # Jobs that stood still once are driven again, and nobody need act; jobs that stand still sweep after sweep do.
+    stuck-jobs = {
+      title     = "jobs stand still"
+      severity  = "ERROR"
+      filter    = local.metric.stalled_jobs
+      threshold = 0
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_PERCENTILE_99"
+      group     = []
+      window_s  = 900
+      lasting_s = 1800
+    }
+    unexpected = {
+      title     = "something happened that nobody expected"
+      severity  = "ERROR"
+      filter    = local.metric.problems
+      threshold = 0
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_SUM"
+      group     = ["metric.label.kind"]
+      window_s  = 300
+      lasting_s = 0
+    }
+  }
+}
+
+resource "google_monitoring_alert_policy" "threshold" {
+  for_each = local.alerts
+
+  display_name          = "Darkroom: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = local.channels
+  user_labels           = { alert = each.key }
+
+  documentation {
+    content   = "docs/runbook.md, section ${each.key}"
+    mime_type = "text/markdown"
+  }
+
+  conditions {
+    display_name = each.value.title
+
+    condition_threshold {
+      filter          = each.value.filter
+      comparison      = "COMPARISON_GT"
+      threshold_value = each.value.threshold
+      duration        = "${each.value.lasting_s}s"
+
+      aggregations {
+        alignment_period     = "${each.value.window_s}s"
+        per_series_aligner   = each.value.aligner
+        cross_series_reducer = each.value.reducer
+        group_by_fields      = each.value.group
+      }
+    }
+  }
+
+  depends_on = [google_logging_metric.counter, google_logging_metric.distribution]
+}
+
+resource "google_monitoring_alert_policy" "failing" {
+  display_name          = "Darkroom: too many jobs fail"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+  user_labels           = { alert = "failing" }
+
+  documentation {
+    content   = "docs/runbook.md, section failing"
+    mime_type = "text/markdown"
+  }
+
+  conditions {
+    display_name = "share of jobs that fail, over half an hour"
+
+    condition_threshold {
+      filter             = "${local.metric.jobs} AND metric.label.outcome=one_of(\"job_failed\", \"dead_letter\")"
+      denominator_filter = local.metric.jobs
+      comparison         = "COMPARISON_GT"
+      threshold_value    = var.alerts.failed_share
+      duration           = "0s"
+
+      aggregations {
+        alignment_period     = "1800s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+
+      denominator_aggregations {
+        alignment_period     = "1800s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  depends_on = [google_logging_metric.counter]
+}
+
+resource "google_monitoring_alert_policy" "silent" {
+  display_name          = "Darkroom: the sweep does not run"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+  user_labels           = { alert = "silent" }
+
+  documentation {
+    content   = "docs/runbook.md, section silent"
+    mime_type = "text/markdown"
+  }
+
+  conditions {
+    display_name = "no sweep has ended"
+
+    condition_absent {
+      filter   = local.metric.sweeps
+      duration = "${var.alerts.sweep_silent_s}s"
+
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  depends_on = [google_logging_metric.counter]
+}

@@ -1,0 +1,44 @@
+"""What does one step need? `python -m infra.simulation.measure` writes `shared/costs/figures.json`.
+
+Every stage with each of its methods, on the bench's photograph of 1 megapixel, in a process of its own. Seconds are
+processor seconds of all threads: unlike the wall clock's, they hardly depend on what else runs on the machine.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench.cost import measured
+from tests.bench.machine import describe_machine
+from tests.bench.ours import methods
+
+FILE = Path(__file__).resolve().parents[2] / "shared" / "costs" / "figures.json"
+MEGAPIXELS = 1.0
+REPETITIONS = 5
+
+
+def main() -> None:
+    steps: dict[str, dict[str, float]] = {}
+    for stage, method in methods():
+        cost = measured(f"tests.bench.ours:{stage}/{method}", MEGAPIXELS, REPETITIONS)
+        steps[f"{stage}/{method}"] = {
+            "cpu_s": round(cost.cpu_s, 3),
+            "fastest_wall_s": round(min(cost.walls_s), 3),
+            "first_s": round(cost.first_s, 3),
+            "peak_mb": round(cost.peak_mb),
+        }
+        sys.stdout.write(f"{stage}/{method}: {steps[f'{stage}/{method}']}\n")
+        sys.stdout.flush()
+    figures = {
+        "command": "python -m infra.simulation.measure",
+        "measured_at": datetime.now(UTC).date().isoformat(),
+        "machine": describe_machine(),
+        "megapixels": MEGAPIXELS,
+        "steps": steps,
+    }
+    FILE.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

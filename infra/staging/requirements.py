@@ -1,0 +1,84 @@
+"""Which packages must be installed for these imports, and in which versions?
+
+The distribution of each imported module is found in this environment; the versions come from `requirements.txt`, which
+must pin every one of them and everything that they need.
+"""
+
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import Distribution, distribution, distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)$", re.MULTILINE)
+
+
+class Unpinned(Exception):
+    """A package is needed and `requirements.txt` does not pin it, or it is not installed here."""
+
+
+def pins(requirements: str) -> dict[str, str]:
+    """Canonical name to the pinned line of `requirements.txt`."""
+    return {canonicalize_name(found["name"]): found[0] for found in _PIN.finditer(requirements)}
+
+
+def needed(foreign: Collection[str], pinned: Mapping[str, str]) -> list[str]:
+    """The pinned lines for everything that `foreign` names, and for what those packages need themselves, sorted."""
+    direct = {_provider(name) for name in foreign if name.partition(".")[0] not in sys.stdlib_module_names}
+    names = _with_needs(name for name in direct if name is not None)
+    missing = sorted(names - pinned.keys())
+    if missing:
+        raise Unpinned(f"requirements.txt does not pin {', '.join(missing)}")
+    return sorted((pinned[name] for name in names), key=str.lower)
+
+
+def _provider(module: str) -> str | None:
+    """The distribution that holds a module; None for a name that is no module but something in one."""
+    path = module.replace(".", "/")
+    owners = _owners()
+    return next((owners[found] for found in _spellings(path) if found in owners), None)
+
+
+def _spellings(path: str) -> Iterator[str]:
+    yield f"{path}/__init__.py"
+    yield f"{path}.py"
+
+
+@cache
+def _owners() -> Mapping[str, str]:
+    """Path of every Python file in this environment to the distribution that brought it."""
+    return {str(file): _name(each) for each in distributions() for file in each.files or () if file.suffix == ".py"}
+
+
+def _name(each: Distribution) -> str:
+    return canonicalize_name(each.metadata["Name"])
+
+
+def _with_needs(names: Iterable[str]) -> set[str]:
+    waiting: list[tuple[str, frozenset[str]]] = [(name, frozenset()) for name in sorted(names)]
+    seen = set(waiting)
+    while waiting:
+        name, extras = waiting.pop()
+        new = {(need, more) for need, more in _needs(name, extras)} - seen
+        seen |= new
+        waiting += sorted(new, key=lambda each: each[0])
+    return {name for name, _ in seen}
+
+
+def _needs(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    for line in distribution(name).requires or ():
+        requirement = Requirement(line)
+        wanted = requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        )
+        if wanted:
+            yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+
+def read_pins(root: Path) -> dict[str, str]:
+    """The pins of the repository."""
+    return pins((root / "requirements.txt").read_text(encoding="utf-8"))

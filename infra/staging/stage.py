@@ -1,0 +1,91 @@
+"""Stages one function, or all of them."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.staging.archive import compile_bytecode, write_archive
+from infra.staging.reach import functions, reach
+from infra.staging.registry import models_for
+from infra.staging.requirements import needed, read_pins
+
+#: What Terraform reads.
+MANIFEST = "staged.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A function that can be deployed."""
+
+    function: str
+    folder: Path
+    archive: Path
+    #: Bytes of source and bytecode, of models, and of the archive.
+    code_bytes: int
+    model_bytes: int
+    archive_bytes: int
+    #: Pinned lines.
+    requirements: tuple[str, ...]
+
+
+def stage(root: Path, function: str, target: Path) -> Staged:
+    """Make `target/<function>/` and its archive anew."""
+    folder = target / function
+    shutil.rmtree(folder, ignore_errors=True)
+    for old in target.glob(f"{function}-*.zip"):
+        old.unlink()
+    reached = reach(root, function)
+    _copy(root, Path("functions") / function / "main.py", folder / "main.py")
+    for path in (*reached.files, *_data_beside(root, reached.files)):
+        _copy(root, path, folder / path)
+    compile_bytecode(folder)
+    code_bytes = _size(folder)
+    model_bytes = _write_models(root, function, folder / "models")
+    lines = needed(reached.foreign, read_pins(root))
+    (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    archive = write_archive(folder, target)
+    return Staged(
+        function=function,
+        folder=folder,
+        archive=archive,
+        code_bytes=code_bytes,
+        model_bytes=model_bytes,
+        archive_bytes=archive.stat().st_size,
+        requirements=tuple(lines),
+    )
+
+
+def stage_all(root: Path, target: Path) -> list[Staged]:
+    """Stage every function and tell Terraform where the archives lie."""
+    target.mkdir(parents=True, exist_ok=True)
+    staged = [stage(root, function, target) for function in functions(root)]
+    told = {each.function: {"archive": each.archive.name, "size_bytes": each.archive_bytes} for each in staged}
+    (target / MANIFEST).write_text(json.dumps({"functions": told}, indent=2) + "\n", encoding="utf-8")
+    return staged
+
+
+def _data_beside(root: Path, modules: Iterable[Path]) -> list[Path]:
+    """What lies in the modules' folders and is no code: prices, pages, tables."""
+    folders = {path.parent for path in modules}
+    found = (path for folder in folders for path in (root / folder).iterdir() if path.is_file())
+    return sorted(path.relative_to(root) for path in found if path.suffix not in (".py", ".pyc"))
+
+
+def _copy(root: Path, source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(root / source, target)
+
+
+def _write_models(root: Path, function: str, folder: Path) -> int:
+    models = models_for(root, function)
+    for file in models.files:
+        _copy(root, Path("models") / file, folder / file)
+    folder.mkdir(exist_ok=True)
+    (folder / "registry.toml").write_text(models.registry, encoding="utf-8")
+    return sum((folder / file).stat().st_size for file in models.files)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,139 @@
+# Five buckets. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
+
+locals {
+  buckets = {
+    uploads = {
+      name         = "${local.prefix}-uploads"
+      versioning   = true # an original that was overwritten can be had back
+      delete_after = var.storage.uploads_days
+      origins      = var.storage.upload_origins
+    }
+    artifacts = {
+      name         = "${local.prefix}-artifacts"
+      versioning   = false # every name is written once; what was deleted can be made again
+      delete_after = var.storage.artifacts_days
+      origins      = []
+    }
+    results = {
+      name         = "${local.prefix}-results"
+      versioning   = true
+      delete_after = var.storage.results_days
+      origins      = []
+    }
+    # Hashes of the API's keys; nobody can call the API with what lies here.
+    keys = {
+      name         = "${local.prefix}-api-keys"
+      versioning   = true
+      delete_after = null
+      origins      = []
+    }
+    source = {
+      name         = "${local.prefix}-source"
+      versioning   = true
+      delete_after = null
+      origins      = []
+    }
+  }
+}
+
+resource "google_storage_bucket" "this" {
+  # checkov:skip=CKV_GCP_62: access to objects is logged by Cloud Audit Logs, which an organization switches on as a whole; a bucket of usage logs would hold every photograph's name a second time.
+  # checkov:skip=CKV_GCP_78: all but artifacts have versioning; in artifacts every name is written only once, so there is never an older version to keep.
+  for_each = local.buckets
+
+  name                        = each.value.name
+  location                    = var.region
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+  labels                      = { bucket = each.key }
+
+  versioning {
+    enabled = each.value.versioning
+  }
+
+  # Artifacts are deleted every week by design; keeping deleted ones would double what they cost.
+  soft_delete_policy {
+    retention_duration_seconds = each.key == "artifacts" ? 0 : var.storage.deleted_days * 86400
+  }
+
+  lifecycle_rule {
+    action { type = "AbortIncompleteMultipartUpload" }
+    condition { age = 1 }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = each.value.delete_after == null ? [] : [each.value.delete_after]
+    content {
+      action { type = "Delete" }
+      condition {
+        age        = lifecycle_rule.value
+        with_state = "LIVE"
+      }
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = each.value.versioning ? [var.storage.replaced_days] : []
+    content {
+      action { type = "Delete" }
+      condition {
+        days_since_noncurrent_time = lifecycle_rule.value
+        with_state                 = "ARCHIVED"
+      }
+    }
+  }
+
+  # A browser sends a photograph straight to a signed URL.
+  dynamic "cors" {
+    for_each = length(each.value.origins) == 0 ? [] : [each.value.origins]
+    content {
+      origin          = cors.value
+      method          = ["PUT", "POST", "OPTIONS"]
+      response_header = ["Content-Type", "Content-Range", "Range", "x-goog-resumable", "x-goog-generation"]
+      max_age_seconds = 3600
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(distinct([for bucket in local.buckets : bucket.name])) == length(local.buckets)
+      error_message = "The buckets must differ, or every result would start a job of its own, for ever."
+    }
+    precondition {
+      condition     = length(each.value.name) <= 63
+      error_message = "The bucket name ${each.value.name} has more than 63 characters; set a shorter prefix."
+    }
+  }
+
+  depends_on = [google_project_service.enabled]
+}
+
+# The archives are named by their content: another content is another object, and the same content is never sent twice.
+resource "google_storage_bucket_object" "archive" {
+  for_each = local.staged.functions
+
+  bucket       = google_storage_bucket.this["source"].name
+  name         = "functions/${basename(each.value.archive)}"
+  source       = "${dirname(local.staged_file)}/${each.value.archive}"
+  content_type = "application/zip"
+}
+
+# Cloud Storage announces uploads through Pub/Sub; Eventarc makes the topic, so the role cannot be narrower.
+data "google_storage_project_service_account" "this" {
+  depends_on = [google_project_service.enabled]
+}
+
+resource "google_project_iam_member" "storage_announces" {
+  project = var.project
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${data.google_storage_project_service_account.this.email_address}"
+}

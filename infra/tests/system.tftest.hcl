@@ -1,0 +1,237 @@
+# The whole configuration, applied to a provider that creates nothing.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+}
+
+variables {
+  project = "my-project"
+  region  = "europe-west1"
+  staged  = "tests/staged/staged.json"
+}
+
+run "everything_with_the_defaults" {
+  command = apply
+
+  # Storage
+
+  assert {
+    condition     = length(distinct([for bucket in google_storage_bucket.this : bucket.name])) == 5
+    error_message = "Uploads, artifacts, results, keys and source must be five buckets."
+  }
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.this : bucket.uniform_bucket_level_access && bucket.public_access_prevention == "enforced" && !bucket.force_destroy])
+    error_message = "No bucket may be public, have access lists or be emptied by terraform destroy."
+  }
+  assert {
+    condition     = anytrue([for rule in google_storage_bucket.this["artifacts"].lifecycle_rule : one(rule.action).type == "Delete" && one(rule.condition).age == 7])
+    error_message = "Artifacts must be deleted after seven days."
+  }
+  assert {
+    condition     = !anytrue([for rule in google_storage_bucket.this["uploads"].lifecycle_rule : one(rule.condition).with_state == "LIVE"])
+    error_message = "An original must not be deleted unless a variable says so."
+  }
+  assert {
+    condition     = module.function["dispatcher-on-upload"].environment.DARKROOM_UPLOADS_BUCKET != module.function["finish"].environment.DARKROOM_RESULTS_BUCKET
+    error_message = "Input and output bucket must differ, or results would start jobs."
+  }
+  assert {
+    condition     = length(google_storage_bucket.this["uploads"].cors) == 0
+    error_message = "No web page may upload unless a variable names its origin."
+  }
+
+  # Accounts and access
+
+  assert {
+    condition     = length(distinct([for function in module.function : function.service_account.email])) == length(local.functions) && length(local.functions) == length(local.system.stages) + 5
+    error_message = "Every function must have an account of its own."
+  }
+  assert {
+    condition = alltrue([
+      for member in concat(
+        values(google_project_iam_member.jobs),
+        [google_project_iam_member.storage_announces, google_project_iam_member.uploads_receives, google_project_iam_member.builder_logs],
+      ) : contains(["roles/datastore.user", "roles/pubsub.publisher", "roles/eventarc.eventReceiver", "roles/logging.logWriter"], member.role)
+    ])
+    error_message = "Only these roles may be held on the project: no basic role, no role of storage."
+  }
+  assert {
+    condition     = alltrue([for member in google_project_iam_member.jobs : one(member.condition).expression == "resource.name == \"projects/my-project/databases/(default)\""])
+    error_message = "The role on the database must be narrowed to it."
+  }
+  assert {
+    condition     = toset(keys(google_project_iam_member.jobs)) == toset(["api", "dispatcher-on-upload", "dispatcher-on-stage-event", "dispatcher-on-dead-letter", "dispatcher-on-schedule"])
+    error_message = "Only the dispatcher and the API may read and write jobs."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.function : contains(["roles/storage.objectViewer", "roles/storage.objectCreator", "roles/storage.objectUser"], grant.role)])
+    error_message = "No function may administer a bucket."
+  }
+  assert {
+    condition     = alltrue([for name, grant in google_storage_bucket_iam_member.function : startswith(name, "api ") || !(grant.bucket == google_storage_bucket.this["uploads"].name && grant.role != "roles/storage.objectViewer")])
+    error_message = "Nobody but the API may write into the uploads bucket, which starts jobs."
+  }
+  assert {
+    condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser"]
+    error_message = "Beside the API only the sweep may delete, and only artifacts."
+  }
+  assert {
+    condition     = alltrue([for name, grant in google_pubsub_topic_iam_member.function : startswith(name, "dispatcher-") || startswith(name, "api ") || endswith(name, " ${local.system.events_topic}")])
+    error_message = "Only the dispatcher and the API may ask stages."
+  }
+
+  # Events
+
+  assert {
+    condition     = alltrue([for stage, topic in local.system.stages : length(google_pubsub_subscription.this[topic].dead_letter_policy) == 1 && length(google_pubsub_subscription.this[topic].retry_policy) == 1])
+    error_message = "Every subscription of a stage must have a dead letter policy and a retry policy."
+  }
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.this : one(one(each.push_config).oidc_token).service_account_email == google_service_account.push.email && one(one(each.push_config).oidc_token).audience == one(each.push_config).push_endpoint])
+    error_message = "Every push must carry a token of the push account, made out to the function that is called."
+  }
+  assert {
+    condition     = alltrue([for name, each in google_pubsub_subscription.this : one(each.push_config).push_endpoint == module.function[local.served_by[name]].uri])
+    error_message = "Every subscription must call the function that the topology names."
+  }
+  assert {
+    condition     = alltrue([for name, each in google_pubsub_subscription.this : each.ack_deadline_seconds >= local.sizes[local.served_by[name]].timeout_s])
+    error_message = "The ack deadline must be at least the timeout of the function."
+  }
+  assert {
+    condition = alltrue([for name, each in local.system.subscriptions :
+      coalesce(each.max_attempts, 1) * (each.ack_deadline_s + each.max_backoff_s) < local.system.retention_s
+    ])
+    error_message = "A message must be given up before it is forgotten."
+  }
+  assert {
+    condition     = toset(keys(google_pubsub_subscription_iam_member.dead_letters)) == toset([for name, each in google_pubsub_subscription.this : name if length(each.dead_letter_policy) == 1])
+    error_message = "Pub/Sub must be allowed to move dead letters from every subscription that has them."
+  }
+  assert {
+    condition     = contains([for each in google_pubsub_subscription.this : each.topic], google_pubsub_topic.this["dead-letters"].id)
+    error_message = "Somebody must listen to the dead letters, or they vanish."
+  }
+  assert {
+    condition     = toset([for each in google_pubsub_subscription.this : each.topic]) == toset([for topic in google_pubsub_topic.this : topic.id])
+    error_message = "Every topic must have a subscription."
+  }
+
+  # Jobs
+
+  assert {
+    condition     = google_firestore_database.jobs.type == "FIRESTORE_NATIVE" && google_firestore_database.jobs.delete_protection_state == "DELETE_PROTECTION_ENABLED"
+    error_message = "The database must be in native mode and protected."
+  }
+  assert {
+    condition = keys(google_firestore_index.jobs) == keys(local.system.firestore.indexes) && alltrue(flatten([
+      for name, fields in local.system.firestore.indexes : [for i, field in fields :
+        google_firestore_index.jobs[name].fields[i].field_path == field.field &&
+        (field.order == null || google_firestore_index.jobs[name].fields[i].order == field.order) &&
+        (field.array_config == null || google_firestore_index.jobs[name].fields[i].array_config == field.array_config)
+      ]
+    ]))
+    error_message = "Every index that the queries need must exist."
+  }
+
+  # Settings and schedule
+
+  assert {
+    condition     = alltrue([for function in module.function : toset(keys(function.environment)) == toset(keys(local.system.settings))])
+    error_message = "The variables set on a function must be the settings of the code, all of them and no others."
+  }
+  assert {
+    condition     = alltrue([for name, stage in local.stages : module.function[name].environment.DARKROOM_THREADS == tostring(local.sizes[name].cpu)])
+    error_message = "A stage must have as many threads as processors."
+  }
+  assert {
+    condition     = one(google_cloud_scheduler_job.sweep.http_target).uri == module.function["dispatcher-on-schedule"].uri && one(one(google_cloud_scheduler_job.sweep.http_target).oidc_token).service_account_email == google_service_account.schedule.email
+    error_message = "The schedule must call on_schedule under its own account."
+  }
+
+  assert {
+    condition     = length([for name, function in module.function : name if length(function.invokers) == 0]) == 1 && length(module.function["api"].invokers) == 0
+    error_message = "Nobody may call the API until a variable says who; everything else has its one caller."
+  }
+  assert {
+    condition     = alltrue([for name, function in module.function : name == "api" || function.ingress == "ALLOW_INTERNAL_ONLY"])
+    error_message = "Only the API may have an address on the internet."
+  }
+
+  # What is off until it is asked for
+
+  assert {
+    condition     = length(google_billing_budget.this) == 0 && length(google_service_account.deployer) == 0 && length(google_monitoring_notification_channel.email) == 0
+    error_message = "Budget, deployer and mails must be off by default."
+  }
+}
+
+run "without_an_api_nothing_has_an_address" {
+  command = apply
+  variables {
+    staged = "tests/staged/without_api.json"
+  }
+
+  assert {
+    condition     = !contains(keys(module.function), "api") && output.api_url == null && length(google_service_account_iam_member.api_signs) == 0
+    error_message = "A function that was not staged must not be deployed."
+  }
+}
+
+run "everything_that_can_be_switched_on" {
+  command = apply
+
+  variables {
+    prefix    = "photos"
+    kms_key   = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
+    storage   = { uploads_days = 90, upload_origins = ["https://shop.example"] }
+    functions = { denoise = { memory = "8Gi", cpu = 4, max_instances = 7 } }
+    alerts    = { emails = ["ops@example.com"] }
+    budget    = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+    deployer  = { state_bucket = "state" }
+    labels    = { team = "photos" }
+    api       = { public = true }
+
+    other_settings = { DARKROOM_LOG_LEVEL = "DEBUG" }
+  }
+
+  assert {
+    condition     = output.buckets.uploads == "photos-uploads" && one(google_storage_bucket.this["uploads"].cors).origin == tolist(["https://shop.example"])
+    error_message = "Prefix and origin must reach the bucket."
+  }
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.this : one(bucket.encryption).default_kms_key_name == var.kms_key]) && alltrue([for topic in google_pubsub_topic.this : topic.kms_key_name == var.kms_key]) && one(google_firestore_database.jobs.cmek_config).kms_key_name == var.kms_key
+    error_message = "The own key must protect buckets, topics and the database."
+  }
+  assert {
+    condition     = local.sizes["denoise"].memory == "8Gi" && local.sizes["denoise"].timeout_s == 540 && module.function["denoise"].environment.DARKROOM_THREADS == "4"
+    error_message = "A size that is given must replace the default, and the others must stay."
+  }
+  assert {
+    condition     = values(module.function["api"].invokers) == ["allUsers"] && module.function["denoise"].environment.DARKROOM_LOG_LEVEL == "DEBUG"
+    error_message = "Everybody may call the API where the variable says so, and other settings must reach the functions."
+  }
+  assert {
+    condition     = one(google_billing_budget.this[0].amount[0].specified_amount).units == "50" && length(one(google_billing_budget.this[0].all_updates_rule).monitoring_notification_channels) == 1
+    error_message = "The budget must hold the amount and tell the same people as the alerts."
+  }
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.threshold : length(policy.notification_channels) == 1])
+    error_message = "Every alert must tell the people that the variable names."
+  }
+  assert {
+    condition = alltrue([for member in google_project_iam_member.deployer :
+      !can(regex("^roles/(owner|editor|viewer|storage\\..*|iam\\.serviceAccount.*|resourcemanager\\..*)$|admin$", member.role)) || member.role == "roles/cloudscheduler.admin"
+    ])
+    error_message = "The deployer may hold no basic role, no role of storage, and none by which it could give itself another."
+  }
+  assert {
+    condition     = !anytrue([for grant in google_storage_bucket_iam_member.deployer : contains([google_storage_bucket.this["uploads"].name, google_storage_bucket.this["results"].name], grant.bucket) && !contains(["roles/storage.legacyBucketReader", "roles/storage.objectCreator"], grant.role)])
+    error_message = "The deployer may not read photographs."
+  }
+}

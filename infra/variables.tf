@@ -1,0 +1,249 @@
+variable "project" {
+  description = "Id of the Google Cloud project. One project holds one Darkroom, since its topics and its database have fixed names."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "The project must be a project id: 6 to 30 lower-case letters, digits and hyphens, beginning with a letter."
+  }
+}
+
+variable "region" {
+  description = "Region of everything: buckets, functions, topics' storage, database."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "The region must be a single region such as europe-west1, not a zone and not a multi-region."
+  }
+}
+
+variable "prefix" {
+  description = "First part of the names of the buckets, which are unique in the world; the project id if null."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.prefix == null || can(regex("^[a-z][a-z0-9-]{1,47}$", var.prefix))
+    error_message = "The prefix must be 2 to 48 lower-case letters, digits and hyphens, beginning with a letter."
+  }
+}
+
+variable "labels" {
+  description = "Labels on everything that takes labels, for the bill. A label `system` with the value darkroom is added."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "Labels must be lower-case letters, digits, hyphens and underscores, at most 63 characters each."
+  }
+}
+
+variable "staged" {
+  description = "The file that `make stage` writes: which archive each function is deployed from."
+  type        = string
+  default     = null
+}
+
+variable "runtime" {
+  description = "Runtime of the functions. The staged bytecode is used if its version of Python is the same."
+  type        = string
+  default     = "python311"
+
+  validation {
+    condition     = can(regex("^python3(1[1-9])$", var.runtime))
+    error_message = "The runtime must be python311 or a later Python, which the code needs."
+  }
+}
+
+variable "settings" {
+  description = "What an operator may set on the running system; docs/operations.md explains each. Names of buckets and the project are set by this configuration itself."
+  type = object({
+    max_bytes       = optional(number, 100000000)
+    max_pixels      = optional(number, 40000000)
+    commercial_only = optional(bool, false)
+    retention_s     = optional(number, 2592000)
+    stall_after_s   = optional(number, 1800)
+    orphan_after_s  = optional(number, 300)
+    orphan_window_s = optional(number, 86400)
+    log_level       = optional(string, "INFO")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.settings.log_level)
+    error_message = "The log level must be DEBUG, INFO, WARNING or ERROR."
+  }
+
+  validation {
+    condition     = var.settings.log_level == "DEBUG" || var.settings.log_level == "INFO"
+    error_message = "The log level must be INFO or DEBUG here, because the metrics and alerts count lines of level INFO."
+  }
+
+  validation {
+    condition     = var.settings.orphan_window_s < var.settings.retention_s
+    error_message = "orphan_window_s must be below retention_s, or purged jobs would start again."
+  }
+
+  validation {
+    condition     = var.settings.max_bytes >= 1 && var.settings.max_pixels >= 1 && var.settings.retention_s >= 3600 && var.settings.stall_after_s >= 1 && var.settings.orphan_after_s >= 0 && var.settings.orphan_window_s >= 60
+    error_message = "max_bytes, max_pixels and stall_after_s must be at least 1, retention_s at least 3600, orphan_after_s at least 0 and orphan_window_s at least 60."
+  }
+}
+
+variable "other_settings" {
+  description = "Settings for which the variable `settings` has no field, by the name of their variable, such as DARKROOM_THREADS."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.other_settings) : startswith(name, "DARKROOM_")])
+    error_message = "Every one of the other settings must begin with DARKROOM_."
+  }
+}
+
+variable "api" {
+  description = "Who may call the HTTP API: members such as group:shop@example.com, or with `public` everybody, after which the API's own keys decide; and the origins whose pages may call it."
+  type = object({
+    public   = optional(bool, false)
+    invokers = optional(set(string), [])
+    origins  = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for member in var.api.invokers : can(regex("^(user|group|serviceAccount|domain):", member))])
+    error_message = "Each invoker must be an IAM member of the kind user:, group:, serviceAccount: or domain:; set public for everybody."
+  }
+}
+
+variable "functions" {
+  description = "Sizes that differ from the defaults, by the name of the function, for instance { denoise = { memory = \"8Gi\" } }."
+  type = map(object({
+    cpu           = optional(number)
+    memory        = optional(string)
+    concurrency   = optional(number)
+    min_instances = optional(number)
+    max_instances = optional(number)
+    timeout_s     = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for size in values(var.functions) : size.memory == null || can(regex("^[0-9]+(Mi|Gi)$", size.memory))])
+    error_message = "The memory of a function must be a whole number with the unit Mi or Gi, such as 4Gi."
+  }
+
+  validation {
+    condition     = alltrue([for size in values(var.functions) : contains([1, 2, 4, 8], coalesce(size.cpu, 1))])
+    error_message = "The cpu of a function must be 1, 2, 4 or 8."
+  }
+
+  validation {
+    condition     = alltrue([for size in values(var.functions) : coalesce(size.max_instances, 1) >= 1 && coalesce(size.max_instances, 1) <= 1000 && coalesce(size.concurrency, 1) >= 1 && coalesce(size.concurrency, 1) <= 1000])
+    error_message = "max_instances and concurrency must be between 1 and 1000."
+  }
+}
+
+variable "storage" {
+  description = "How long objects are kept, and who may upload from a browser. Null keeps for ever."
+  type = object({
+    artifacts_days = optional(number, 7)
+    uploads_days   = optional(number)
+    results_days   = optional(number)
+    replaced_days  = optional(number, 30)
+    deleted_days   = optional(number, 7)
+    upload_origins = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.storage.artifacts_days >= 1
+    error_message = "artifacts_days must be at least 1, because a job needs its artifacts until it has ended."
+  }
+
+  validation {
+    condition     = var.storage.deleted_days == 0 || (var.storage.deleted_days >= 7 && var.storage.deleted_days <= 90)
+    error_message = "deleted_days must be 0, which switches soft delete off, or 7 to 90."
+  }
+
+  validation {
+    condition     = alltrue([for origin in var.storage.upload_origins : can(regex("^https://[^/*]+$", origin)) || can(regex("^http://localhost(:[0-9]+)?$", origin))])
+    error_message = "Each upload origin must be https:// and a host without path or wildcard; only http://localhost is allowed beside."
+  }
+}
+
+variable "kms_key" {
+  description = "Your own Cloud KMS key for buckets, topics, database, images and functions; Google's keys if null. The key must lie in the region, and the service agents need its use, see docs/deployment.md."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "The key must be written projects/…/locations/…/keyRings/…/cryptoKeys/…."
+  }
+}
+
+variable "schedule" {
+  description = "When the sweep runs, in cron's form and UTC."
+  type        = string
+  default     = "*/5 * * * *"
+
+  validation {
+    condition     = length(split(" ", var.schedule)) == 5
+    error_message = "The schedule must have the five fields of cron: minute, hour, day, month, weekday."
+  }
+}
+
+variable "alerts" {
+  description = "Who is told, and from which values on."
+  type = object({
+    emails                = optional(set(string), [])
+    failed_share          = optional(number, 0.05)
+    stage_p95_s           = optional(number, 60)
+    oldest_message_s      = optional(number, 1800)
+    sweep_silent_s        = optional(number, 1800)
+    notification_channels = optional(set(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.alerts.failed_share > 0 && var.alerts.failed_share < 1
+    error_message = "failed_share must lie between 0 and 1, for instance 0.05 for five of a hundred jobs."
+  }
+
+  validation {
+    condition     = alltrue([for email in var.alerts.emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
+    error_message = "Each of the emails must be an address."
+  }
+}
+
+variable "budget" {
+  description = "A monthly budget with mails at 50, 90 and 100 percent; none if null. Whoever applies needs the role Billing Account Costs Manager."
+  type = object({
+    billing_account = string
+    amount          = number
+    currency        = optional(string, "USD")
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null || (can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account)) && try(var.budget.amount >= 1, false))
+    error_message = "The billing account must be written 012345-6789AB-CDEF01, and the amount must be at least 1."
+  }
+}
+
+variable "deployer" {
+  description = "Create an account for Cloud Build that may deploy code and configuration, but not change who may do what."
+  type = object({
+    state_bucket = string
+  })
+  default = null
+}

@@ -1,0 +1,111 @@
+"""The estimate adds up, follows its inputs, and says what it is made of."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from shared.cli.main import cli
+from shared.costs.estimate import (
+    FOLDER,
+    Assumptions,
+    Estimate,
+    Size,
+    estimate,
+    preset_estimate,
+    read_figures,
+    read_prices,
+    stages_of,
+    steps_of,
+)
+from shared.errors import ConfigurationError
+from shared.inference.registry import Registry
+from shared.parameters import PARAMETERS
+from shared.presets import PRESET_RULES
+from shared.settings import DEFAULT_REGISTRY
+
+REGISTRY = Registry.load(DEFAULT_REGISTRY)
+
+
+def bill(pictures: int = 1000, megapixels: float = 1.0, size: Size | None = None) -> Estimate:
+    return preset_estimate(pictures, megapixels, "product", registry=REGISTRY, size=size)
+
+
+def line(told: Estimate, what: str) -> float:
+    return next(each.dollars for each in told.lines if each.what == what)
+
+
+def test_the_bill_is_the_sum_of_its_lines_and_every_line_costs_something() -> None:
+    told = bill()
+    assert told.dollars == pytest.approx(sum(each.dollars for each in told.lines))
+    assert all(each.dollars > 0 for each in told.lines)
+
+
+def test_a_thousand_times_the_pictures_cost_a_thousand_times_as_much() -> None:
+    assert bill(1_000_000).dollars == pytest.approx(1000 * bill(1000).dollars)
+
+
+def test_larger_pictures_and_slower_or_more_processors_cost_more() -> None:
+    usual = bill()
+    assert bill(megapixels=4.0).dollars > usual.dollars
+    assert line(bill(size=Size(slowdown=4.0)), "processors") > line(usual, "processors")
+    assert line(bill(size=Size(memory_gib=4.0)), "memory") > 1.9 * line(usual, "memory")
+
+
+def test_the_free_tier_takes_off_no_more_than_it_holds_and_no_more_than_was_used() -> None:
+    run = read_prices()["run"]
+    most = sum(run[key] * run[f"free_{key}s"] for key in ("vcpu_second", "gib_second", "request"))
+    assert bill(1_000_000).free_tier == pytest.approx(most)
+    small = bill(10)
+    assert small.free_tier == pytest.approx(sum(line(small, what) for what in ("processors", "memory", "requests")))
+
+
+def test_processor_seconds_are_measured_seconds_slowed_down_and_the_time_of_reading_and_writing() -> None:
+    (first, *_) = steps_of((), 2.0, REGISTRY, Size(slowdown=3.0))
+    assert first.seconds == pytest.approx(read_figures()["assess/classical"] * 2.0 * 3.0 + Assumptions().io_s)
+
+
+def test_a_bill_worked_by_hand() -> None:
+    steps = steps_of((), 1.0, REGISTRY, Size())
+    told = estimate(100, 1.0, steps, size=Size(), assumed=Assumptions())
+    prices = read_prices()
+    assert len(steps) == 3
+    assert line(told, "objects written") == pytest.approx(100 * 5 * prices["storage"]["write"])
+    assert line(told, "jobs saved") == pytest.approx(100 * 4 * prices["firestore"]["write"])
+    assert line(told, "requests") == pytest.approx(100 * (3 + 4) * prices["run"]["request"])
+
+
+def test_every_stage_that_has_a_classical_method_was_measured() -> None:
+    measured = {name.partition("/")[0] for name in read_figures()}
+    assert {stage for stage, kind in PARAMETERS.items() if kind.classical} | {"assess", "finish"} <= measured
+
+
+def test_a_stage_that_was_never_measured_is_refused(tmp_path: object) -> None:
+    from shared.costs.estimate import _measured
+
+    with pytest.raises(ConfigurationError, match="colorize was never measured"):
+        _measured({"denoise/model": 1.0}, "colorize", "model")
+
+
+def test_stages_that_run_only_where_they_are_needed_count_only_if_asked() -> None:
+    rules = PRESET_RULES["product"]
+    assert set(stages_of(rules)) < set(stages_of(rules, everything=True))
+
+
+def test_prices_and_figures_say_when_and_how_they_came() -> None:
+    figures = json.loads((FOLDER / "figures.json").read_text(encoding="utf-8"))
+    assert figures["command"] == "python -m infra.simulation.measure"
+    assert figures["machine"]
+    text = (FOLDER / "prices.toml").read_text(encoding="utf-8")
+    assert "as_of = " in text
+    assert text.count("https://") >= len(read_prices())
+
+
+def test_the_command_prints_the_same_for_people_and_machines() -> None:
+    arguments = ["estimate", "--pictures", "50000"]
+    people = CliRunner().invoke(cli, arguments)
+    machines = CliRunner().invoke(cli, [*arguments, "--json"])
+    assert (people.exit_code, machines.exit_code) == (0, 0)
+    told = json.loads(machines.output)
+    assert f"{told['dollars']:.2f} USD" in people.output
+    assert told["pictures"] == 50_000

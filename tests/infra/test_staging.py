@@ -1,0 +1,152 @@
+"""A staged function holds what it needs, nothing else, and the same bytes every time."""
+
+import ast
+import json
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.staging.reach import functions, imported
+from infra.staging.requirements import Unpinned, needed, pins
+from infra.staging.stage import Staged, stage, stage_all
+from shared.topology import STAGES
+from tests.infra.terraform import ROOT
+
+NAMES = functions(ROOT)
+#: A stage's archive, as it was promised; the service itself takes 512 MB.
+MAX_ARCHIVE_BYTES = 30_000_000
+each_function = pytest.mark.parametrize("name", NAMES)
+
+
+def files(each: Staged) -> set[str]:
+    with zipfile.ZipFile(each.archive) as archive:
+        return set(archive.namelist())
+
+
+def test_every_function_is_staged(staged: dict[str, Staged]) -> None:
+    assert sorted(staged) == NAMES
+    assert {*STAGES, "dispatcher"} <= set(NAMES)
+
+
+def test_staging_twice_gives_the_same_bytes(staged: dict[str, Staged], tmp_path: Path) -> None:
+    again = {each.function: each for each in stage_all(ROOT, tmp_path / "elsewhere")}
+    assert {name: each.archive.name for name, each in again.items()} == {
+        name: each.archive.name for name, each in staged.items()
+    }
+    assert all(again[name].archive.read_bytes() == each.archive.read_bytes() for name, each in staged.items())
+
+
+def test_a_changed_module_changes_the_names_of_the_functions_that_reach_it(tmp_path: Path) -> None:
+    root = copy_of_the_code(tmp_path / "code")
+    before = {name: stage(root, name, tmp_path).archive.name for name in ("dispatcher", "finish")}
+    with (root / "shared" / "imaging" / "noise.py").open("a", encoding="utf-8") as module:
+        module.write("\nTHE_END = True\n")
+    after = {name: stage(root, name, tmp_path).archive.name for name in before}
+    assert [name for name in before if before[name] != after[name]] == ["finish"]
+
+
+def copy_of_the_code(target: Path) -> Path:
+    models = tomllib.loads((ROOT / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    paths = [
+        *(path.relative_to(ROOT) for folder in ("shared", "functions") for path in (ROOT / folder).rglob("*.py")),
+        *(Path("models") / model["file"] for model in models),
+        Path("models/registry.toml"),
+        Path("requirements.txt"),
+    ]
+    for path in paths:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / path).write_bytes((ROOT / path).read_bytes())
+    return target
+
+
+@each_function
+def test_an_archive_is_the_staged_folder_and_small_enough(staged: dict[str, Staged], name: str) -> None:
+    each = staged[name]
+    assert files(each) == {
+        path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()
+    }
+    assert {"main.py", "requirements.txt", "models/registry.toml"} <= files(each)
+    assert each.archive_bytes < MAX_ARCHIVE_BYTES
+
+
+@each_function
+def test_every_module_has_its_bytecode(staged: dict[str, Staged], name: str) -> None:
+    modules = [Path(file) for file in files(staged[name]) if file.endswith(".py")]
+    compiled = {file for file in files(staged[name]) if file.endswith(".pyc")}
+    assert {f"{path.parent}/__pycache__/{path.stem}." for path in modules} == {
+        (file if "/" in file.removeprefix("__pycache__/") else f"./{file}").split("cpython")[0] for file in compiled
+    }
+
+
+@each_function
+def test_bytecode_is_used_without_looking_at_the_source(staged: dict[str, Staged], name: str) -> None:
+    with zipfile.ZipFile(staged[name].archive) as archive:
+        flags = {archive.read(file)[4] for file in archive.namelist() if file.endswith(".pyc")}
+    assert flags == {0b01}, "PEP 552: hash-based and unchecked"
+
+
+@each_function
+def test_only_the_function_s_own_models_travel(staged: dict[str, Staged], name: str) -> None:
+    everything = tomllib.loads((ROOT / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    own = [model for model in everything if model["stage"] == name]
+    listed = tomllib.loads((staged[name].folder / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    assert listed == (own if name in STAGES else everything)
+    carried = [] if name == "dispatcher" else listed
+    assert {file for file in files(staged[name]) if file.endswith(".onnx")} == {f"models/{m['file']}" for m in carried}
+
+
+@each_function
+def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> None:
+    unwanted = ("shared/cli/", "shared/local_cloud/", "shared/adapters/local_", "shared/adapters/memory", "tests/")
+    assert [file for file in files(staged[name]) if file.startswith(unwanted)] == []
+
+
+def test_the_dispatcher_carries_no_pixel_library_and_no_stage(staged: dict[str, Staged]) -> None:
+    packages = " ".join(staged["dispatcher"].requirements)
+    assert [name for name in ("numpy", "opencv", "onnxruntime", "pillow", "pi_heif") if name in packages] == []
+    assert not any(file.startswith(("shared/imaging/", "shared/stages/")) for file in files(staged["dispatcher"]))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_carries_no_database(staged: dict[str, Staged], name: str) -> None:
+    assert not any(line.startswith("google-cloud-firestore") for line in staged[name].requirements)
+
+
+def test_only_stages_with_models_carry_the_inference_library(staged: dict[str, Staged]) -> None:
+    carrying = {
+        name for name, each in staged.items() if any(line.startswith("onnxruntime") for line in each.requirements)
+    }
+    assert carrying & {*STAGES, "dispatcher"} == set(STAGES) - {"assess", "finish"}
+
+
+def test_every_requirement_is_pinned_as_in_the_repository(staged: dict[str, Staged]) -> None:
+    lines = set((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
+    assert {line for each in staged.values() for line in each.requirements} <= lines
+
+
+def test_a_package_that_is_not_pinned_is_refused() -> None:
+    with pytest.raises(Unpinned, match=r"does not pin .*numpy"):
+        needed({"numpy", "json"}, pins("onnxruntime==1.0\n"))
+
+
+def test_imports_for_the_type_checker_alone_do_not_count() -> None:
+    source = "import a\nif TYPE_CHECKING:\n    import b\ndef f():\n    from c import d\n"
+    assert list(imported(ast.parse(source))) == ["a", "c", "c.d"]
+
+
+def test_terraform_is_told_where_every_archive_lies(staged: dict[str, Staged]) -> None:
+    told = json.loads((staged["assess"].archive.parent / "staged.json").read_text(encoding="utf-8"))["functions"]
+    assert {name: each["archive"] for name, each in told.items()} == {
+        n: each.archive.name for n, each in staged.items()
+    }
+
+
+def test_data_travels_with_the_modules_that_it_lies_beside(tmp_path: Path) -> None:
+    root = copy_of_the_code(tmp_path / "code")
+    (root / "shared" / "stages" / "table.json").write_text("{}", encoding="utf-8")
+    (root / "shared" / "cli" / "unwanted.json").write_text("{}", encoding="utf-8")
+    held = files(stage(root, "denoise", tmp_path))
+    assert "shared/stages/table.json" in held
+    assert "shared/cli/unwanted.json" not in held

@@ -1,0 +1,48 @@
+"""On Google Cloud the lines of one job stand together, whichever function wrote them."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from shared.logs import configure, log, trace_of
+
+TRACE = "logging.googleapis.com/trace"
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    yield io.StringIO()
+    configure("INFO")
+
+
+def lines(stream: io.StringIO) -> list[dict[str, str]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_all_lines_of_a_job_carry_one_trace_and_those_of_another_job_another(stream: io.StringIO) -> None:
+    configure("INFO", stream, project="my-project")
+    log("INFO", "job_planned", "Planned.", job_id="a")
+    log("INFO", "stage_started", "Started.", job_id="a", stage="denoise")
+    log("INFO", "job_planned", "Planned.", job_id="b")
+    first, second, other = (line[TRACE] for line in lines(stream))
+    assert first == second != other
+    assert re.fullmatch(r"projects/my-project/traces/[0-9a-f]{32}", first)
+
+
+def test_a_line_without_a_job_has_no_trace(stream: io.StringIO) -> None:
+    configure("INFO", stream, project="my-project")
+    log("INFO", "swept", "Drove 0.")
+    assert TRACE not in lines(stream)[0]
+
+
+def test_a_laptop_has_no_traces(stream: io.StringIO) -> None:
+    configure("INFO", stream)
+    log("INFO", "job_planned", "Planned.", job_id="a")
+    assert TRACE not in lines(stream)[0]
+
+
+def test_the_trace_of_a_job_is_the_same_in_every_process() -> None:
+    assert trace_of("3f2a91c0b7d2") == "f6ece4579fd0608b9bacb9c026413131"
