@@ -1,0 +1,43 @@
+"""How much is measured, and how often?"""
+
+from dataclasses import dataclass, replace
+
+from shared.parameters import PARAMETERS, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """The sizes and repetitions of a run."""
+
+    #: Counted repetitions, after one that is not counted.
+    repetitions: int = 5
+    stages: tuple[Stage, ...] = tuple(PARAMETERS)
+    #: Sizes of the pictures in megapixels (10^6 pixels).
+    stages_mp: tuple[float, ...] = (0.25, 1.0, 2.0)
+    pipeline_mp: float = 1.0
+    events_mp: tuple[float, ...] = (0.25, 1.0)
+    startup_mp: float = 0.25
+    throughput_mp: float = 0.25
+    memory_mp: float = 2.0
+    #: Photographs that go through the service at once.
+    photographs: int = 40
+
+    @classmethod
+    def small(cls) -> "Effort":
+        """Enough to see that the benches run."""
+        tiny = 0.01
+        return cls(
+            repetitions=1,
+            stages=("assess", "denoise", "finish"),
+            stages_mp=(tiny,),
+            pipeline_mp=tiny,
+            events_mp=(tiny,),
+            startup_mp=tiny,
+            throughput_mp=tiny,
+            memory_mp=tiny,
+            photographs=2,
+        )
+
+    def repeated(self, repetitions: int) -> "Effort":
+        """The same with another number of repetitions."""
+        return replace(self, repetitions=repetitions)
