@@ -40,8 +40,19 @@ def start(*args: str | Path, cwd: Path) -> "subprocess.Popen[str]":
     command = [SCRIPT, *(str(arg) for arg in args)]
     environment = {**os.environ, "DARKROOM_THREADS": "1"}
     return subprocess.Popen(
-        command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=cwd,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509  the tests start no threads here
     )
+
+
+def hear_interrupts() -> None:
+    """As in a terminal: a shell that starts the tests in the background lets them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interrupted_run_says_what_is_left_and_the_same_command_goes_on(photos: Path) -> None:
