@@ -87,7 +87,8 @@ class Score:
 
     #: 0-100; larger is better.
     value: float
-    #: 0-100 each: noise, sharpness, exposure, contrast, cast, blockiness.
+    #: 0-100 each. Of the network: noise, blur, blocking, exposure, cast; of the measurements: noise, sharpness,
+    #: exposure, contrast, cast, blockiness.
     parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def to_json(self) -> dict[str, Any]:

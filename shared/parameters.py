@@ -6,10 +6,19 @@ Names, units and defaults appear in `darkroom stages` and in docs/stages.md as t
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 Stage = Literal[
-    "assess", "denoise", "deblur", "low_light", "white_balance", "colorize", "background", "upscale", "finish"
+    "assess",
+    "repair",
+    "denoise",
+    "deblur",
+    "low_light",
+    "white_balance",
+    "colorize",
+    "background",
+    "upscale",
+    "finish",
 ]
 
 #: A colour as #RRGGBB.
@@ -43,6 +52,16 @@ class AssessParameters(Parameters):
 
     reference_pixels: int | None = Field(
         None, ge=1, description="pixels of the upload: an enlarged result counts as sharp as it is at that size"
+    )
+
+
+class RepairParameters(RestorationParameters):
+    """Find scratches, dust, creases and tears, and paint in what they hide."""
+
+    classical: ClassVar[tuple[str, ...]] = ("telea",)
+    method: Literal["auto", "model", "telea"] = "auto"
+    sensitivity: float = Field(
+        0.5, ge=0.0, le=1.0, description="larger finds fainter damage, and mistakes more fine lines for it"
     )
 
 
@@ -94,11 +113,34 @@ class WhiteBalanceParameters(RestorationParameters):
     norm: float = Field(6.0, ge=1.0, le=20.0, description="Minkowski norm of shades-of-grey and grey-edge")
 
 
+class Hint(BaseModel):
+    """A colour that a place of the picture shall have."""
+
+    model_config = Parameters.model_config
+
+    x: float = Field(ge=0.0, le=1.0, description="share of the width, from the left")
+    y: float = Field(ge=0.0, le=1.0, description="share of the height, from the top")
+    color: HexColor
+
+
+#: Most hints that a picture may be given.
+MAX_HINTS = 64
+#: JSON has lists and no tuples. The schema stands where it is used, so that it can be shown without its definitions.
+Hints = Annotated[
+    tuple[Hint, ...],
+    Field(strict=False, max_length=MAX_HINTS),
+    WithJsonSchema({"type": "array", "maxItems": MAX_HINTS, "items": Hint.model_json_schema()}),
+]
+
+
 class ColorizeParameters(RestorationParameters):
     """Give colour to a greyscale picture; there is no classical method."""
 
     method: Literal["auto", "model"] = "auto"
     force: bool = Field(False, description="colorize a picture that has colour already")
+    hints: Hints = Field(
+        (), description="colours of your choice: each has `x`, `y` (shares of width and height) and `color`"
+    )
 
 
 class BackgroundParameters(RestorationParameters):
@@ -177,6 +219,7 @@ class FinishParameters(Parameters):
 #: The parameters of every stage, in the canonical order of the pipeline.
 PARAMETERS: dict[Stage, type[Parameters]] = {
     "assess": AssessParameters,
+    "repair": RepairParameters,
     "denoise": DenoiseParameters,
     "deblur": DeblurParameters,
     "low_light": LowLightParameters,

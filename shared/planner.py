@@ -31,14 +31,14 @@ from shared.parameters import (
 )
 from shared.pipeline import Pipeline
 from shared.presets import NEEDS, PRESET_RULES, Rule
-from shared.sizes import has_work, target_size
+from shared.sizes import has_work, model_factor, target_size
 
 
 class Catalogue(Protocol):
     """The models that are installed."""
 
-    def model_ref(self, stage: Stage, model_id: str | None) -> ModelRef | None:
-        """The model of that id, or the stage's default one; None if the stage has none.
+    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+        """The model of that id, or the stage's default one for that enlargement; None if the stage has none.
 
         Raises ModelUnusable if a model is named that is not registered for the stage.
         """
@@ -63,9 +63,9 @@ class Wish:
     origin: str
 
 
-def first_step(job: Job, buckets: Buckets) -> Step:
+def first_step(job: Job, buckets: Buckets, catalogue: Catalogue) -> Step:
     """The `assess` with which every run begins."""
-    return _Chain(job, buckets).add("assess", "classical", {}, reason="every photograph is measured first")
+    return _assess(_Chain(job, buckets), catalogue, {}, reason="every photograph is measured first")
 
 
 def make_plan(
@@ -78,7 +78,7 @@ def make_plan(
     """
     measured = Measurements.from_json(report.measurements)
     chain = _Chain(job, buckets)
-    chain.add("assess", "classical", {}, reason="every photograph is measured first")
+    _assess(chain, catalogue, {}, reason="every photograph is measured first")
     size, skipped = (measured.height, measured.width), []
     for wish in wishes(job.pipeline):
         parameters = _validated(wish, measured)
@@ -87,12 +87,14 @@ def make_plan(
         if obstacle:
             skipped.append(Skipped(stage=wish.stage, reason=obstacle))
             continue
+        method, model = _method(wish.stage, parameters, size, catalogue)
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
-        method, model = _method(wish.stage, parameters, catalogue)
         chain.extension = working_extension(measured.bits, *size)
         chain.add(wish.stage, method, parameters.model_dump(mode="json"), model=model, reason=reason or "")
     _finish(chain, job, measured)
+    scored = AssessParameters(reference_pixels=measured.pixels).model_dump(mode="json")
+    _assess(chain, catalogue, scored, reason="every result is scored")
     return tuple(chain.steps), tuple(skipped)
 
 
@@ -175,12 +177,15 @@ def _stage_of(parameters: Parameters) -> Stage:
     return next(stage for stage, kind in PARAMETERS.items() if isinstance(parameters, kind))
 
 
-def _method(stage: Stage, parameters: RestorationParameters, catalogue: Catalogue) -> tuple[str, ModelRef | None]:
+def _method(
+    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], catalogue: Catalogue
+) -> tuple[str, ModelRef | None]:
     """The method that runs. `model` without a registered model stays, and fails or falls back in the stage."""
     asked: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if asked not in ("auto", "model"):
         return asked, None
-    model = catalogue.model_ref(stage, parameters.model)
+    factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
+    model = catalogue.model_ref(stage, parameters.model, factor)
     if model or asked == "model" or parameters.model:
         return "model", model
     return parameters.classical[0], None
@@ -193,8 +198,12 @@ def _finish(chain: "_Chain", job: Job, measured: Measurements) -> None:
     chain.result_name = job.result_name(EXTENSIONS[chosen])
     values = {**parameters.model_dump(mode="json"), "format": chosen}
     chain.add("finish", "classical", values, reason="every result is finished")
-    scored = AssessParameters(reference_pixels=measured.pixels).model_dump(mode="json")
-    chain.add("assess", "classical", scored, reason="every result is scored")
+
+
+def _assess(chain: "_Chain", catalogue: Catalogue, parameters: dict[str, JsonValue], *, reason: str) -> Step:
+    """Scored by the installed network; by the classical measurements if there is none."""
+    model = catalogue.model_ref("assess", None)
+    return chain.add("assess", "model" if model else "classical", parameters, reason=reason, model=model)
 
 
 class _Chain:

@@ -98,8 +98,8 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
         stages=_REPAIRS,
     ),
     "restore": PresetRules(
-        summary="old photographs: noise, blur, darkness and casts as measured, small prints doubled, light finish",
-        stages={**_REPAIRS, "upscale": Rule(when="needed", parameters={"scale": 2.0})},
+        summary="old photographs: scratches, noise, blur, darkness and casts, small prints doubled, light finish",
+        stages={"repair": _ALWAYS, **_REPAIRS, "upscale": Rule(when="needed", parameters={"scale": 2.0})},
         output={"smooth": 0.5, "sharpen": 0.5},
     ),
     "product": PresetRules(
@@ -121,6 +121,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
     "full": PresetRules(
         summary="every enhancement, needed or not, enlarged twice; greyscale is colorized, the background stays",
         stages={
+            "repair": _ALWAYS,
             "denoise": _ALWAYS,
             "deblur": _ALWAYS,
             "low_light": _ALWAYS,
@@ -130,6 +131,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
         },
         output={"smooth": 0.5, "sharpen": 0.5},
     ),
+    "repair": PresetRules(summary="scratches, dust, creases and tears only", stages={"repair": _ALWAYS}),
     "denoise": PresetRules(summary="noise and grain only", stages={"denoise": _ALWAYS}),
     "deblur": PresetRules(summary="blur only", stages={"deblur": _ALWAYS}),
     "low_light": PresetRules(summary="underexposure only", stages={"low_light": _ALWAYS}),

@@ -52,11 +52,15 @@ def rgb_score(answer: Pixels, clean: Pixels) -> Score:
     return Score(psnr_db=psnr_db(answer, clean), ssim=float(ssim))
 
 
-def luma_score(answer: Pixels, clean: Pixels) -> Score:
-    """On BT.601 studio luma without a border of two pixels, as x2 upscaling is scored in print."""
-    answer_luma, clean_luma = (_studio_luma(each)[2:-2, 2:-2] for each in (answer, clean))
-    ssim = structural_similarity(answer_luma, clean_luma, data_range=255)
-    return Score(psnr_db=psnr_db(answer_luma, clean_luma), ssim=float(ssim))
+def luma_score(border: int) -> Judge:
+    """On BT.601 studio luma without a border of that many pixels: the scale, as upscaling is scored in print."""
+
+    def judge(answer: Pixels, clean: Pixels) -> Score:
+        answer_luma, clean_luma = (_studio_luma(each)[border:-border, border:-border] for each in (answer, clean))
+        ssim = structural_similarity(answer_luma, clean_luma, data_range=255)
+        return Score(psnr_db=psnr_db(answer_luma, clean_luma), ssim=float(ssim))
+
+    return judge
 
 
 def psnr_db(answer: np.ndarray, clean: np.ndarray) -> float:

@@ -7,21 +7,28 @@ import numpy as np
 
 from models.evaluation.contest import Condition, Method, contest, rgb_score
 from models.training.degradations import film_grain, gaussian_noise, jpeg, sensor_noise, to_u8
-from shared.imaging.picture import Image, Pixels, to_float
+from shared.imaging.picture import Image, Picture, Pixels, to_float
 from shared.inference.session import Model
+from shared.parameters import DenoiseParameters
+from shared.stages import denoise
 
 Noise = Callable[[Image, float, np.random.Generator], Image]
 
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
-    """PSNR and SSIM over RGB; every method is told the true strength."""
+    """PSNR and SSIM over RGB; every method is told the true strength but the last one, which is what the stage does."""
     methods: Mapping[str, Method] = {
         "input": lambda given, _: given,
         "bilateral": bilateral,
         "non-local means": non_local_means,
         "model": lambda given, sigma: model.apply(given, {"sigma": sigma}),
+        "model, left to itself": lambda given, _: _by_default(given, model),
     }
     return contest(photographs, CONDITIONS, methods, rgb_score)
+
+
+def _by_default(given: Pixels, model: Model) -> Pixels:
+    return denoise.with_model(Picture(pixels=given), DenoiseParameters(), model).picture.pixels
 
 
 def non_local_means(given: Pixels, sigma: float) -> Pixels:
@@ -57,9 +64,19 @@ def _condition(name: str, noise: Noise, sigma: float) -> Condition:
     return Condition(name=f"{name}, sigma {sigma:g}", degrade=degrade, sigma=sigma)
 
 
+def _blocks(quality: int, sigma: float) -> Condition:
+    """A JPEG; `sigma` is near the best that every method can be told of it."""
+
+    def degrade(clean: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:  # noqa: ARG001
+        return to_u8(jpeg(to_float(clean), quality)), clean
+
+    return Condition(name=f"JPEG {quality}", degrade=degrade, sigma=sigma)
+
+
 CONDITIONS = (
     *(_condition("white noise", gaussian_noise, sigma) for sigma in (0, 5, 15, 25, 50, 75)),
     _condition("sensor noise", sensor, 25),
     _condition("film grain", grain, 25),
     _condition("white noise, JPEG 90", compressed, 25),
+    *(_blocks(quality, sigma) for quality, sigma in ((10, 12), (30, 8), (50, 6), (80, 4))),
 )

@@ -1,4 +1,4 @@
-"""The upscaler against interpolation."""
+"""The upscalers against interpolation."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,42 +6,59 @@ import cv2
 import numpy as np
 
 from models.evaluation.contest import Condition, Method, contest, luma_score
-from models.training.degradations import gaussian_noise, halve, jpeg, to_u8
+from models.training.degradations import gaussian_noise, jpeg, reduced, to_u8
+from models.training.lettering import lettered
 from shared.imaging.picture import Image, Pixels, to_float
 from shared.inference.session import Model
 
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
-    """PSNR and SSIM on luma."""
+    """PSNR and SSIM on luma without a border of as many pixels as the model enlarges."""
+    scale = model.scale
     methods: Mapping[str, Method] = {
-        "bicubic": lambda given, _: enlarged(given, cv2.INTER_CUBIC),
-        "Lanczos": lambda given, _: enlarged(given, cv2.INTER_LANCZOS4),
+        "bicubic": lambda given, _: enlarged(given, scale, cv2.INTER_CUBIC),
+        "Lanczos": lambda given, _: enlarged(given, scale, cv2.INTER_LANCZOS4),
         "model": lambda given, _: model.apply(given),
     }
-    return contest(photographs, CONDITIONS, methods, luma_score)
+    return contest(photographs, conditions(scale), methods, luma_score(scale))
 
 
-def enlarged(given: Pixels, interpolation: int) -> Pixels:
-    """Twice as high and wide, by OpenCV."""
-    return cv2.resize(given, None, fx=2, fy=2, interpolation=interpolation)
+def enlarged(given: Pixels, scale: int, interpolation: int) -> Pixels:
+    """`scale` times as high and wide, by OpenCV."""
+    return cv2.resize(given, None, fx=scale, fy=scale, interpolation=interpolation)
 
 
-def averaged(image: Image) -> Image:
-    """Half the size by averaging 2x2 pixels, as sensors and many programs do."""
-    return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+def averaged(image: Image, scale: int) -> Image:
+    """Smaller by averaging squares of pixels, as sensors and many programs do."""
+    return cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
 
 
-def _condition(name: str, reduce: Callable[[Image, np.random.Generator], Image]) -> Condition:
+def conditions(scale: int) -> tuple[Condition, ...]:
+    """The ways in which a photograph gets smaller."""
+
+    def small(image: Image) -> Image:
+        return reduced(image, scale)
+
+    return (
+        _condition("bicubic", scale, lambda image, _: small(image)),
+        _condition("averaged", scale, lambda image, _: averaged(image, scale)),
+        _condition("bicubic, JPEG 85", scale, lambda image, _: jpeg(small(image), 85)),
+        _condition("bicubic, JPEG 60", scale, lambda image, _: jpeg(small(image), 60)),
+        _condition("bicubic, white noise 3", scale, lambda image, rng: gaussian_noise(small(image), 3, rng)),
+        _condition("print, bicubic", scale, lambda image, _: small(image), prepare=lettered),
+    )
+
+
+def _condition(
+    name: str,
+    scale: int,
+    reduce: Callable[[Image, np.random.Generator], Image],
+    *,
+    prepare: Callable[[Image, np.random.Generator], Image] = lambda image, _: image,
+) -> Condition:
     def degrade(clean: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-        even = clean[: clean.shape[0] // 2 * 2, : clean.shape[1] // 2 * 2]
-        return to_u8(reduce(to_float(even), rng)), even
+        height, width = (extent // scale * scale for extent in clean.shape[:2])
+        whole = to_u8(prepare(to_float(clean[:height, :width]), rng))
+        return to_u8(reduce(to_float(whole), rng)), whole
 
     return Condition(name=name, degrade=degrade)
-
-
-CONDITIONS = (
-    _condition("bicubic half", lambda image, _: halve(image)),
-    _condition("averaged half", lambda image, _: averaged(image)),
-    _condition("bicubic half, JPEG 85", lambda image, _: jpeg(halve(image), 85)),
-    _condition("bicubic half, white noise 3", lambda image, rng: gaussian_noise(halve(image), 3, rng)),
-)

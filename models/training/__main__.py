@@ -7,7 +7,6 @@ import torch
 
 from models.training.export import export
 from models.training.loop import Training, train
-from models.training.photographs import Photographs
 from models.training.recipes import RECIPES
 
 
@@ -22,9 +21,9 @@ def main() -> None:
     if arguments.resume or arguments.export_only:
         training.restore(checkpoint)
     if not arguments.export_only:
-        photographs = Photographs.load(arguments.data, min_side=recipe.patch)
-        print(f"{len(photographs.training)} photographs to train on, {len(photographs.validation)} to validate on")
-        train(training, photographs, checkpoint, minutes=arguments.minutes, workers=arguments.workers)
+        examples = recipe.load(arguments.data)
+        print(f"{len(examples.training)} examples to train on, {len(examples.validation)} to validate on")
+        train(training, examples, checkpoint, minutes=arguments.minutes, workers=arguments.workers)
     digest = export(recipe, training.average, arguments.out / f"{recipe.id}.onnx")
     print(f"{arguments.out / f'{recipe.id}.onnx'} after {training.step} steps, sha256 {digest}")
 
@@ -33,7 +32,9 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m models.training", description=__doc__)
     parser.add_argument("model", choices=sorted(RECIPES))
-    parser.add_argument("--data", type=Path, help="folder of photographs (*.jpg) named after their sources")
+    parser.add_argument(
+        "--data", type=Path, help="folder that holds photos/ and mattes/, files named after their sources"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/training"), help="folder of checkpoint and export")
     parser.add_argument("--minutes", type=float, default=90.0, help="time to train for; the schedule follows it")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

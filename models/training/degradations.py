@@ -6,6 +6,7 @@ noise standard deviation on the 0-255 scale.
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.imaging.picture import Image, Pixels, to_float, to_pixels
 
@@ -72,38 +73,38 @@ def quantise(image: Image) -> Image:
     return to_float(to_u8(image))
 
 
-def halve(image: Image) -> Image:
-    """Half the height and width, by antialiased bicubic interpolation (Keys' kernel, a = -0.5, stretched by two).
+def reduced(image: Image, factor: int) -> Image:
+    """Height and width divided by `factor`, by antialiased bicubic interpolation (Keys' kernel, a = -0.5, stretched).
 
-    The downscaling that published x2 results assume. Sides must be even.
+    The downscaling that published results of upscaling assume. Sides must be multiples of `factor`.
 
     References
     ----------
     Keys: Cubic convolution interpolation for digital image processing, 1981, DOI 10.1109/TASSP.1981.1163711.
     """
-    rows = _halve_rows(image)
-    return np.ascontiguousarray(_halve_rows(rows.transpose(1, 0, 2)).transpose(1, 0, 2))
+    rows = _reduced_rows(image, factor)
+    return np.ascontiguousarray(_reduced_rows(rows.transpose(1, 0, 2), factor).transpose(1, 0, 2))
 
 
-#: Keys' kernel at the eight source samples that lie within its stretched support, 0.25 to 3.75 sample widths away.
-_KEYS_DISTANCES = np.abs(np.arange(-3.5, 4.0) / 2)
-_KEYS = np.where(
-    _KEYS_DISTANCES <= 1,
-    1.5 * _KEYS_DISTANCES**3 - 2.5 * _KEYS_DISTANCES**2 + 1,
-    -0.5 * _KEYS_DISTANCES**3 + 2.5 * _KEYS_DISTANCES**2 - 4 * _KEYS_DISTANCES + 2,
-)
-_KEYS_WEIGHTS = (_KEYS / _KEYS.sum()).astype(np.float32)
+def keys(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' bicubic weight of samples at `distances`, in sample widths."""
+    x = np.abs(distances)
+    near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
-def _halve_rows(image: Image) -> Image:
+def _reduced_rows(image: Image, factor: int) -> Image:
     height = image.shape[0]
-    if height % 2:
-        raise ValueError(f"a side of {height} pixels cannot be halved")
-    padded = np.pad(image, ((3, 3), (0, 0), (0, 0)), mode="symmetric")
-    halved = np.zeros((height // 2, *image.shape[1:]), np.float32)
-    for offset, weight in enumerate(_KEYS_WEIGHTS):
-        halved += weight * padded[offset : offset + height : 2]
-    return halved
+    if height % factor:
+        raise ValueError(f"a side of {height} pixels cannot be divided by {factor}")
+    # The source samples that lie within the stretched kernel's support, around the middle of `factor` pixels.
+    weights = keys((np.arange(4 * factor) - 2 * factor + 0.5) / factor)
+    beyond = 2 * factor - factor // 2
+    padded = np.pad(image, ((beyond, beyond), (0, 0), (0, 0)), mode="symmetric")
+    smaller = np.zeros((height // factor, *image.shape[1:]), np.float32)
+    for offset, weight in enumerate((weights / weights.sum()).astype(np.float32)):
+        smaller += weight * padded[offset : offset + height : factor]
+    return smaller
 
 
 def _white(shape: tuple[int, ...], rng: np.random.Generator) -> Image:

@@ -2,34 +2,20 @@
 
 import copy
 import hashlib
+import inspect
 import logging
 from pathlib import Path
 
 import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim
 
 from models.training.recipe import Recipe
 
 #: What torch.onnx writes at the time of writing; onnxruntime 1.17 and later read it.
 OPSET = 20
-#: Name of the graph's output.
-OUTPUT = "restored"
-#: Odd, so that what depends on a size's parity is traced.
-EXAMPLE_SIZE = (37, 51)
-
-
-class Clipped(nn.Module):
-    """A network whose answer stays in [0, 1], as the contract promises."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.network(*inputs).clamp(0, 1)
 
 
 def export(recipe: Recipe, network: nn.Module, path: Path) -> str:
@@ -39,13 +25,13 @@ def export(recipe: Recipe, network: nn.Module, path: Path) -> str:
     stays in single precision.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    frozen = Clipped(copy.deepcopy(network).cpu().to(memory_format=torch.contiguous_format)).eval()
+    frozen = recipe.exported(copy.deepcopy(network).cpu().to(memory_format=torch.contiguous_format)).eval()
     program = torch.onnx.export(
         frozen,
-        example_inputs(recipe),
+        recipe.example,
         input_names=list(recipe.inputs),
-        output_names=[OUTPUT],
-        dynamic_shapes=(({2: Dim("height", max=65536), 3: Dim("width", max=65536)}, *[None] * _scalars(recipe)),),
+        output_names=list(recipe.outputs),
+        dynamic_shapes=_dynamic_shapes(recipe, frozen),
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
@@ -60,13 +46,12 @@ def export(recipe: Recipe, network: nn.Module, path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def example_inputs(recipe: Recipe) -> tuple[Tensor, ...]:
-    """An image and, for every other input, a number of shape (1,)."""
-    return (torch.rand(1, 3, *EXAMPLE_SIZE), *(torch.tensor([20.0]) for _ in range(_scalars(recipe))))
-
-
-def _scalars(recipe: Recipe) -> int:
-    return len(recipe.inputs) - 1
+def _dynamic_shapes(recipe: Recipe, frozen: nn.Module) -> tuple:
+    """The free axes as torch wants them: in a tuple of their own where `forward` takes `*inputs`."""
+    sizes = {name: Dim(name, max=65536) for axes in recipe.free_axes for name in (axes or {}).values()}
+    shapes = tuple(axes and {axis: sizes[name] for axis, name in axes.items()} for axes in recipe.free_axes)
+    packed = any(each.kind is each.VAR_POSITIONAL for each in inspect.signature(frozen.forward).parameters.values())
+    return (shapes,) if packed else shapes
 
 
 def store_half(graph: GraphProto) -> None:

@@ -25,15 +25,72 @@ def plain_trunk(channels: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def pad_edges(image: Tensor, margin: int) -> Tensor:
-    """The nchw `image` with `margin` repeated border pixels all around, one more at the bottom and right where odd.
+class Residual(nn.Module):
+    """Two 3x3 convolutions whose answer is added to what they are given."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.second(F.relu(self.first(features)))
+
+
+class UNet(nn.Module):
+    """Residual blocks at several resolutions, each half of the one above, with sums across.
+
+    (N, incoming, H, W) to (N, outgoing, H, W); H and W multiples of 2 ** (len(widths) - 1). Without normalisation:
+    it costs 30-50 % more time on a CPU, and its statistics would differ from tile to tile.
+
+    References
+    ----------
+    Ronneberger, Fischer, Brox: U-Net: Convolutional networks for biomedical image segmentation, 2015,
+    arXiv 1505.04597. Zhang, Li, Zuo et al.: Plug-and-play image restoration with deep denoiser prior, 2021,
+    arXiv 2008.13751 (residual blocks, strided convolutions down, sums instead of concatenation).
+    """
+
+    def __init__(self, incoming: int, outgoing: int, *, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(incoming, widths[0], 3, padding=1)
+        self.encoders = nn.ModuleList(_stack(width, count) for width, count in zip(widths, blocks, strict=True))
+        self.downs = nn.ModuleList(nn.Conv2d(above, below, 2, stride=2) for above, below in pairwise(widths))
+        self.ups = nn.ModuleList(nn.Conv2d(below, 4 * above, 1) for above, below in pairwise(widths))
+        self.decoders = nn.ModuleList(_stack(width, count) for width, count in zip(widths[:-1], blocks, strict=False))
+        self.tail = nn.Conv2d(widths[0], outgoing, 3, padding=1)
+        with torch.no_grad():
+            self.tail.weight.mul_(0.1)
+            self.tail.bias.zero_()
+
+    def forward(self, image: Tensor) -> Tensor:
+        features, passed = self.head(image), []
+        for encoder, down in zip(self.encoders, self.downs, strict=False):
+            features = encoder(features)
+            passed.append(features)
+            features = down(features)
+        features = self.encoders[-1](features)
+        for decoder, up in zip(reversed(self.decoders), reversed(self.ups), strict=True):
+            features = decoder(passed.pop() + F.pixel_shuffle(up(features), 2))
+        return self.tail(features)
+
+
+def _stack(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(channels) for _ in range(count)))
+
+
+def pad_edges(image: Tensor, margin: int, multiple: int = 2) -> Tensor:
+    """The nchw `image` with `margin` repeated border pixels all around, and more at the bottom and right up to sides
+    that are multiples of `multiple`.
 
     The convolutions' own zero padding looks like a black frame: without a margin the denoiser was 1.4 dB worse on the
     outer four pixels (sigma 25).
     """
-    height, width = (side + 2 * margin for side in image.shape[-2:])
-    padded = F.pad(image, (margin, margin + 1, margin, margin + 1), mode="replicate")
-    return padded[..., : height + height % 2, : width + width % 2]
+    height, width = (-(-(side + 2 * margin) // multiple) * multiple for side in image.shape[-2:])
+    beyond = margin + multiple - 1
+    return F.pad(image, (margin, beyond, margin, beyond), mode="replicate")[..., :height, :width]
 
 
 def crop(image: Tensor, margin: int, size: tuple[int, int]) -> Tensor:

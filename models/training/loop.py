@@ -7,19 +7,19 @@ training ends when it was told to, on any machine.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.training.photographs import Photographs, centre_patch, random_patch
-from models.training.recipe import Recipe, Sample
+from models.training.photographs import Split
+from models.training.recipe import Draw, Recipe, Sample
 
 #: The learning rate rises linearly over this many steps. Without it, at 2e-3, every ReLU of a plain trunk dies.
 WARM_UP_STEPS = 500
@@ -27,10 +27,18 @@ WARM_UP_STEPS = 500
 AVERAGE_DECAY = 0.999
 #: Longest gradient (L2 norm) that is followed.
 GRADIENT_LIMIT = 1.0
-#: Seconds between two validations; the first one stops a training that does not beat its input.
-VALIDATION_EVERY_S = 60.0
-VALIDATION_PATCHES = 32
-VALIDATION_SIDE = 192
+#: A network that does not beat its input after so many steps is stopped.
+PATIENCE_STEPS = 2 * WARM_UP_STEPS
+#: Seconds between two validations.
+VALIDATION_EVERY_S = 120.0
+#: Share of the time in which smaller pairs are trained on, if the recipe has such.
+EARLY_SHARE = 0.6
+#: Most pairs that are validated on.
+VALIDATION_SAMPLES = 48
+
+
+#: Inputs and target.
+Batch = tuple[tuple[Tensor, ...], Tensor]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +59,8 @@ class Training:
         self.network = self._place(self.recipe.network())
         self.average = self._place(self.recipe.network())
         self.average.load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.recipe.learning_rate)
+        self.average.eval()
+        self.optimizer = self.recipe.optimizer(self.network.parameters(), lr=self.recipe.learning_rate)
 
     def _place(self, network: nn.Module) -> nn.Module:
         return network.to(self.device, memory_format=torch.channels_last)
@@ -89,18 +98,20 @@ class Training:
     def _follow(self) -> None:
         """Move the average towards the weights, faster while it is young."""
         decay = min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-        for mean, weight in pairs:
-            mean.lerp_(weight, 1 - decay)
+        averaged, followed = self.average.state_dict().values(), self.network.state_dict().values()
+        for mean, value in zip(averaged, followed, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
 
 
-def train(training: Training, photographs: Photographs, checkpoint: Path, *, minutes: float, workers: int) -> None:
+def train(training: Training, examples: Split, checkpoint: Path, *, minutes: float, workers: int) -> None:
     """Train until `minutes` have passed since the first step, resumptions not counted twice."""
     budget_s, recipe = minutes * 60, training.recipe
-    validation = validation_batch(recipe, photographs)
+    validation = validation_samples(recipe, examples)
     started_s = time.monotonic() - training.elapsed_s
     validated_s, losses = training.elapsed_s, []
-    for inputs, target in batches(recipe, photographs, first=training.step, workers=workers):
+    early = lambda: training.elapsed_s < EARLY_SHARE * budget_s  # noqa: E731
+    for inputs, target in batches(recipe, examples, first=training.step, workers=workers, early=early):
         learning_rate = scheduled(recipe.learning_rate, training.step, training.elapsed_s / budget_s)
         losses.append(training.advance(*to_device(training.device, inputs, target), learning_rate))
         training.elapsed_s = time.monotonic() - started_s
@@ -119,51 +130,65 @@ def scheduled(highest: float, step: int, progress: float) -> float:
     return highest * min(1.0, (step + 1) / WARM_UP_STEPS) * max(cosine, 1e-3)
 
 
-def report(
-    training: Training, validation: tuple[tuple[Tensor, ...], Tensor], *, mean_loss: float, learning_rate: float
-) -> None:
+def report(training: Training, validation: list[Batch], *, mean_loss: float, learning_rate: float) -> None:
     """Print one line of progress; stop a training whose network is worse than having none."""
-    inputs, target = to_device(training.device, *validation)
-    with torch.no_grad():
-        output_db = psnr_db(torch.cat([training.average(*each) for each in single(inputs)]), target)
-        input_db = psnr_db(training.recipe.baseline(inputs), target)
+    reached, without = validate(training, validation)
+    unit = training.recipe.unit
     print(
         f"{training.elapsed_s:6.0f} s  step {training.step:6d}  lr {learning_rate:.1e}  loss {mean_loss:.4f}  "
-        f"validation {output_db:.3f} dB (without the network {input_db:.3f} dB)",
+        f"validation {reached:.3f} {unit} (without the network {without:.3f} {unit})",
         flush=True,
     )
-    if training.step > 2 * WARM_UP_STEPS and output_db <= input_db:
+    if training.step > PATIENCE_STEPS and reached <= without:
         raise SystemExit(f"after {training.step} steps the network does not beat its input: lower the learning rate")
 
 
+@torch.no_grad()
+def validate(training: Training, validation: list[Batch]) -> tuple[float, float]:
+    """Mean score of the averaged weights, and of having no network."""
+    recipe, reached, without = training.recipe, [], []
+    for each in validation:
+        inputs, target = to_device(training.device, *each)
+        reached.append(recipe.score(training.average(*inputs).float(), target, inputs))
+        without.append(recipe.score(recipe.baseline(inputs), target, inputs))
+    return float(np.mean(reached)), float(np.mean(without))
+
+
 def batches(
-    recipe: Recipe, photographs: Photographs, *, first: int, workers: int
-) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    """Batches from step `first` on, for ever; `workers` threads prepare them ahead, 0 prepares them in between."""
+    recipe: Recipe, examples: Split, *, first: int, workers: int, early: Callable[[], bool] = lambda: False
+) -> Iterator[Batch]:
+    """Batches from step `first` on, for ever; `workers` threads prepare them ahead, 0 prepares them in between.
+
+    While `early` says so the recipe's smaller pairs are drawn, if it has such.
+    """
+
+    def batch(step: int) -> Batch:
+        return _batch(recipe, examples, step, (recipe.early_draw if early() else None) or recipe.draw)
+
     if workers == 0:
-        yield from (_batch(recipe, photographs, step) for step in count(first))
+        yield from (batch(step) for step in count(first))
     with ThreadPoolExecutor(workers) as pool:
-        ahead = [pool.submit(_batch, recipe, photographs, step) for step in range(first, first + 2 * workers)]
+        ahead = [pool.submit(batch, step) for step in range(first, first + 2 * workers)]
         for step in count(first + 2 * workers):
             yield ahead.pop(0).result()
-            ahead.append(pool.submit(_batch, recipe, photographs, step))
+            ahead.append(pool.submit(batch, step))
 
 
-def _batch(recipe: Recipe, photographs: Photographs, step: int) -> tuple[tuple[Tensor, ...], Tensor]:
+def _batch(recipe: Recipe, examples: Split, step: int, draw: Draw) -> Batch:
     rng = np.random.default_rng([*recipe.id.encode(), step])
-    patches = (random_patch(photographs.training, recipe.patch, rng) for _ in range(recipe.batch))
-    return collate([recipe.sample(patch, rng) for patch in patches])
+    drawn = (examples.training[rng.integers(len(examples.training))] for _ in range(recipe.batch))
+    return collate([draw(example, rng) for example in drawn])
 
 
-def validation_batch(recipe: Recipe, photographs: Photographs) -> tuple[tuple[Tensor, ...], Tensor]:
-    """The same degraded patches at every call."""
+def validation_samples(recipe: Recipe, examples: Split) -> list[Batch]:
+    """The same pairs at every call, as batches of one, which bounds the memory."""
     rng = np.random.default_rng(0)
-    chosen = [each for each in photographs.validation if min(each.shape[:2]) >= VALIDATION_SIDE][:VALIDATION_PATCHES]
-    return collate([recipe.sample(centre_patch(each, VALIDATION_SIDE), rng) for each in chosen])
+    made = (recipe.check(example, rng) for example in examples.validation)
+    return [collate([sample]) for sample in islice((each for each in made if each), VALIDATION_SAMPLES)]
 
 
-def collate(samples: list[Sample]) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Samples stacked along a new first axis: images as nchw, numbers as (N,)."""
+def collate(samples: list[Sample]) -> Batch:
+    """Samples stacked along a new first axis: images as nchw, vectors as (N, K), numbers as (N,)."""
     inputs = tuple(_stack(values) for values in zip(*(sample.inputs for sample in samples), strict=True))
     return inputs, _stack([sample.target for sample in samples])
 
@@ -175,20 +200,9 @@ def _stack(values: list) -> Tensor:
     return stacked.permute(0, 3, 1, 2)  # a view: nhwc in memory is torch's channels_last
 
 
-def to_device(device: torch.device, inputs: tuple[Tensor, ...], target: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+def to_device(device: torch.device, inputs: tuple[Tensor, ...], target: Tensor) -> Batch:
     """Everything moved to `device`."""
     return tuple(each.to(device, non_blocking=True) for each in inputs), target.to(device, non_blocking=True)
-
-
-def single(inputs: tuple[Tensor, ...]) -> Iterator[tuple[Tensor, ...]]:
-    """A batch as batches of one, which bounds the memory of a validation."""
-    return zip(*(each.split(1) for each in inputs), strict=True)
-
-
-def psnr_db(output: Tensor, target: Tensor) -> float:
-    """Mean over the batch of the peak signal-to-noise ratio over all channels, after clipping."""
-    squared = (output.clamp(0, 1) - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
-    return float((-10 * torch.log10(squared)).mean())
 
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:

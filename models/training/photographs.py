@@ -1,8 +1,10 @@
 """Which photographs are trained on, which are kept for validation, and how are patches cut from them?"""
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,28 +17,38 @@ VALIDATION_SHARE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Photographs:
-    """Decoded photographs: (H, W, 3) uint8, RGB."""
+class Split:
+    """Decoded examples: photographs (H, W, 3) uint8, RGB, or whatever a recipe loads."""
 
-    training: tuple[Pixels, ...]
+    training: Sequence[Any]
     #: Never trained on: chosen by a hash of the file name, so that the choice survives adding files.
-    validation: tuple[Pixels, ...]
+    validation: Sequence[Any]
 
-    @classmethod
-    def load(cls, folder: Path, *, min_side: int = 1) -> "Photographs":
-        """All commercially usable photographs of `folder` with at least `min_side` pixels a side, in memory.
 
-        About 0.4 GB for a thousand photographs of 448 pixels.
-        """
-        paths = [path for path in sorted(folder.glob("*.jpg")) if source_of(path.name).commercial_use]
-        parts: dict[bool, list[Pixels]] = {False: [], True: []}
-        for path in paths:
-            image_u8 = read_rgb(path)
-            if min(image_u8.shape[:2]) >= min_side:
-                parts[is_validation(path.name)].append(image_u8)
-        if not parts[False] or not parts[True]:
-            raise SystemExit(f"{folder} holds {len(paths)} usable photographs: too few to train and validate on")
-        return cls(training=tuple(parts[False]), validation=tuple(parts[True]))
+def permissive(folder: Path) -> Split:
+    """All photographs of `folder` whose licences allow commercial use; about 0.4 GB for a thousand of 448 pixels."""
+    return photographs(folder, lambda path: source_of(path.name).commercial_use)
+
+
+def every(folder: Path) -> Split:
+    """All photographs of `folder`, those for research only among them."""
+    return photographs(folder, lambda path: bool(source_of(path.name)))
+
+
+def photographs(folder: Path, usable: Callable[[Path], bool]) -> Split:
+    """The `usable` ones of photos/*.jpg in `folder`, decoded; SystemExit if there are too few."""
+    paths = [path for path in sorted(folder.glob("photos/*.jpg")) if usable(path)]
+    return split((path.name, read_rgb(path)) for path in paths)
+
+
+def split(examples: Iterator[tuple[str, Any]]) -> Split:
+    """Named examples, divided by their names."""
+    parts: dict[bool, list[Any]] = {False: [], True: []}
+    for name, example in examples:
+        parts[is_validation(name)].append(example)
+    if not parts[False] or not parts[True]:
+        raise SystemExit(f"{sum(map(len, parts.values()))} usable examples: too few to train and validate on")
+    return Split(training=tuple(parts[False]), validation=tuple(parts[True]))
 
 
 def is_validation(name: str) -> bool:
@@ -52,14 +64,26 @@ def read_rgb(path: Path) -> Pixels:
     return decoded.astype(np.uint8, copy=False)
 
 
-def random_patch(photographs: tuple[Pixels, ...], side: int, rng: np.random.Generator) -> Image:
-    """A `side` x `side` cut of a random photograph, in one of its eight orientations, as float32 in [0, 1]."""
-    photograph = photographs[rng.integers(len(photographs))]
+def random_patch(photograph: Pixels, side: int, rng: np.random.Generator) -> Image:
+    """A `side` x `side` cut of a photograph, in one of its eight orientations, as float32 in [0, 1].
+
+    A photograph that is too small is enlarged first.
+    """
+    photograph = at_least(photograph, side)
     row, column = (int(rng.integers(extent - side + 1)) for extent in photograph.shape[:2])
     patch = np.rot90(photograph[row : row + side, column : column + side], k=rng.integers(4))
     if rng.integers(2):
         patch = patch[:, ::-1]
     return to_float(patch)
+
+
+def at_least(photograph: Pixels, side: int) -> Pixels:
+    """The photograph, enlarged if its shorter side has fewer than `side` pixels."""
+    factor = side / min(photograph.shape[:2])
+    if factor <= 1:
+        return photograph
+    height, width = (max(side, round(extent * factor)) for extent in photograph.shape[:2])
+    return cv2.resize(photograph, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
 
 
 def centre_patch(photograph: Pixels, side: int) -> Image:

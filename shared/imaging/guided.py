@@ -1,6 +1,6 @@
 """How does a coarse mask follow the edges of the full-size picture?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from shared.imaging.filters import Floats, box_mean
 from shared.imaging.picture import Image, Plane
+
+#: A mask that is everywhere above this (or below one minus this) is believed, wholly so at 1 (0) and at SETTLED +
+#: 1 / SETTLED_SLOPE.
+SETTLED, SETTLED_SLOPE = 0.5, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +21,9 @@ class GuidedMatte:
     #: (h, w, 3) and (h, w) at the small size.
     slope: Floats
     offset: Floats
+    #: (h, w): the matte is at least and at most this, whatever the colours say.
+    floor: Floats
+    ceiling: Floats
 
     def on(self, image: Image, top: int, left: int, size: tuple[int, int]) -> Plane:
         """Evaluate on the window of the full picture that starts at (`top`, `left`).
@@ -32,9 +39,11 @@ class GuidedMatte:
         -------
         (H, W) float32 in [0, 1]
         """
-        coefficients = np.dstack([self.slope, self.offset])
-        local = _enlarged_window(coefficients, image.shape[:2], (top, left), size)
-        matte: Plane = np.clip((local[..., :3] * image).sum(axis=2) + local[..., 3], 0.0, 1.0)
+        window = image.shape[:2], (top, left), size
+        local = _enlarged_window(np.dstack([self.slope, self.offset]), *window)
+        limits = _enlarged_window(np.dstack([self.floor, self.ceiling]), *window)
+        coloured = (local[..., :3] * image).sum(axis=2) + local[..., 3]
+        matte: Plane = np.clip(coloured, limits[..., 0], limits[..., 1])
         return matte
 
 
@@ -66,7 +75,30 @@ def fit(image: Image, mask: Plane, *, radius: int, epsilon: float) -> GuidedMatt
     covariance += np.eye(3, dtype=np.float32) * np.float32(epsilon)
     slope = np.linalg.solve(covariance, cross[..., np.newaxis])[..., 0].astype(np.float32)
     offset = mean_mask - (slope * mean_image).sum(axis=2)
-    return GuidedMatte(slope=box_mean(slope, radius), offset=box_mean(offset, radius))
+    return GuidedMatte(
+        slope=box_mean(slope, radius),
+        offset=box_mean(offset, radius),
+        floor=np.zeros_like(offset),
+        ceiling=np.ones_like(offset),
+    )
+
+
+def settle(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
+    """Let colours decide near the mask's edges only.
+
+    A subject with the background's colours somewhere inside would get holes there, and the background would get spots.
+
+    Parameters
+    ----------
+    mask : (h, w) float32 in [0, 1]
+        What `guided` was fitted on. Values near one half are doubt, and stay open.
+    radius : int
+        How far from the mask's edges, in its pixels, the colours decide.
+    """
+    around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    floor = np.clip(SETTLED_SLOPE * (cv2.erode(mask, around) - SETTLED), 0.0, 1.0)
+    ceiling = np.clip(1.0 - SETTLED_SLOPE * (1.0 - SETTLED - cv2.dilate(mask, around)), 0.0, 1.0)
+    return replace(guided, floor=floor.astype(np.float32), ceiling=ceiling.astype(np.float32))
 
 
 def _enlarged_window(

@@ -5,6 +5,7 @@ can plan with it.
 """
 
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -12,45 +13,20 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import ConfigurationError, ModelUnusable
+from shared.inference.contract import Contract
 from shared.messages import ModelRef
 from shared.parameters import Stage
+from shared.sizes import NEGLIGIBLE_FACTOR
+
+#: What the file that lists models is called, in whatever folder they lie.
+REGISTRY_NAME = "registry.toml"
+
+#: How plans, parameters and folders name a model.
+ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Contract(_Entry):
-    """What a model is given and what it gives back.
-
-    The image tensor is float32 of shape (1, 3, H, W), of any H and W from `min_size` on; the answer has the shape
-    (1, 3, H * scale, W * scale).
-    """
-
-    #: Name of the graph's image input.
-    input: str
-    #: Name of the graph's output.
-    output: str
-    #: Names of further inputs, each a float32 tensor of shape (1,).
-    scalars: tuple[str, ...] = ()
-    #: Order of the axes; the one that is supported.
-    layout: Literal["nchw"]
-    #: Order of the colour channels; the one that is supported.
-    channels: Literal["rgb"]
-    #: Lowest and highest value of input and output; the one range that is supported.
-    range: tuple[Literal[0], Literal[1]]
-    #: How many times higher and wider the answer is.
-    scale: int = Field(ge=1, le=8)
-    #: Tiles start at multiples of this many pixels. The graph itself takes any size and pads where it must.
-    multiple_of: int = Field(ge=1, le=256)
-    #: Shortest side in pixels that the graph takes.
-    min_size: int = Field(ge=1)
-    #: Radius in input pixels within which an answer depends on its surroundings.
-    halo: int = Field(ge=0)
-    #: Longest side of a tile in input pixels, unless the caller asks for another one.
-    tile: int = Field(ge=1)
-    #: The ONNX operator set that the graph was written for.
-    opset: int = Field(ge=1)
 
 
 class TrainingData(_Entry):
@@ -64,10 +40,18 @@ class TrainingData(_Entry):
     licence_class: Literal["permissive", "attribute", "research"] = Field(alias="class")
 
 
+class Variant(_Entry):
+    """The same network in other arithmetic, made from the model's own file."""
+
+    #: Path of the ONNX file below the registry's folder.
+    file: str
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class _Listed(_Entry):
     """A `[[model]]` table as it is written."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    id: ModelId
     stage: Stage
     version: str = Field(min_length=1)
     #: Path of the ONNX file below the registry's folder.
@@ -76,12 +60,16 @@ class _Listed(_Entry):
     licence: str = Field(min_length=1)
     commercial_use: bool
     default: bool = False
+    #: Id of a model of the same stage, answering with pixels, that belongs to this one and is opened with it.
+    companion: str | None = None
+    #: What runs in its place where the processor multiplies bytes fast.
+    int8: Variant | None = None
     training_data: tuple[TrainingData, ...] = Field(min_length=1)
     contract: Contract
 
 
 class _File(_Entry):
-    model: tuple[_Listed, ...]
+    model: tuple[_Listed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +86,16 @@ class ModelEntry:
     default: bool
     training_data: tuple[TrainingData, ...]
     contract: Contract
+    #: Id of the model of the same stage that is opened with it.
+    companion: str | None = None
+    #: What runs in its place where the processor multiplies bytes fast; its path is whole.
+    int8: Variant | None = None
+
+    @property
+    def restriction(self) -> str:
+        """The licence, and the training data that forbid commercial use."""
+        research = [f"{it.source} ({it.licence})" for it in self.training_data if it.licence_class == "research"]
+        return f"licence {self.ref.licence}{', trained on ' if research else ''}{', '.join(research)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,24 +107,26 @@ class Registry:
     commercial_only: bool = False
 
     @classmethod
-    def load(cls, path: Path, *, commercial_only: bool = False) -> "Registry":
-        """Read the registry; ConfigurationError lists everything that is wrong with it."""
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-            listed = _File.model_validate(tables).model
-        except FileNotFoundError as error:
-            raise ConfigurationError(f"there is no model registry at {path}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path} is not TOML: {error}") from error
-        except ValidationError as error:
-            raise ConfigurationError(f"{path}: {'; '.join(_problems(error))}") from error
-        if contradictions := _contradictions(listed):
-            raise ConfigurationError(f"{path}: {'; '.join(contradictions)}")
-        return cls(entries=tuple(_entry(each, path.parent) for each in listed), commercial_only=commercial_only)
+    def load(cls, path: Path, *, commercial_only: bool = False, added: Path | None = None) -> "Registry":
+        """Read the registry, and a second one of models that were added, if it is there.
 
-    def default(self, stage: Stage) -> ModelEntry | None:
-        """The model that `stage` uses unless told otherwise; None if there is none that may be used."""
-        return next((entry for entry in self.entries if entry.stage == stage and self._is_default(entry)), None)
+        ConfigurationError lists everything that is wrong with them.
+        """
+        paths = [path] if added is None or not added.is_file() else [path, added]
+        listed = [(each, file) for file in paths for each in _read(file)]
+        if contradictions := _contradictions(tuple(each for each, _ in listed)):
+            raise ConfigurationError(f"{' and '.join(map(str, paths))}: {'; '.join(contradictions)}")
+        return cls(entries=tuple(_entry(each, file.parent) for each, file in listed), commercial_only=commercial_only)
+
+    def default(self, stage: Stage, factor: float = 1.0) -> ModelEntry | None:
+        """The model that `stage` uses unless told otherwise; None if there is none that may be used.
+
+        Of several that enlarge, the one with the smallest scale that reaches `factor`, or with the largest of all.
+        """
+        usable = [entry for entry in self.entries if entry.stage == stage and self._is_default(entry)]
+        usable.sort(key=lambda entry: entry.contract.scale)
+        enough = (entry for entry in usable if entry.contract.scale * NEGLIGIBLE_FACTOR >= factor)
+        return next(enough, usable[-1] if usable else None)
 
     def get(self, stage: Stage, model_id: str) -> ModelEntry:
         """The model called `model_id` for `stage`.
@@ -145,17 +145,28 @@ class Registry:
             )
         if self.commercial_only and not entry.commercial_use:
             raise ModelUnusable(
-                f"model {model_id!r} is not for commercial use: {_reasons(entry)}", code="model_not_commercial"
+                f"model {model_id!r} is not for commercial use: {entry.restriction}", code="model_not_commercial"
             )
         return entry
 
-    def model_ref(self, stage: Stage, model_id: str | None) -> ModelRef | None:
-        """The model of that id, or the stage's default one, for a plan; raises as `get` does."""
-        entry = self.get(stage, model_id) if model_id is not None else self.default(stage)
+    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+        """The model of that id, or the stage's default one for `factor`, for a plan; raises as `get` does."""
+        entry = self.get(stage, model_id) if model_id is not None else self.default(stage, factor)
         return entry.ref if entry else None
 
     def _is_default(self, entry: ModelEntry) -> bool:
         return entry.default and (entry.commercial_use or not self.commercial_only)
+
+
+def _read(path: Path) -> tuple[_Listed, ...]:
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).model
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"there is no model registry at {path}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {'; '.join(_problems(error))}") from error
 
 
 def _problems(error: ValidationError) -> list[str]:
@@ -163,22 +174,40 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _contradictions(listed: tuple[_Listed, ...]) -> list[str]:
-    """What no single table shows: names given twice, two defaults; and files outside the registry's folder."""
+    """What no single table shows: names given twice, two defaults of one stage and scale; and files elsewhere."""
     names = [f"{each.stage}/{each.id}" for each in listed]
     twice = [f"{name} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})]
-    defaults = [each.stage for each in listed if each.default]
-    two = [f"{stage} has two defaults" for stage in sorted({stage for stage in defaults if defaults.count(stage) > 1})]
-    outside = [f"{each.id}: file {each.file!r} lies outside the registry's folder" for each in listed if _leaves(each)]
-    narrow = [
-        f"{each.id}: a tile of {each.contract.tile} has no room between two halos of {each.contract.halo}"
-        for each in listed
-        if each.contract.tile < _smallest_tile(each.contract)
+    defaults = Counter((each.stage, each.contract.scale) for each in listed if each.default)
+    two = [
+        f"{stage} has {'two' if count == 2 else count} defaults of scale {scale}"
+        for (stage, scale), count in defaults.items()
+        if count > 1
     ]
-    return [*twice, *two, *outside, *narrow]
+    outside = [
+        f"{each.id}: file {file!r} lies outside the registry's folder"
+        for each in listed
+        for file in (each.file, *([each.int8.file] if each.int8 else []))
+        if _leaves(file)
+    ]
+    narrow = [
+        f"{each.id}: a tile of {each.contract.window} has no room between two halos of {each.contract.halo}"
+        for each in listed
+        if each.contract.window < _smallest_tile(each.contract)
+    ]
+    alone = [
+        f"{each.id}: its companion {each.companion!r} is no model of {each.stage} that answers with pixels"
+        for each in listed
+        if each.companion is not None and not any(_accompanies(other, each) for other in listed)
+    ]
+    return [*twice, *two, *outside, *narrow, *alone]
 
 
-def _leaves(listed: _Listed) -> bool:
-    path = PurePosixPath(listed.file)
+def _accompanies(other: _Listed, listed: _Listed) -> bool:
+    return (other.stage, other.id) == (listed.stage, listed.companion) and other.contract.tiled and not other.companion
+
+
+def _leaves(file: str) -> bool:
+    path = PurePosixPath(file)
     return path.is_absolute() or ".." in path.parts
 
 
@@ -198,10 +227,6 @@ def _entry(listed: _Listed, folder: Path) -> ModelEntry:
         default=listed.default,
         training_data=listed.training_data,
         contract=listed.contract,
+        companion=listed.companion,
+        int8=listed.int8.model_copy(update={"file": str(folder / listed.int8.file)}) if listed.int8 else None,
     )
-
-
-def _reasons(entry: ModelEntry) -> str:
-    research = [f"{data.source} ({data.licence})" for data in entry.training_data if data.licence_class == "research"]
-    trained = f", trained on {', '.join(research)}" if research else ""
-    return f"licence {entry.ref.licence}{trained}"

@@ -13,10 +13,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.errors import ModelUnusable
 from shared.imaging.picture import Picture, Pixels
+from shared.messages import ModelRef
 
 Value = float | str | bool
+
+#: What models take and give beside pixels: maps (C, h, w), numbers (K,).
+Tensor = NDArray[np.float32]
 
 #: What a stage found when it found nothing worth telling.
 NOTHING: Mapping[str, Value] = MappingProxyType({})
@@ -37,18 +44,43 @@ class StageOutput:
 
 
 class StageModel(Protocol):
-    """A checked model."""
+    """A checked model: one that answers with pixels is applied, any other one is read."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which model it is, and whether its int8 variant runs."""
+
+    @property
+    def answer(self) -> str:
+        """What the model gives: pixels, matte, chroma, tone, light, quality or blur."""
+
+    @property
+    def companion(self) -> "StageModel | None":
+        """A model of pixels that belongs to this one; None for most."""
 
     @property
     def scale(self) -> int:
-        """How many times higher and wider the answer is."""
+        """How many times higher and wider the pixels are that come back."""
 
     @property
     def scalars(self) -> Collection[str]:
-        """Names of the numbers that the model takes beside the pixels."""
+        """Names of the numbers that `apply` takes beside the pixels."""
+
+    @property
+    def extra(self) -> Collection[str]:
+        """Names of the tensors that `read` takes beside the pixels."""
 
     def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
         """(H, W, 3) to (H·scale, W·scale, 3) of the same type."""
+
+    def reduced(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width at which `read` sees a picture of that size."""
+
+    def read(self, pixels: Pixels, extra: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
+        """(H, W, 3) of any size to maps (C, h, w) of the model's own size and numbers (K,), by name.
+
+        The first one is the answer: a matte (1, h, w) in [0, 1]; a* and b* (2, h, w).
+        """
 
 
 def run_model(model: StageModel, pixels: Pixels, offered: Mapping[str, float] | None = None) -> Pixels:
@@ -57,3 +89,9 @@ def run_model(model: StageModel, pixels: Pixels, offered: Mapping[str, float] | 
         raise ModelUnusable(f"the model enlarges {model.scale} times; only upscale can use it", code="model_contract")
     known = offered or {}
     return model.apply(pixels, {name: known[name] for name in model.scalars if name in known})
+
+
+def read_model(model: StageModel, pixels: Pixels, offered: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
+    """Read a model, with those of the `offered` tensors that it takes."""
+    known = offered or {}
+    return model.read(pixels, {name: known[name] for name in model.extra if name in known})

@@ -2,22 +2,26 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.errors import ModelUnusable
 from shared.imaging.filters import box_mean, gaussian, resized
-from shared.imaging.guided import GuidedMatte, fit
+from shared.imaging.guided import GuidedMatte, fit, settle
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
-from shared.imaging.subject import LEAST_SHARE, find_subject
+from shared.imaging.subject import decided, find_subject, is_doubtful, sure_parts
 from shared.imaging.tiling import plan_tiles
 from shared.parameters import BackgroundParameters
-from shared.stages import StageModel, StageOutput, run_model
+from shared.stages import StageModel, StageOutput, read_model
 from shared.stages.windows import SIDE
 
 #: The subject is looked for at this length of the longer side, in pixels.
 SEARCH_SIDE = 400
 #: The guided filter's windows, in pixels of the reduced picture, and its softness.
 GUIDE_RADIUS, GUIDE_EPSILON = 4, 1e-4
+#: The windows for a network's matte, round by round.
+MODEL_RADII = (8, 4)
 #: The matte between these is stretched to the full range: what a guided filter leaves of the background is not wanted.
 MATTE_LOW, MATTE_HIGH = 0.2, 0.8
 #: Half sides in pixels of the surroundings in which the colours of subject and background are averaged, coarse to fine.
@@ -52,9 +56,8 @@ def classical(picture: Picture, parameters: BackgroundParameters, method: str) -
     ----------
     See `find_subject`, `guided.fit` and `free_colours`.
     """
-    small = resized(picture.pixels, *_search_size(picture.height, picture.width))
-    eight_bits = small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
-    mask = find_subject(eight_bits)
+    small = _reduced(picture)
+    mask = find_subject(small)
     if mask is None:
         return _not_found(picture)
     guided = fit(to_float(small), mask, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON)
@@ -62,17 +65,57 @@ def classical(picture: Picture, parameters: BackgroundParameters, method: str) -
 
 
 def with_model(picture: Picture, parameters: BackgroundParameters, model: StageModel) -> StageOutput:
-    """Cut out by a network that answers with the matte, the same in all three channels, at the picture's size."""
-    matte: Pixels = np.ascontiguousarray(run_model(model, picture.pixels)[..., 0])  # type: ignore[assignment]
-    share = float(matte.mean()) / float(np.iinfo(matte.dtype).max)
-    if not LEAST_SHARE / 2.0 <= share <= 1.0 - LEAST_SHARE / 2.0:
+    """Cut out by a network that answers with a small matte.
+
+    Faint islands of the matte are dropped, its doubts are settled by colour (`decided`), its edges follow those of the
+    full-size picture (`guided.fit`) while its inside and outside are believed (`guided.settle`), and the colours at the
+    cut are freed from the old background's.
+
+    Parameters
+    ----------
+    picture : Picture
+        Where it is transparent already it stays so.
+    parameters : BackgroundParameters
+    model : StageModel
+        Its answer is a matte.
+
+    Returns
+    -------
+    StageOutput
+        As `classical` gives; doubtful only if the network itself was in doubt, or the subject is nearly nothing or
+        nearly everything. All parts of the matte that the network is sure of are kept: there may be several subjects.
+    """
+    if model.answer != "matte":
+        raise ModelUnusable(f"the model answers with {model.answer}; background needs a matte", code="model_contract")
+    small = _reduced(picture)
+    found = sure_parts(_enlarged(next(iter(read_model(model, picture.pixels).values()))[0], small.shape))
+    if found is None:
         return _not_found(picture)
-    return _cut(picture, matte, parameters.feather)
+    guided = _followed(to_float(small), decided(small, found))
+    cut = _cut(picture, _full_matte(picture, guided), parameters.feather)
+    return replace(cut, doubtful=is_doubtful(found))
 
 
-def _search_size(height: int, width: int) -> tuple[int, int]:
-    factor = min(1.0, SEARCH_SIDE / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
+def _reduced(picture: Picture) -> Pixels:
+    """The picture as uint8, at the size at which its subject is looked for."""
+    factor = min(1.0, SEARCH_SIDE / max(picture.height, picture.width))
+    height, width = (max(1, round(side * factor)) for side in (picture.height, picture.width))
+    small = resized(picture.pixels, height, width)
+    return small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
+
+
+def _enlarged(matte: Plane, size: tuple[int, ...]) -> Plane:
+    # Not Lanczos: it overshoots, and what the network is unsure of must not become sure.
+    way = cv2.INTER_AREA if matte.size > size[0] * size[1] else cv2.INTER_LINEAR
+    return cv2.resize(matte, (size[1], size[0]), interpolation=way)  # type: ignore[return-value]
+
+
+def _followed(small: Image, matte: Plane) -> GuidedMatte:
+    """The network's matte along the picture's edges, in two rounds: the first finds them, the second sharpens."""
+    for radius in MODEL_RADII:
+        guided = settle(fit(small, matte, radius=radius, epsilon=GUIDE_EPSILON), matte, radius=radius)
+        matte = guided.on(small, 0, 0, (small.shape[0], small.shape[1]))
+    return guided
 
 
 def _not_found(picture: Picture) -> StageOutput:

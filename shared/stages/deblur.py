@@ -2,17 +2,28 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from shared.errors import ModelUnusable
 from shared.imaging.color import luma, luma_of_image
-from shared.imaging.deconvolution import convolve, limit_overshoot, noise_ratio, richardson_lucy, wiener_kernel
+from shared.imaging.deconvolution import (
+    UNDO_REACH,
+    convolve,
+    limit_overshoot,
+    noise_ratio,
+    richardson_lucy,
+    undo_blur,
+    wiener_kernel,
+)
 from shared.imaging.filters import gaussian, reach
 from shared.imaging.noise import estimate_sigma
-from shared.imaging.picture import Image, Picture, Plane
+from shared.imaging.picture import Image, Picture, Pixels, Plane
 from shared.imaging.sampling import native_tiles
 from shared.imaging.sharpness import edge_blur
 from shared.parameters import DeblurParameters
-from shared.stages import StageModel, StageOutput, Value, run_model
+from shared.stages import StageModel, StageOutput, Value, read_model, run_model
 from shared.stages.windows import apply_to_windows
 
 #: Width that an ideal step is measured with, in pixels: what sampling makes, and nobody wants undone.
@@ -29,6 +40,14 @@ UNSHARP_AMOUNT = 1.0
 OVERSHOOT = 0.1
 RICHARDSON_LUCY_ITERATIONS = 12
 
+#: Side in pixels of the part in the middle that a network reads the blur from; below the second one it is filled up.
+READ_SIDE, LEAST_READ_SIDE = 672, 96
+#: A psf that spreads less than this (root mean square, pixels) is none.
+LEAST_EXTENT = 0.3
+#: As OVERSHOOT, where the blur is known better and more is to be restored.
+PSF_OVERSHOOT = 0.1
+
+Psf = NDArray[np.float32]
 Sharpener = Callable[[Plane], Plane]
 
 
@@ -73,7 +92,69 @@ def classical(picture: Picture, parameters: DeblurParameters, method: str) -> St
 
 
 def with_model(picture: Picture, parameters: DeblurParameters, model: StageModel) -> StageOutput:
-    """Deblur by a network, which is told `radius` and the noise's `sigma` (0-255 scale) if it asks for them."""
+    """Deblur by networks.
+
+    One that answers with a blur reads from the middle of the picture what a point became; that is undone everywhere by
+    `undo_blur`, within what the surroundings held before. If it has a `companion`, that one cleans and completes the
+    result. One that answers with pixels is told `radius` and the noise's `sigma` (0-255 scale) if it asks for them.
+
+    Parameters
+    ----------
+    picture : Picture
+        Alpha stays as it is. A sharp picture comes back as it is.
+    parameters : DeblurParameters
+        A given `radius` takes the place of the blur that the network would read.
+    model : StageModel
+        Its first answer: the psf, (1, n, n); its second one: the two ratios of `undo_blur`, (2,).
+    """
+    if model.answer == "pixels" or parameters.radius is not None:
+        return _with_pixels(picture, parameters, model)
+    psf, ratios = read_blur(picture.pixels, model)
+    radius = _extent(psf)
+    values: dict[str, Value] = {"radius": round(radius, 2)}
+    if radius < LEAST_EXTENT:
+        return StageOutput(picture=picture, notes=("the picture is sharp already",), values=values)
+    reach = max(1, len(psf) // 4)
+
+    def sharper(image: Image) -> Image:
+        return _limited(undo_blur(image, psf, ratios), image, reach)
+
+    pixels = apply_to_windows(picture.pixels, sharper, halo=UNDO_REACH)
+    if model.companion is not None:
+        pixels = run_model(model.companion, pixels)
+    return StageOutput(picture=picture.with_pixels(pixels), values=values)
+
+
+def read_blur(pixels: Pixels, model: StageModel) -> tuple[Psf, tuple[float, float]]:
+    """What a point became in the middle of the picture, and the ratios of `undo_blur`."""
+    height, width = (min(side, READ_SIDE) for side in pixels.shape[:2])
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    below, beside = max(0, LEAST_READ_SIDE - height), max(0, LEAST_READ_SIDE - width)
+    part = pixels[top : top + height, left : left + width]
+    # OpenCV calls symmetric padding that repeats the edge REFLECT.
+    seen: Pixels = cv2.copyMakeBorder(part, 0, below, 0, beside, cv2.BORDER_REFLECT)  # type: ignore[assignment]
+    psf, ratios = list(read_model(model, seen).values())[:2]
+    if psf.ndim != 3 or psf.shape[0] != 1 or psf.shape[1] != psf.shape[2] or ratios.shape != (2,):
+        raise ModelUnusable(
+            f"a blur of shapes {psf.shape}, {ratios.shape}, expected (1, n, n), (2,)", code="model_contract"
+        )
+    return psf[0], (float(ratios[0]), float(ratios[1]))
+
+
+def _extent(psf: Psf) -> float:
+    """How far the light was spread, as a root mean square over both directions, in pixels."""
+    rows, columns = np.indices(psf.shape) - len(psf) // 2
+    return float(np.sqrt((psf * (rows**2 + columns**2)).sum() / 2.0))
+
+
+def _limited(sharpened: Image, image: Image, reach: int) -> Image:
+    planes = [limit_overshoot(sharpened[..., at], image[..., at], reach, PSF_OVERSHOOT) for at in range(3)]
+    return np.stack(planes, axis=-1)
+
+
+def _with_pixels(picture: Picture, parameters: DeblurParameters, model: StageModel) -> StageOutput:
+    if model.answer != "pixels":
+        return classical(picture, parameters, "wiener")
     radius, sigma = found_blur(picture, parameters)
     pixels = run_model(model, picture.pixels, {"radius": radius, "sigma": sigma})
     values: dict[str, Value] = {"radius": round(radius, 2), "sigma": round(sigma, 2)}

@@ -12,7 +12,7 @@ import numpy as np
 from shared.errors import BadPipeline
 from shared.formats import output_format, stays_transparent
 from shared.imaging.adjust import adjustment_table, saturate
-from shared.imaging.codec import Decoded, EncodeOptions, OutputFormat, encode
+from shared.imaging.codec import Decoded, EncodeOptions, Header, OutputFormat, encode
 from shared.imaging.color import apply_table, luma_of_image, parse_hex
 from shared.imaging.filters import gaussian, reach
 from shared.imaging.geometry import Layout, crop, lay_out, plan_layout, subject_box
@@ -44,7 +44,7 @@ class Finished:
 
 
 def finish(
-    picture: Picture, parameters: FinishParameters, source: Decoded, background_picture: Picture | None = None
+    picture: Picture, parameters: FinishParameters, source: Decoded | Header, background_picture: Picture | None = None
 ) -> Finished:
     """Composite, adjust, size, sharpen and write a picture.
 
@@ -55,7 +55,7 @@ def finish(
     picture : Picture
         What the stages made.
     parameters : FinishParameters
-    source : Decoded
+    source : Decoded or Header
         The upload: format for "keep", metadata, colour profile.
     background_picture : Picture or None
         Lies under the subject, enlarged and cut to cover it; needed if `background_object` is named.
@@ -107,7 +107,7 @@ def _options(parameters: FinishParameters, chosen: str) -> EncodeOptions:
     )
 
 
-def _format_notes(parameters: FinishParameters, source: Decoded, chosen: str) -> tuple[str, ...]:
+def _format_notes(parameters: FinishParameters, source: Decoded | Header, chosen: str) -> tuple[str, ...]:
     if parameters.format != "keep" or chosen == source.format:
         return ()
     return (f"the result is {chosen}: {source.format} cannot be written with what it has to hold",)

@@ -1,16 +1,21 @@
 """How is an underexposed picture lifted without washing it out or lifting its noise with it?"""
 
-import numpy as np
+from collections.abc import Mapping
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import ModelUnusable
 from shared.imaging.clahe import equalise
-from shared.imaging.color import luma, luma_of_image
+from shared.imaging.color import apply_table, luma, luma_of_image
 from shared.imaging.filters import gaussian, reach
 from shared.imaging.noise import estimate_sigma
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
 from shared.imaging.sampling import native_tiles, reduced
 from shared.imaging.tiling import plan_tiles
 from shared.parameters import LowLightParameters
-from shared.stages import StageModel, StageOutput, Value, run_model
+from shared.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 from shared.stages.denoise import non_local_means
 from shared.stages.windows import SIDE
 
@@ -41,6 +46,10 @@ DARKEST = np.float32(1.0 / 255.0)
 #: Where lifting multiplies by less than the first, a pixel keeps its own proportions; by more than the second, it gets
 #: those of its surroundings: a Gaussian of this deviation in pixels.
 FAITHFUL_GAIN, SMOOTH_GAIN, COLOUR_RADIUS = 3.0, 7.0, 2.0
+#: A network's curves that raise the mean by less leave the picture as it is.
+LEAST_LIFT = 1.3
+#: Noise begins to show where the mean is raised by the first, and is removed wholly from the second on.
+CLEAN_LIFT, FULL_LIFT = 1.5, 3.0
 
 
 def classical(picture: Picture, parameters: LowLightParameters, method: str) -> StageOutput:  # noqa: ARG001
@@ -81,10 +90,74 @@ def classical(picture: Picture, parameters: LowLightParameters, method: str) -> 
 
 
 def with_model(picture: Picture, parameters: LowLightParameters, model: StageModel) -> StageOutput:
-    """Brighten by a network, which is told `gamma` (see `classical`) if it asks for it."""
-    gamma = found_gamma(picture) if parameters.gamma is None else parameters.gamma
-    pixels = run_model(model, picture.pixels, {"gamma": gamma})
-    return StageOutput(picture=picture.with_pixels(pixels), values={"gamma": round(gamma, 3)})
+    """Brighten by a network's curves, and clean what they bring up.
+
+    A network whose answer is a tone tells one curve for each channel, which is applied at full size; if it has a
+    `companion`, that one removes the noise and the steps that lifting shows. A network that answers with pixels is told
+    `gamma` (see `classical`) if it asks for it.
+
+    Parameters
+    ----------
+    picture : Picture
+        Alpha stays as it is.
+    parameters : LowLightParameters
+        A given `gamma` takes the place of the network's curves. `clip_limit` has no effect.
+    model : StageModel
+        Its first answer: see `curves_of`.
+    """
+    if model.answer == "pixels":
+        gamma = found_gamma(picture) if parameters.gamma is None else parameters.gamma
+        pixels = run_model(model, picture.pixels, {"gamma": gamma})
+        return StageOutput(picture=picture.with_pixels(pixels), values={"gamma": round(gamma, 3)})
+    return _with_curves(picture, parameters.gamma, model)
+
+
+def _with_curves(picture: Picture, gamma: float | None, model: StageModel) -> StageOutput:
+    small = reduced(picture.pixels)
+    table = _power_table(picture, gamma) if gamma is not None else curves_of(read_model(model, picture.pixels), picture)
+    lift, equivalent = _lift(small, apply_table(small, table))
+    values: dict[str, Value] = {"gamma": round(equivalent, 3), "lift": round(lift, 2)}
+    if gamma is None and lift < LEAST_LIFT:
+        return StageOutput(picture=picture, notes=(_reason(picture),), values=values)
+    lifted = apply_table(picture.pixels, table)
+    return StageOutput(picture=picture.with_pixels(_cleaned(lifted, lift, model)), values=values)
+
+
+def curves_of(answers: Mapping[str, Tensor], picture: Picture) -> NDArray[np.float32]:
+    """A table over the type's range, (256, 3) or (65536, 3), from a network's first answer.
+
+    The answer holds the curves' heights in [0, 1] at their knots, (3 * knots,): red, green, blue. Knot k of n + 1 lies
+    at (k / n) squared, densest in the dark; between two knots a curve is straight.
+    """
+    heights = next(iter(answers.values()))
+    if heights.ndim != 1 or heights.size % 3 or heights.size < 6:
+        raise ModelUnusable(f"curves of shape {heights.shape}, expected (3 * knots,)", code="model_contract")
+    knots = np.square(np.linspace(0.0, 1.0, heights.size // 3))
+    values = np.linspace(0.0, 1.0, int(np.iinfo(picture.pixels.dtype).max) + 1)
+    curves = [np.interp(values, knots, heights_of_one) for heights_of_one in heights.reshape(3, -1)]
+    return np.stack(curves, axis=1).astype(np.float32)
+
+
+def _power_table(picture: Picture, gamma: float) -> NDArray[np.float32]:
+    values = np.linspace(0.0, 1.0, int(np.iinfo(picture.pixels.dtype).max) + 1, dtype=np.float32)
+    return np.repeat((values * _gain(values, gamma))[:, np.newaxis], 3, axis=1)
+
+
+def _lift(before: Pixels, after: Pixels) -> tuple[float, float]:
+    """How many times brighter the mean luma is, and the exponent that would have done the same."""
+    dark, bright = (float(luma(each).mean()) for each in (before, after))
+    if not 0.0 < dark < 1.0 or not 0.0 < bright < 1.0:
+        return 1.0, 1.0
+    return bright / dark, float(np.log(bright) / np.log(dark))
+
+
+def _cleaned(lifted: Pixels, lift: float, model: StageModel) -> Pixels:
+    """Without the noise that lifting has brought up, little by little from where it begins to show."""
+    share = float(np.clip((lift - CLEAN_LIFT) / (FULL_LIFT - CLEAN_LIFT), 0.0, 1.0))
+    if share == 0.0 or model.companion is None:
+        return lifted
+    clean = run_model(model.companion, lifted)
+    return cv2.addWeighted(lifted, 1.0 - share, clean, share, 0.0)  # type: ignore[return-value]
 
 
 def found_gamma(picture: Picture) -> float:

@@ -1,13 +1,19 @@
 """How does a picture lose a colour cast and keep the colours of its scene?"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
+from shared.errors import ModelUnusable
 from shared.imaging.color import LUMINANCE_WEIGHTS, apply_table, linear_from_pixels, linear_from_srgb, srgb_from_linear
 from shared.imaging.illuminant import USUAL_WARMTH, Cast, Triple, estimate_cast, estimate_light
-from shared.imaging.picture import Picture, Pixels
+from shared.imaging.picture import Picture, Pixels, to_float
+from shared.imaging.relight import HIGHLIGHT_POWER, relit
 from shared.imaging.sampling import reduced
+from shared.imaging.surface import Grid
 from shared.parameters import WhiteBalanceParameters
-from shared.stages import StageModel, StageOutput, Value, run_model
+from shared.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 
 #: Below the first strength a cast is left alone, from the second on it is removed as far as `cast_part` says.
 LEAST_CAST, CLEAR_CAST = 0.1, 0.35
@@ -19,8 +25,12 @@ WARMTH_SHARE, TINT_SHARE = 0.65, 0.85
 BLUER, CLEARLY_BLUER, BLUE_SHARE = 0.3, 0.4, 0.95
 #: No channel is multiplied by more, nor divided by more.
 LARGEST_GAIN = 2.5
-#: How close to the top of the range a value keeps its place: what is blown out stays white.
-HIGHLIGHT_POWER = 32
+#: A network's gains are trusted farther: water swallows nine tenths of the red.
+LARGEST_FOUND_GAIN = 12.0
+#: A cast that a network finds less probable than the first is left alone, from the second on it is removed wholly.
+IMPROBABLE, PROBABLE = 0.7, 0.8
+#: Root mean square of the logarithms of the gains that counts as strength 1.
+FULL_STRENGTH = 0.7
 
 
 def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str) -> StageOutput:
@@ -67,7 +77,34 @@ def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str)
 
 
 def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
-    """Balance by a network, which is told the cast's `strength` and the `norm` if it asks for them."""
+    """Balance by a network.
+
+    One that answers with a light, for the whole picture or on a coarse grid, has it divided out in linear light at full
+    size, after the veil that it may have found too (under water, on faded prints). If it tells how probable a cast is,
+    an improbable one is left alone. One that answers with pixels is told the cast's `strength` and the `norm` if it
+    asks for them.
+
+    Parameters
+    ----------
+    picture : Picture
+        Alpha stays as it is. Greyscale pictures stay as they are.
+    parameters : WhiteBalanceParameters
+    model : StageModel
+        Its answers by name: the first one is the light, (3,) or (3, h, w), relative to a neutral one; `veil` (3, h, w)
+        in linear light; `illuminant` (3,); `cast_probability` and `cast_strength` (1,).
+    """
+    if model.answer == "pixels":
+        return _with_pixels(picture, parameters, model)
+    if is_grey(picture.pixels):
+        return StageOutput(picture=picture, notes=("the picture has no colours",), values={"cast_detected": False})
+    found = Found.read(read_model(model, picture.pixels))
+    if found.share == 0.0:
+        return StageOutput(picture=picture, notes=("no colour cast found",), values=found.values)
+    pixels = relit(picture.pixels, found.log_gains * np.float32(found.share), found.veil * np.float32(found.share))
+    return StageOutput(picture=picture.with_pixels(pixels), values=found.values)
+
+
+def _with_pixels(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
     cast = estimate_cast(picture.pixels)
     values: dict[str, Value] = {
         "cast_detected": removed_share(cast) >= 1.0,
@@ -75,6 +112,76 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
     }
     pixels = run_model(model, picture.pixels, {"strength": cast.strength, "norm": parameters.norm})
     return StageOutput(picture=picture.with_pixels(pixels), values=values)
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Whether there is no colour to balance: the channels differ by less than a step of eight bits on average."""
+    small = to_float(reduced(pixels))
+    return float(np.abs(small - small.mean(axis=2, keepdims=True)).mean()) < 0.5 / 255.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a network says about the light."""
+
+    #: Logarithms of the gains that would make it neutral, (3, h, w).
+    log_gains: Grid
+    #: Linear light in front of the scene, (3, h, w).
+    veil: Grid
+    #: Red, green, blue of the light in linear sRGB; their mean is 1.
+    illuminant: tuple[float, float, float]
+    #: 0-1; how probable a cast is, and how strong the one found.
+    probability: float
+    strength: float
+
+    @classmethod
+    def read(cls, answers: Mapping[str, Tensor]) -> "Found":
+        """From a network's answers by name; what it does not tell follows from the light, which comes first."""
+        light = _as_grid(answers)
+        log_gains = -np.log(np.clip(light, 1.0 / LARGEST_FOUND_GAIN, LARGEST_FOUND_GAIN))
+        mean = np.asarray(answers.get("illuminant", light.mean(axis=(1, 2))), np.float32)
+        red, green, blue = (float(value) for value in mean / max(float(mean.mean()), 1e-6))
+        return cls(
+            log_gains=log_gains,
+            veil=np.maximum(answers.get("veil", np.zeros((3, 1, 1), np.float32)), np.float32(0.0)),
+            illuminant=(red, green, blue),
+            probability=_number(answers, "cast_probability", 1.0),
+            strength=_number(answers, "cast_strength", _strength(log_gains)),
+        )
+
+    @property
+    def share(self) -> float:
+        """How much of the cast is taken away, 0-1."""
+        return float(np.clip((self.probability - IMPROBABLE) / (PROBABLE - IMPROBABLE), 0.0, 1.0))
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """For the record."""
+        red, green, blue = (round(value, 3) for value in self.illuminant)
+        return {
+            "cast_detected": self.share >= 0.5,
+            "cast_strength": round(self.strength * self.share, 3),
+            "red": red,
+            "green": green,
+            "blue": blue,
+        }
+
+
+def _as_grid(answers: Mapping[str, Tensor]) -> Grid:
+    light = next(iter(answers.values()))
+    if light.shape[0] != 3 or light.ndim not in (1, 3):
+        raise ModelUnusable(f"a light of shape {light.shape}, expected (3,) or (3, h, w)", code="model_contract")
+    return light.reshape(3, 1, 1) if light.ndim == 1 else light
+
+
+def _number(answers: Mapping[str, Tensor], name: str, otherwise: float) -> float:
+    return float(np.clip(answers[name].mean(), 0.0, 1.0)) if name in answers else otherwise
+
+
+def _strength(log_gains: Grid) -> float:
+    """Root mean square of what the gains change in colour, 1 from `FULL_STRENGTH` on."""
+    chroma = log_gains - log_gains.mean(axis=0)
+    return min(1.0, float(np.sqrt(np.square(chroma).sum(axis=0).mean())) / FULL_STRENGTH)
 
 
 def removed_share(cast: Cast) -> float:

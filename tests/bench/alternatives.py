@@ -13,10 +13,12 @@ import numpy as np
 #: What stands beside each stage, and does it as it is usually done.
 BESIDE = {
     "assess": "Pillow, decode",
+    "repair": "OpenCV, black hat and inpaint",
     "denoise": "OpenCV, fastNlMeansDenoisingColored",
     "deblur": "scikit-image, wiener",
     "low_light": "OpenCV, CLAHE on L",
     "white_balance": "numpy, grey-world",
+    "colorize": "OpenCV, one tone for all of grey",
     "background": "OpenCV, grabCut at full size, 1 iteration",
     "upscale": "OpenCV, Lanczos",
     "finish": "Pillow, UnsharpMask and save",
@@ -46,6 +48,17 @@ def _decode(data: bytes) -> Act:
     from PIL import Image
 
     return lambda: Image.open(io.BytesIO(data)).load()
+
+
+def _inpaint(data: bytes) -> Act:
+    bgr = _pixels(data)
+    element = cv2.getStructuringElement(cv2.MORPH_RECT, (9, 9))
+
+    def act() -> object:
+        stands_out = cv2.morphologyEx(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), cv2.MORPH_BLACKHAT, element)
+        return cv2.inpaint(bgr, (stands_out > 80).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+
+    return act
 
 
 def _non_local_means(data: bytes) -> Act:
@@ -83,6 +96,12 @@ def _grey_world(data: bytes) -> Act:
         return np.clip(balanced, 0, 255).astype(np.uint8)
 
     return act
+
+
+def _toned(data: bytes) -> Act:
+    bgr = _pixels(data)
+    tone = np.outer((0.69, 0.88, 1.0), (0.114, 0.587, 0.299)).astype(np.float32)
+    return lambda: cv2.transform(bgr, tone)
 
 
 def _grab_cut(data: bytes) -> Act:
@@ -128,10 +147,12 @@ def _chain(data: bytes) -> Act:
 
 _PREPARE: dict[str, Callable[[bytes], Act]] = {
     BESIDE["assess"]: _decode,
+    BESIDE["repair"]: _inpaint,
     BESIDE["denoise"]: _non_local_means,
     BESIDE["deblur"]: _wiener,
     BESIDE["low_light"]: _clahe,
     BESIDE["white_balance"]: _grey_world,
+    BESIDE["colorize"]: _toned,
     BESIDE["background"]: _grab_cut,
     BESIDE["upscale"]: _lanczos,
     BESIDE["finish"]: _sharpen_and_save,

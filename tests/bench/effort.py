@@ -14,6 +14,9 @@ class Effort:
     stages: tuple[Stage, ...] = tuple(PARAMETERS)
     #: Sizes of the pictures in megapixels (10^6 pixels).
     stages_mp: tuple[float, ...] = (0.25, 1.0, 2.0)
+    networks_mp: float = 1.0
+    #: Whether the networks of others are built with few channels, for a trial.
+    narrow: bool = False
     pipeline_mp: float = 1.0
     events_mp: tuple[float, ...] = (0.25, 1.0)
     startup_mp: float = 0.25
@@ -30,6 +33,8 @@ class Effort:
             repetitions=1,
             stages=("assess", "denoise", "finish"),
             stages_mp=(tiny,),
+            networks_mp=tiny,
+            narrow=True,
             pipeline_mp=tiny,
             events_mp=(tiny,),
             startup_mp=tiny,

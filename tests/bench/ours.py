@@ -19,8 +19,10 @@ Act = Callable[[], dict[str, float] | None]
 
 #: Parameters without which the stage would find nothing to do in this photograph, or not what the pipeline asks of it.
 ASKED: dict[Stage, dict[str, object]] = {
+    "repair": {"sensitivity": 0.9},
     "deblur": {"radius": 1.0, "sigma": 10.0},
     "low_light": {"gamma": 0.6},
+    "colorize": {"force": True},
     "upscale": {"scale": 2.0},
     "finish": {"smooth": 0.5, "sharpen": 0.5, "format": "jpeg"},
 }
@@ -76,10 +78,12 @@ def bench(meter: Meter, threads: int) -> Bench:
 
 
 def _assess(data: bytes) -> Act:
-    step = _step("assess", "classical", None)
+    parts = bench(Stopwatch(), processors())
+    model = parts.catalogue.model_ref("assess", None)
+    step = _step("assess", "model" if model else "classical", model)
 
     def act() -> None:
-        assess(step, decode(data, Limits()))
+        assess(step, decode(data, Limits()), parts.models)
 
     return act
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Which modules a layer may import from `shared`; the layers stand from the inside out.
 DOMAIN = ("errors", "parameters", "messages", "pipeline", "measurements", "formats", "sizes", "presets", "job",
-          "planner", "manifest", "topology")  # fmt: skip
+          "planner", "manifest", "topology", "callbacks", "trace")  # fmt: skip
 FORBIDDEN_IN_DOMAIN = ("google", "numpy", "cv2", "PIL", "onnxruntime", "os", "flask", "functions_framework", "sqlite3")
 
 
@@ -36,6 +36,14 @@ def test_the_domain_imports_neither_services_nor_pixels_nor_the_environment(modu
     inner = [f"shared.{name}" for name in DOMAIN]
     ours = [name for name in names if within(name, "shared") and name.count(".") == 1 and name != "shared.__version__"]
     assert [name for name in ours if not any(within(name, good) for good in inner)] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "catalogue").glob("*.py")), ids=lambda path: path.stem)
+def test_the_catalogue_is_domain_too(path: Path) -> None:
+    names = imports_of(path)
+    assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == []
+    inner = ["shared.catalogue", *(f"shared.{name}" for name in DOMAIN)]
+    assert [name for name in names if within(name, "shared") and not any(within(name, good) for good in inner)] == []
 
 
 @pytest.mark.parametrize("package", ["handlers", "stages", "imaging", "inference"])

@@ -18,6 +18,7 @@ from shared.messages import (
     encode,
     event_id,
 )
+from shared.trace import traceparent
 
 SOURCE = ObjectRef(bucket="uploads", name="restore/öl gemälde.jpg", generation=7)
 STEP = Step(
@@ -55,6 +56,7 @@ def test_a_message_comes_back_as_it_was_sent(message: Message) -> None:
         "job_id": "j",
         "stage": "denoise",
         "event_id": event_id(message),
+        "traceparent": traceparent("j", event_id(message)),
     }
 
 

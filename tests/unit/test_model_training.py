@@ -1,6 +1,7 @@
 """Every recipe can be trained, resumed and exported; needs requirements-train.txt, and is skipped without it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,65 +12,153 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from onnxruntime import InferenceSession  # noqa: E402
+from torch import nn  # noqa: E402
 
-from models.training.export import OUTPUT, export  # noqa: E402
-from models.training.loop import Training, batches, scheduled, train  # noqa: E402
-from models.training.photographs import Photographs  # noqa: E402
+from models.training.export import export  # noqa: E402
+from models.training.loop import Training, batches, collate, scheduled, train, validate, validation_samples  # noqa: E402
+from models.training.photographs import Split  # noqa: E402
+from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
 from models.training.recipes import RECIPES  # noqa: E402
+from shared.imaging.picture import Image  # noqa: E402
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
-    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty colourful photographs of scenes, as many of products, and forty pairs of a photograph and a matte."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for kind in ("photos", "mattes"):
+        (folder / kind).mkdir()
     for number in range(40):
-        small = rng.integers(0, 256, (20, 20, 3), np.uint8)
-        cv2.imwrite(str(folder / f"pop_{number:04}.jpg"), cv2.resize(small, (200, 200)))
-    return Photographs.load(folder)
+        for name in ("photos/pop", "photos/cloth", "mattes/duts"):
+            cv2.imwrite(str(folder / f"{name}_{number:04}.jpg"), blotches(rng))
+        matte = np.zeros((240, 240), np.uint8)
+        cv2.circle(matte, (120, 120), 40 + number, 255, -1)
+        cv2.imwrite(str(folder / f"mattes/duts_{number:04}.png"), matte)
+    return folder
 
 
-@pytest.fixture(params=sorted(RECIPES))
-def training(request: pytest.FixtureRequest) -> Training:
-    return Training(recipe=RECIPES[request.param], device=torch.device("cpu"))
+def blotches(rng: np.random.Generator) -> np.ndarray:
+    return cv2.resize(rng.integers(0, 256, (20, 20, 3), np.uint8), (240, 240), interpolation=cv2.INTER_CUBIC)
 
 
-def test_a_training_ends_in_time_and_its_checkpoint_continues_it(
-    training: Training, photographs: Photographs, tmp_path: Path
-) -> None:
-    checkpoint = tmp_path / "checkpoint.pt"
+@pytest.fixture(scope="module", params=sorted(RECIPES))
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return RECIPES[request.param]
+
+
+@pytest.fixture(scope="module")
+def examples(recipe: Recipe, folder: Path) -> Split:
+    return recipe.load(folder)
+
+
+def test_a_network_and_its_baseline_can_be_judged_by_the_samples(recipe: Recipe, examples: Split) -> None:
+    rng = np.random.default_rng(0)
+    training = Training(recipe=recipe, device=CPU)
+    inputs, target = collate([recipe.draw(examples.training[number], rng) for number in range(2)])
+    output = training.network(*inputs)
+    assert len(inputs) == len(recipe.inputs)
+    assert len(output) == len(target) == 2
+    assert torch.isfinite(recipe.loss(output, target, inputs))
+    assert np.isfinite(recipe.score(output, target, inputs))
+    assert np.isfinite(recipe.score(recipe.baseline(inputs), target, inputs))
+
+
+def test_a_recipe_validates_on_the_same_samples_every_time(recipe: Recipe, examples: Split) -> None:
+    first, second = (validation_samples(recipe, examples) for _ in range(2))
+    assert len(first) == len(second) > 0
+    assert all(torch.equal(one[1], other[1]) for one, other in zip(first, second, strict=True))
+
+
+def test_the_exported_graph_answers_as_the_network_does(recipe: Recipe, tmp_path: Path) -> None:
+    network = Training(recipe=recipe, device=CPU).average
+    digests = {export(recipe, network, tmp_path / name) for name in ("one.onnx", "two.onnx")}
+    with torch.no_grad():
+        answer = recipe.exported(network).eval()(*recipe.example)
+    expected = answer if isinstance(answer, tuple) else (answer,)
+    session = InferenceSession(tmp_path / "one.onnx", providers=["CPUExecutionProvider"])
+    named = {name: each.numpy() for name, each in zip(recipe.inputs, recipe.example, strict=True)}
+    found = session.run(list(recipe.outputs), named)
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other.numpy()).max() < 1e-2 * max(1.0, float(other.abs().max()))
+    assert len(digests) == 1
+    assert str(Path.cwd()).encode() not in (tmp_path / "one.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["deblur", "denoise", "upscale-x2", "upscale-x4"])
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (23, 38)])
+def test_a_graph_of_free_size_takes_any_size(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+    free = RECIPES[name]
+    network = Training(recipe=free, device=CPU).average
+    export(free, network, tmp_path / "model.onnx")
+    inputs = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), *free.example[1:])
+    with torch.no_grad():
+        expected = network(*inputs).clamp(0, 1).numpy()
+    session = InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    named = {input_name: each.numpy() for input_name, each in zip(free.inputs, inputs, strict=True)}
+    assert np.abs(session.run(None, named)[0] - expected).max() < 2e-3
+
+
+class Brighter(nn.Module):
+    """Adds what it learns to every channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(1, 3, 1, 1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image + self.shift
+
+
+def darkened(clean: Image, rng: np.random.Generator) -> Sample:
+    return Sample(inputs=(clean - np.float32(rng.uniform(0.1, 0.12)),), target=clean)
+
+
+SMALL = Recipe(
+    id="brighter",
+    network=Brighter,
+    inputs=("image",),
+    draw=on_patches(16, darkened),
+    check=on_centres(darkened, 32),
+    loss=lambda output, target, _: (output - target).abs().mean(),
+    score=psnr_db,
+    baseline=lambda inputs: inputs[0],
+    batch=2,
+)
+
+
+@pytest.fixture
+def small(folder: Path) -> Split:
+    return SMALL.load(folder)
+
+
+def test_a_training_ends_in_time_improves_and_its_checkpoint_continues_it(small: Split, tmp_path: Path) -> None:
+    checkpoint, training = tmp_path / "checkpoint.pt", Training(recipe=SMALL, device=CPU)
     before = time.monotonic()
-    train(training, photographs, checkpoint, minutes=0.01, workers=0)
-    assert 0.6 <= training.elapsed_s < time.monotonic() - before
-    resumed = Training(recipe=training.recipe, device=training.device)
+    train(training, small, checkpoint, minutes=0.03, workers=0)
+    assert 1.8 <= training.elapsed_s < time.monotonic() - before
+    reached, without = validate(training, validation_samples(SMALL, small))
+    assert reached > without
+    resumed = Training(recipe=SMALL, device=CPU)
     resumed.restore(checkpoint)
     assert (resumed.step, resumed.elapsed_s) == (training.step, training.elapsed_s)
     expected, found = training.average.state_dict(), resumed.average.state_dict()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_threads_that_prepare_batches_do_not_change_them(training: Training, photographs: Photographs) -> None:
-    inline = batches(training.recipe, photographs, first=3, workers=0)
-    ahead = batches(training.recipe, photographs, first=3, workers=2)
+def test_a_network_that_stays_worse_than_its_input_stops_the_training(small: Split, tmp_path: Path) -> None:
+    hopeless = replace(SMALL, loss=lambda output, target, _: -(output - target).abs().mean(), batch=1)
+    training = Training(recipe=hopeless, device=CPU, step=5000)
+    with pytest.raises(SystemExit, match="does not beat its input"):
+        train(training, small, tmp_path / "checkpoint.pt", minutes=0.02, workers=0)
+
+
+def test_threads_that_prepare_batches_do_not_change_them(small: Split) -> None:
+    inline, ahead = (batches(SMALL, small, first=3, workers=workers) for workers in (0, 2))
     for _ in range(3):
         assert torch.equal(next(inline)[1], next(ahead)[1])
     ahead.close()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (16, 16), (23, 38)])
-def test_the_exported_graph_answers_as_the_network_does(training: Training, tmp_path: Path, size) -> None:
-    export(training.recipe, training.average, tmp_path / "model.onnx")
-    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    inputs = (image, *(torch.tensor([30.0]) for _ in training.recipe.inputs[1:]))
-    with torch.no_grad():
-        expected = training.average(*inputs).clamp(0, 1).numpy()
-    session = InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    named = {name: each.numpy() for name, each in zip(training.recipe.inputs, inputs, strict=True)}
-    assert np.abs(session.run([OUTPUT], named)[0] - expected).max() < 2e-3
-
-
-def test_an_export_is_the_same_bytes_every_time(training: Training, tmp_path: Path) -> None:
-    digests = {export(training.recipe, training.average, tmp_path / name) for name in ("one.onnx", "two.onnx")}
-    assert len(digests) == 1
-    assert str(Path.cwd()).encode() not in (tmp_path / "one.onnx").read_bytes()
 
 
 def test_the_learning_rate_warms_up_and_then_follows_the_clock() -> None:

@@ -46,7 +46,7 @@ def test_the_first_folder_names_the_preset(name: str, preset: str) -> None:
         ('{"preset": "sepia"}', "'sepia'"),
         ("{", "not valid JSON"),
         ('{"stages": ["sharpen"]}', "not 'sharpen'"),
-        ('{"stages": {"sharpen": true}}', "stage sharpen is unknown, expected any of denoise"),
+        ('{"stages": {"sharpen": true}}', "stage sharpen is unknown, expected any of repair, denoise"),
         ('{"stages": ["assess"]}', "assess is always part of a pipeline"),
         ('{"stages": ["denoise", "denoise"]}', "a stage stands twice in denoise, denoise"),
         ('{"stages": "denoise"}', "expected a list of stages or a mapping"),

@@ -7,6 +7,7 @@ import pytest
 from shared.errors import BadPipeline
 from shared.job import Skipped
 from shared.messages import ModelRef, Step
+from shared.parameters import Stage
 from shared.pipeline import PRESETS
 from shared.planner import make_plan
 from shared.presets import NEEDS, PRESET_RULES
@@ -54,7 +55,7 @@ def test_auto_runs_what_the_measurements_call_for_and_says_why(
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_makes_a_plan_in_canonical_order(preset: str) -> None:
-    order = ["denoise", "deblur", "low_light", "white_balance", "colorize", "background", "upscale"]
+    order = ["repair", "denoise", "deblur", "low_light", "white_balance", "colorize", "background", "upscale"]
     found = stages({"preset": preset}, **NOISY, **GREY, exposure_median=0.1, blur_radius=3.0)
     assert found == [stage for stage in order if stage in found]
 
@@ -180,3 +181,26 @@ def test_another_model_means_another_artifact() -> None:
 def test_skipped_stages_are_values_of_the_domain() -> None:
     _, skipped = make_plan(new_job({"preset": "auto"}), report(), NO_MODELS, BUCKETS)
     assert skipped[0] == Skipped(stage="denoise", reason="the measurements do not call for it")
+
+
+class Scales(Models):
+    """A catalogue that remembers for which enlargement it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("upscale", DENOISER))
+        self.asked: list[float] = []
+
+    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+        if stage == "upscale":
+            self.asked.append(factor)
+        return super().model_ref(stage, model_id, factor)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "factor"),
+    [({"scale": 3.0}, 3.0), ({}, 2.0), ({"width": 1600}, 2.5), ({"min_side": 1200}, 2.5), ({"same_size": True}, 2.0)],
+)
+def test_upscale_asks_for_a_model_of_the_factor_that_is_wanted(parameters: dict[str, Any], factor: float) -> None:
+    catalogue = Scales()
+    plan({"stages": [{"stage": "upscale", "parameters": parameters}]}, catalogue)
+    assert catalogue.asked[-1] == pytest.approx(factor)

@@ -70,6 +70,35 @@ def test_the_default_is_the_one_that_says_so(write) -> None:
     assert default.ref.id == "second"
 
 
+@pytest.mark.parametrize(
+    ("factor", "chosen"), [(1.0, "two"), (2.0, "two"), (2.02, "two"), (2.1, "four"), (8.0, "four")]
+)
+def test_of_several_scales_the_smallest_is_taken_that_reaches_the_factor(write, factor: float, chosen: str) -> None:
+    scales = [("four", "scale = 4"), ("two", "scale = 2")]
+    entries = (entry(name, default="true").replace("scale = 1", scale) for name, scale in scales)
+    found = Registry.load(write(*entries)).default("denoise", factor)
+    assert found is not None
+    assert found.ref.id == chosen
+
+
+def test_added_models_stand_beside_the_projects_own(write, tmp_path: Path) -> None:
+    own = write(entry("small"))
+    added = tmp_path / "home" / "registry.toml"
+    assert len(Registry.load(own, added=added).entries) == 1
+    added.parent.mkdir()
+    added.write_text(entry("mine"), encoding="utf-8")
+    found = Registry.load(own, added=added).get("denoise", "mine")
+    assert found.path == tmp_path / "home" / "mine" / "model.onnx"
+
+
+def test_an_added_model_with_the_name_of_another_is_refused_with_both_files(write, tmp_path: Path) -> None:
+    own = write(entry("small"))
+    added = tmp_path / "added.toml"
+    added.write_text(entry("small"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"registry.toml and .*added.toml: denoise/small is listed twice"):
+        Registry.load(own, added=added)
+
+
 def test_a_stage_without_a_default_has_none(write) -> None:
     registry = Registry.load(write(entry("small")))
     assert registry.default("denoise") is None
@@ -126,7 +155,11 @@ def test_contradictions_between_entries_are_listed_together(write) -> None:
     )
     with pytest.raises(ConfigurationError) as refusal:
         Registry.load(path)
-    for problem in ("denoise/one is listed twice", "denoise has two defaults", "'../elsewhere.onnx' lies outside"):
+    for problem in (
+        "denoise/one is listed twice",
+        "denoise has two defaults of scale 1",
+        "'../elsewhere.onnx' lies outside",
+    ):
         assert problem in str(refusal.value)
     assert "narrow: a tile of 33 has no room between two halos of 16" in str(refusal.value)
 

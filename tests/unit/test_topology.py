@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.catalogue.messages import BATCHES_TOPIC, IMPORTS_TOPIC
 from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
 from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, Subscription
 
@@ -29,8 +30,8 @@ def test_a_message_is_given_up_before_it_is_forgotten(subscription: Subscription
 
 def test_every_topic_has_a_subscription_and_every_stage_its_own() -> None:
     topics = {subscription.topic for subscription in SUBSCRIPTIONS}
-    assert {EVENTS_TOPIC, DEAD_LETTER_TOPIC} <= topics
-    assert len({subscription.name for subscription in SUBSCRIPTIONS}) == len(SUBSCRIPTIONS) == len(STAGES) + 3
+    assert {EVENTS_TOPIC, DEAD_LETTER_TOPIC, IMPORTS_TOPIC, BATCHES_TOPIC} <= topics
+    assert len({subscription.name for subscription in SUBSCRIPTIONS}) == len(SUBSCRIPTIONS) == len(STAGES) + 6
 
 
 @pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda subscription: subscription.name)

@@ -1,4 +1,4 @@
-"""The denoiser: FFDNet's plan (strength as an input, work at half resolution) at a sixth of its cost.
+"""The denoiser: FFDNet's plan (strength as an input, work at half resolution) with a small U-Net as its trunk.
 
 Zhang, Zuo, Zhang: FFDNet: Toward a fast and flexible solution for CNN-based image denoising, 2018, arXiv 1710.04026.
 It predicts the noise, not the picture, and fades the correction out below a strength of FAINTEST_SIGMA, so that
@@ -19,14 +19,14 @@ from models.training.degradations import (
     quantise,
     sensor_noise,
 )
-from models.training.layers import crop, pad_edges, plain_trunk
-from models.training.recipe import Recipe, Sample
+from models.training.layers import UNet, crop, pad_edges
+from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches, psnr_db
 from shared.imaging.picture import Image
 
-CHANNELS = 48
-CONVOLUTIONS = 8
-#: Border pixels repeated around the picture.
-MARGIN = 4
+#: Channels and residual blocks at a half, a quarter and an eighth of the height and width.
+WIDTHS, BLOCKS = (32, 64, 96), (1, 2, 2)
+#: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
+MARGIN, MULTIPLE = 8, 8
 #: Strengths on the 0-255 scale: most training pairs lie below the first, the others between the two.
 COMMON_SIGMA, HIGHEST_SIGMA = 55.0, 75.0
 #: Below this strength, less than the rounding of a JPEG, the correction fades out.
@@ -38,23 +38,32 @@ class Denoiser(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = plain_trunk((13, *[CHANNELS] * (CONVOLUTIONS - 1), 12))
+        self.trunk = UNet(13, 12, widths=WIDTHS, blocks=BLOCKS)
 
     def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
         sigma = sigma.reshape(-1, 1, 1, 1)
-        halved = F.pixel_unshuffle(pad_edges(image, MARGIN), 2)
+        halved = F.pixel_unshuffle(pad_edges(image, MARGIN, MULTIPLE), 2)
         noise_map = (sigma / 255).expand(-1, 1, halved.shape[-2], halved.shape[-1])
         noise = F.pixel_shuffle(self.trunk(torch.cat([halved, noise_map], dim=1)), 2)
         return image - (sigma / FAINTEST_SIGMA).clamp(max=1) * crop(noise, MARGIN, image.shape[-2:])
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:
-    """A photograph with noise; now and then flat or partly white, with less noise than is told, or a JPEG after it."""
+    """A photograph with noise or JPEG blocks; now and then flat or partly white, or with less noise than is told."""
     clean = _scene(clean, rng)
+    if rng.random() < 0.12:
+        return _blocky(clean, rng)
     sigma = float(rng.uniform(0, COMMON_SIGMA) if rng.random() < 0.85 else rng.uniform(COMMON_SIGMA, HIGHEST_SIGMA))
     noisy = _weakened(clean, _noisy(clean, sigma, rng), rng)
     stored = jpeg(noisy, int(rng.integers(80, 97))) if rng.random() < 0.1 else quantise(noisy)
     return Sample(inputs=(stored, sigma), target=clean)
+
+
+def _blocky(clean: Image, rng: np.random.Generator) -> Sample:
+    """A photograph as a JPEG of low quality, told as noise of about the error's size."""
+    stored = jpeg(clean, int(rng.integers(8, 70)))
+    error = 255 * float(np.sqrt(np.square(stored - clean).mean()))
+    return Sample(inputs=(stored, error * float(rng.uniform(0.7, 1.4))), target=clean)
 
 
 def _scene(clean: Image, rng: np.random.Generator) -> Image:
@@ -97,8 +106,11 @@ RECIPE = Recipe(
     id="denoise",
     network=Denoiser,
     inputs=("image", "sigma"),
-    sample=sample,
+    draw=on_patches(96, sample),
+    check=on_centres(sample),
     loss=loss,
+    score=psnr_db,
     baseline=lambda inputs: inputs[0],
-    patch=88,
+    example=(EXAMPLE_IMAGE, torch.tensor([20.0])),
+    free_axes=(IMAGE_AXES, None),
 )

@@ -1,7 +1,9 @@
-"""The x2 upscaler: a plain trunk at the low resolution, whose answer is added to the bicubic enlargement.
+"""The upscalers: a trunk at the low resolution, whose answer is added to the bicubic enlargement.
 
 Shi, Caballero, Huszár et al.: Real-time single image and video super-resolution using an efficient sub-pixel
 convolutional neural network, 2016, arXiv 1609.05158 (trunk at low resolution, pixel shuffle at the end).
+Lim, Son, Kim et al.: Enhanced deep residual networks for single image super-resolution, 2017, arXiv 1707.02921
+(no normalisation; what was learned for x2 is where x4 begins).
 """
 
 import numpy as np
@@ -9,50 +11,79 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.training.degradations import gaussian_noise, halve, jpeg, quantise
-from models.training.layers import plain_trunk
-from models.training.recipe import Recipe, Sample
+from models.training.degradations import gaussian_noise, jpeg, keys, quantise, reduced
+from models.training.layers import Residual, pad_edges, plain_trunk
+from models.training.lettering import lettered
+from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
 from shared.imaging.picture import Image
 
 CHANNELS = 32
 CONVOLUTIONS = 8
-#: Keys' bicubic weights (a = -0.5) for a new sample a quarter of a pixel before an old one.
-_QUARTER_BEFORE = (-0.0234375, 0.2265625, 0.8671875, -0.0703125)
+#: Channels and residual blocks at half the low resolution, which the first half of the trunk feeds.
+COARSE_CHANNELS, COARSE_BLOCKS = 64, 3
+#: Border pixels repeated around the picture.
+MARGIN = 4
 
 
 class Upscaler(nn.Module):
-    """(N, 3, H, W) to (N, 3, 2H, 2W); H and W any."""
+    """(N, 3, H, W) to (N, 3, scale·H, scale·W); H and W any."""
 
     bicubic: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, scale: int) -> None:
         super().__init__()
-        self.trunk = plain_trunk((3, *[CHANNELS] * (CONVOLUTIONS - 1), 12))
-        self.register_buffer("bicubic", bicubic_weights(), persistent=False)
+        self.scale = scale
+        self.trunk = plain_trunk((3, *[CHANNELS] * (CONVOLUTIONS - 1), 3 * scale**2))
+        self.coarse = Coarse()
+        self.register_buffer("bicubic", bicubic_weights(scale), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.trunk(image) + enlarge_phases(image, self.bicubic), 2)
+        height, width = image.shape[-2:]
+        features = self.trunk[:CONVOLUTIONS](pad_edges(image, MARGIN))
+        detail = self.trunk[CONVOLUTIONS:](features + self.coarse(features))
+        detail = detail[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return F.pixel_shuffle(detail + enlarge_phases(image, self.bicubic), self.scale)
 
 
-def bicubic_weights() -> Tensor:
-    """Bicubic enlargement by two as a convolution: (12, 3, 5, 5), four phases for each channel."""
-    before = torch.tensor([*_QUARTER_BEFORE, 0.0])
-    phases = torch.stack([before, before.flip(0)])
-    kernels = torch.einsum("ir,jc->ijrc", phases, phases).reshape(4, 5, 5)
-    weights = torch.zeros(3, 4, 3, 5, 5)
+class Coarse(nn.Module):
+    """What can be told from farther away: residual blocks at half the resolution, answering nothing at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(CHANNELS, COARSE_CHANNELS, 2, stride=2)
+        self.blocks = nn.Sequential(*(Residual(COARSE_CHANNELS) for _ in range(COARSE_BLOCKS)))
+        self.up = nn.Conv2d(COARSE_CHANNELS, 4 * CHANNELS, 1)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.up(self.blocks(self.down(features))), 2)
+
+
+def bicubic_weights(scale: int) -> Tensor:
+    """Bicubic enlargement (Keys, a = -0.5) as a convolution: (3·scale², 3, 5, 5), scale² phases for each channel."""
+    centres = (np.arange(scale) + 0.5) / scale - 0.5
+    phases = torch.from_numpy(keys(centres[:, np.newaxis] - np.arange(-2, 3))).float()
+    kernels = torch.einsum("ir,jc->ijrc", phases, phases).reshape(scale**2, 5, 5)
+    weights = torch.zeros(3, scale**2, 3, 5, 5)
     for channel in range(3):
         weights[channel, :, channel] = kernels
-    return weights.reshape(12, 3, 5, 5)
+    return weights.reshape(3 * scale**2, 3, 5, 5)
 
 
 def enlarge_phases(image: Tensor, weights: Tensor) -> Tensor:
-    """The bicubic enlargement before its pixel shuffle: (N, 12, H, W). Borders are repeated."""
+    """The bicubic enlargement before its pixel shuffle: (N, 3·scale², H, W). Borders are repeated."""
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), weights)
 
 
-def sample(clean: Image, rng: np.random.Generator) -> Sample:
-    """Bicubic halves; four in ten carry what pictures from the web carry: a JPEG of quality 60-95, faint noise."""
-    small = halve(clean)
+def sample(clean: Image, rng: np.random.Generator, *, scale: int) -> Sample:
+    """Reduced photographs, a few with print on them.
+
+    Four in ten carry what pictures from the web carry: a JPEG of quality 60-95, faint noise.
+    """
+    if rng.random() < 0.06:
+        clean = lettered(clean, rng)
+    small = reduced(clean, scale)
     if rng.random() < 0.15:
         small = gaussian_noise(small, float(rng.uniform(0, 4)), rng)
     small = jpeg(small, int(rng.integers(60, 96))) if rng.random() < 0.3 else quantise(small)
@@ -64,12 +95,26 @@ def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor: 
     return (output - target).abs().mean() * 10
 
 
-RECIPE = Recipe(
-    id="upscale",
-    network=Upscaler,
-    inputs=("image",),
-    sample=sample,
-    loss=loss,
-    baseline=lambda inputs: F.pixel_shuffle(enlarge_phases(inputs[0], bicubic_weights().to(inputs[0])), 2),
-    patch=128,
-)
+def recipe(scale: int, *, patch: int) -> Recipe:
+    """The recipe of one scale, on patches of `patch` pixels of the large picture."""
+
+    def degraded(clean: Image, rng: np.random.Generator) -> Sample:
+        return sample(clean, rng, scale=scale)
+
+    def enlarged(inputs: tuple[Tensor, ...]) -> Tensor:
+        return F.pixel_shuffle(enlarge_phases(inputs[0], bicubic_weights(scale).to(inputs[0])), scale)
+
+    return Recipe(
+        id=f"upscale-x{scale}",
+        network=lambda: Upscaler(scale),
+        inputs=("image",),
+        draw=on_patches(patch, degraded),
+        check=on_centres(degraded),
+        loss=loss,
+        score=psnr_db,
+        baseline=enlarged,
+    )
+
+
+X2 = recipe(2, patch=96)
+X4 = recipe(4, patch=160)

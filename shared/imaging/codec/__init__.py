@@ -5,7 +5,7 @@ bytes ──decode──▶ Picture ──encode_working──▶ artifact ─�
 
 from shared.formats import WorkingExtension, working_extension
 from shared.imaging.codec.carried import MetadataPolicy, OutputFormat, ProfileChoice
-from shared.imaging.codec.decode import Decoded, decode, read_metadata
+from shared.imaging.codec.decode import Decoded, Header, decode, read_header, read_metadata
 from shared.imaging.codec.encode import CONTENT_TYPES, Encoded, encode
 from shared.imaging.codec.limits import Limits
 from shared.imaging.codec.metadata import Metadata
@@ -21,6 +21,7 @@ __all__ = [
     "EncodeOptions",
     "Encoded",
     "Format",
+    "Header",
     "Limits",
     "Metadata",
     "MetadataPolicy",
@@ -31,6 +32,7 @@ __all__ = [
     "decode_working",
     "encode",
     "encode_working",
+    "read_header",
     "read_metadata",
     "working_extension",
 ]

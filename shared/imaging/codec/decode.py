@@ -89,6 +89,19 @@ def _frame_notes(name: Format, frames: int) -> tuple[str, ...]:
     return (f"{kind}{LABELS[name]} of {frames} {unit}: only the first is used",)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is known about a file whose pixels nobody needs."""
+
+    format: Format
+    metadata: Metadata
+
+
+def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008 - a frozen record
+    """Format and metadata of a file, as `decode` would tell them."""
+    return Header(format=sniff(data), metadata=read_metadata(data, limits))
+
+
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata:  # noqa: B008 - a frozen record
     """What `decode` would say about a file besides its pixels, without decoding them."""
     require_bytes(data, limits)

@@ -47,6 +47,8 @@ def _limits(told: dict[str, Any]) -> str:
 def _limit(kind: dict[str, Any]) -> str:
     if "enum" in kind:
         return ", ".join(f"`{value}`" for value in kind["enum"])
+    if kind["type"] == "array":
+        return f"list of at most {kind['maxItems']}"
     lowest, highest = kind.get("minimum", kind.get("exclusiveMinimum")), kind.get("maximum")
     name = {"number": "number", "integer": "integer", "boolean": "yes or no", "string": "text"}[kind["type"]]
     if "pattern" in kind:

@@ -28,9 +28,16 @@ def product() -> Pixels:
     return noisy(pixels, 2.0)
 
 
+def scratched() -> Pixels:
+    """A smooth, light picture with a black scratch from top to bottom."""
+    pixels = blurred(part(side=96), 3.0)
+    pixels[:, 40:42] = 0
+    return pixels
+
+
 def spoilt(stage: Stage) -> Pixels:
     """A picture that the stage has something to do with."""
-    return product() if stage == "background" else DULL
+    return {"background": product, "repair": scratched}.get(stage, lambda: DULL)()
 
 
 def parameters(stage: Stage, **given: object) -> RestorationParameters:

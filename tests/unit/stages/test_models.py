@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import pytest
 
@@ -21,16 +20,18 @@ class RepeatingModel:
 
     scale: int = 1
     scalars: Collection[str] = ()
-    #: What every channel of the answer is instead, if given.
-    answer: Pixels | None = None
+    #: What every channel of the pixels is that come back, if given.
+    reply: Pixels | None = None
+    answer: str = "pixels"
+    extra: Collection[str] = ()
     told: list[Mapping[str, float]] = field(default_factory=list)
     sizes: list[tuple[int, ...]] = field(default_factory=list)
 
     def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
         self.told.append(scalars or {})
         self.sizes.append(pixels.shape[:2])
-        if self.answer is not None:
-            return np.repeat(self.answer[..., np.newaxis], 3, axis=2)
+        if self.reply is not None:
+            return np.repeat(self.reply[..., np.newaxis], 3, axis=2)
         return pixels.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
 
 
@@ -68,7 +69,7 @@ def test_a_clean_picture_runs_no_model() -> None:
     assert output.notes == ("no noise and no JPEG blocks found",)
 
 
-@pytest.mark.parametrize("stage", ["denoise", "deblur", "low_light", "white_balance", "background"])
+@pytest.mark.parametrize("stage", ["denoise", "deblur", "low_light", "white_balance"])
 def test_a_model_that_enlarges_is_refused_where_the_size_must_stay(stage: Stage) -> None:
     given = {"sigma": 5.0} if stage == "denoise" else {}
     with pytest.raises(ModelUnusable, match="enlarges 2 times"):
@@ -109,35 +110,6 @@ def test_alpha_grows_with_the_picture() -> None:
     assert output.picture.alpha is not None
     assert (output.picture.alpha == 77).all()
     assert output.picture.alpha.shape == (40, 40)
-
-
-def matte(side: int = 64) -> Pixels:
-    disc = np.zeros((side, side), np.uint8)
-    return cv2.circle(disc, (side // 2, side // 2), side // 4, 255, -1)
-
-
-def test_the_answer_of_a_background_model_becomes_the_alpha_channel() -> None:
-    picture = Picture(pixels=part(side=64))
-    output = run("background", picture, RepeatingModel(answer=matte()), feather=0.0)
-    assert output.picture.alpha is not None
-    assert (output.picture.alpha == matte()).all()
-    assert output.values["subject_found"] is True
-    inside = matte() == 255
-    assert (output.picture.pixels[inside] == picture.pixels[inside]).all()
-
-
-def test_half_the_strength_leaves_the_background_half_visible() -> None:
-    output = run("background", Picture(pixels=part(side=64)), RepeatingModel(answer=matte()), feather=0.0, strength=0.5)
-    assert output.picture.alpha is not None
-    assert sorted(np.unique(output.picture.alpha)) == [128, 255]
-
-
-@pytest.mark.parametrize("level", [0, 255])
-def test_a_matte_of_nothing_or_everything_finds_no_subject(level: int) -> None:
-    picture = Picture(pixels=part(side=32))
-    output = run("background", picture, RepeatingModel(answer=np.full((32, 32), level, np.uint8)))
-    assert output.picture is picture
-    assert output.values["subject_found"] is False
 
 
 def test_colorize_leaves_colours_alone_unless_forced() -> None:

@@ -1,0 +1,162 @@
+"""The judging network against the classical score and the measurements it is made of.
+
+Every photograph kept for validation, whole, with graded mixtures of faults (`models.training.mixtures`, fixed seed) and
+with each fault alone; the truth is full-reference: `models.training.fidelity.quality`, and for comparison SSIM on luma
+(scikit-image's, Gaussian window) and PSNR over RGB alone. Judges see the degraded picture only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from models.evaluation.contest import psnr_db
+from models.training.degradations import to_u8
+from models.training.fidelity import LUMA, quality
+from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture
+from shared.imaging.measure import measure
+from shared.imaging.picture import Picture, Pixels, to_float
+from shared.inference.session import Model
+from shared.measurements import Measurements, Score
+from shared.work import rate
+
+#: Mixtures for each photograph, and the grades of each fault alone.
+MIXTURES, GRADES = 8, (0.15, 0.35, 0.55, 0.75, 0.95)
+
+Judge = Callable[[Picture, Measurements], Score]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found on degraded pictures, in their order."""
+
+    #: Full-reference measures by name.
+    truths: dict[str, list[float]] = field(default_factory=dict)
+    #: Scores by judge, those of the degraded pictures and those of their originals.
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    originals: dict[str, list[float]] = field(default_factory=dict)
+    #: The network's parts, and the grades they should follow.
+    parts: list[Mapping[str, float]] = field(default_factory=list)
+    mixtures: list[Mixture] = field(default_factory=list)
+
+
+def table(photographs: Sequence[Pixels], model: Model) -> str:
+    """Spearman's correlation with the truth, and how often the original is ranked above its degraded copy."""
+    judges: Mapping[str, Judge] = {
+        "classical score": lambda picture, measured: rate(picture, measured, None, None),
+        "network": lambda picture, measured: rate(picture, measured, model, None),
+    }
+    mixed = examine(photographs, judges, lambda rng: [random_faults(rng) for _ in range(MIXTURES)])
+    single = examine(photographs, judges, lambda _: [Mixture(grades={f: g}) for f in FAULTS for g in GRADES])
+    return "\n\n".join(
+        [_summary("graded mixtures", mixed), _summary("one fault", single), _alone(single), _parts(mixed)]
+    )
+
+
+def random_faults(rng: np.random.Generator) -> Mixture:
+    """A mixture with one fault at least."""
+    while not (mixture := random_mixture(rng)).grades:
+        pass
+    return mixture
+
+
+def examine(
+    photographs: Sequence[Pixels],
+    judges: Mapping[str, Judge],
+    mixtures: Callable[[np.random.Generator], Sequence[Mixture]],
+) -> Findings:
+    """Degrade, measure against the original, and let every judge score it."""
+    found = Findings()
+    for number, photograph in enumerate(photographs):
+        rng = np.random.default_rng(number)
+        originals = judged(photograph, judges)
+        for mixture in mixtures(rng):
+            seen = to_u8(degraded(to_float(photograph), mixture, rng))
+            _note(found.truths, truths(seen, photograph))
+            scores = judged(seen, judges)
+            _note(found.scores, {name: score.value for name, score in scores.items()})
+            _note(found.originals, {name: score.value for name, score in originals.items()})
+            found.parts.append(scores["network"].parts)
+            found.mixtures.append(mixture)
+    return found
+
+
+def judged(pixels: Pixels, judges: Mapping[str, Judge]) -> dict[str, Score]:
+    """Every judge's score."""
+    picture = Picture(pixels=pixels)
+    measured = measure(picture)
+    return {name: judge(picture, measured) for name, judge in judges.items()}
+
+
+def truths(seen: Pixels, original: Pixels) -> dict[str, float]:
+    """How near the degraded picture is to its original, by three measures."""
+    first, second = (to_float(each) @ LUMA for each in (seen, original))
+    return {
+        "quality": quality(to_float(seen), to_float(original)),
+        "SSIM": float(structural_similarity(first, second, data_range=1.0, gaussian_weights=True, sigma=1.5)),
+        "PSNR": psnr_db(seen, original),
+    }
+
+
+def _note(lists: dict[str, list[float]], values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        lists.setdefault(name, []).append(value)
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    """Correlation of the ranks, equal values sharing theirs."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[which]
+
+
+def _summary(name: str, found: Findings) -> str:
+    head = [
+        f"{name}, {len(found.mixtures)} pictures",
+        *(f"Spearman with {truth}" for truth in found.truths),
+        "original above",
+    ]
+    rows = [
+        [
+            judge,
+            *(f"{spearman(scores, truth):.3f}" for truth in found.truths.values()),
+            f"{100 * np.mean(np.greater(found.originals[judge], scores)):.1f} %",
+        ]
+        for judge, scores in found.scores.items()
+    ]
+    return _markdown(head, rows)
+
+
+def _alone(found: Findings) -> str:
+    """Each fault alone: Spearman with quality, and the share of originals above."""
+    rows = []
+    for fault in FAULTS:
+        chosen = [number for number, mixture in enumerate(found.mixtures) if fault in mixture.grades]
+        truth = np.array(found.truths["quality"])[chosen]
+        cells = [fault]
+        for judge, scores in found.scores.items():
+            own, originals = np.array(scores)[chosen], np.array(found.originals[judge])[chosen]
+            cells.append(f"{spearman(own, truth):.3f} / {100 * np.mean(originals > own):.0f} %")
+        rows.append(cells)
+    return _markdown(["one fault", *found.scores], rows)
+
+
+def _parts(found: Findings) -> str:
+    """How the network's parts follow the grades of their faults in the mixtures."""
+    rows = []
+    for number, fault in enumerate(FAULTS):
+        truth = [mixture.parts()[number] for mixture in found.mixtures]
+        told = [parts[fault] for parts in found.parts]
+        rows.append(
+            [fault, f"{spearman(told, truth):.3f}", f"{np.mean(np.abs(np.array(told) - 100 * np.array(truth))):.1f}"]
+        )
+    return _markdown(["part, in mixtures", "Spearman with the grade", "mean error in points"], rows)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,145 @@
+"""`python -m models.evaluation.gallery --out DIR`: a sheet for every stage and every preset, to be looked at.
+
+On each sheet stand photographs as they were spoilt, as the classical methods and as the installed models restore them
+with default parameters, and as they were before. Under them: PSNR and SSIM to the reference where there is one, and
+the score that the service itself gives.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+
+from models.evaluation.contest import psnr_db, rgb_score
+from models.evaluation.exhibits import STAGES, scenes_of
+from models.evaluation.scenes import Scene
+from models.evaluation.sheet import Cell, sheet
+from shared.bootstrap import build_bench
+from shared.errors import PermanentError
+from shared.imaging.codec import Limits, decode
+from shared.imaging.filters import resized
+from shared.imaging.picture import Picture, Pixels
+from shared.inference.registry import Registry
+from shared.inprocess import Bench, Developed, develop
+from shared.pipeline import Pipeline, Preset, build_pipeline
+from shared.settings import read_settings
+
+UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benches:
+    """The same service without and with models."""
+
+    classical: Bench
+    model: Bench
+
+
+def main() -> None:
+    """Draw the sheets that were asked for, all if none was named."""
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    benches = both(arguments.threads)
+    for name, pipeline, scenes in wanted(arguments.only):
+        rows = [row(scene, pipeline, benches) for scene in scenes]
+        path = arguments.out / f"{name}.jpg"
+        sheet(name, rows).save(path, quality=90)
+        print(path, flush=True)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.evaluation.gallery", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the sheets")
+    parser.add_argument("--only", nargs="*", default=[], help="names of sheets, as stage-denoise or preset-restore")
+    parser.add_argument("--threads", type=int, default=2, help="threads of onnxruntime")
+    return parser.parse_args()
+
+
+def both(threads: int) -> Benches:
+    """A bench whose stages find no model falls back on the classical methods."""
+    bench = build_bench(read_settings(os.environ), threads)
+    return Benches(classical=replace(bench, catalogue=Registry(entries=())), model=bench)
+
+
+def wanted(only: list[str]) -> Iterator[tuple[str, Pipeline, list[Scene]]]:
+    """Name, pipeline and scenes of each sheet."""
+    for stage, make in STAGES.items():
+        if not only or f"stage-{stage}" in only:
+            yield f"stage-{stage}", build_pipeline({"stages": [{"stage": stage, "parameters": {}}]}), make()
+    for preset in get_args(Preset):
+        if not only or f"preset-{preset}" in only:
+            yield f"preset-{preset}", build_pipeline({"preset": preset}), scenes_of(preset)
+
+
+def row(scene: Scene, pipeline: Pipeline, benches: Benches) -> list[Cell]:
+    """Input, classical, model, reference."""
+    answers = [answer(name, scene, pipeline, bench) for name, bench in vars_of(benches)]
+    before = Cell(title=scene.name, pixels=scene.given, told=compared(scene.given, scene.wanted))
+    if scene.wanted is None:
+        return [before, *answers]
+    return [before, *answers, Cell(title="reference", pixels=scene.wanted, told="")]
+
+
+def vars_of(benches: Benches) -> tuple[tuple[str, Bench], ...]:
+    """Both benches with the names of their columns."""
+    return ("classical", benches.classical), ("model", benches.model)
+
+
+def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:
+    """What the pipeline makes of a scene on one of the benches."""
+    try:
+        developed = develop(bench, "scene.png", png(scene.given), pipeline)
+    except PermanentError as error:
+        return Cell(title=f"{name}: {error.code}", pixels=scene.given, told=str(error))
+    picture = decode(developed.data, UNLIMITED).picture
+    pixels = over_squares(picture)
+    return Cell(
+        title=f"{name}: {', '.join(ran(developed)) or 'nothing done'}",
+        pixels=pixels,
+        told=f"{compared(pixels, scene.wanted)} {score(developed)}".strip(),
+    )
+
+
+def ran(developed: Developed) -> list[str]:
+    """The methods that ran between the assessments."""
+    return [f"{it.stage} {it.method}" for it in developed.job.records if it.stage not in ("assess", "finish")]
+
+
+def score(developed: Developed) -> str:
+    """What the service itself thinks."""
+    before, after = developed.job.before, developed.job.after
+    return f"score {before.score:.0f} to {after.score:.0f}" if before and after else ""
+
+
+def compared(pixels: Pixels, wanted_pixels: Pixels | None) -> str:
+    """PSNR and SSIM to the reference; a picture of another size is brought to its size."""
+    if wanted_pixels is None:
+        return ""
+    near = resized(pixels, *wanted_pixels.shape[:2])
+    return f"{psnr_db(near, wanted_pixels):.1f} dB, SSIM {rgb_score(near, wanted_pixels).ssim:.3f}"
+
+
+def over_squares(picture: Picture) -> Pixels:
+    """8-bit pixels; what is transparent shows squares of two greys."""
+    pixels = picture.pixels if picture.bits == 8 else (picture.pixels // 257).astype(np.uint8)
+    matte = picture.matte
+    if matte is None:
+        return pixels
+    rows, columns = np.ogrid[: picture.height, : picture.width]
+    squares = np.where((rows // 12 + columns // 12) % 2, 235, 205)[..., np.newaxis]
+    return np.rint(matte[..., np.newaxis] * pixels + (1 - matte[..., np.newaxis]) * squares).astype(np.uint8)
+
+
+def png(pixels: Pixels) -> bytes:
+    """The scene as the file that is handed in."""
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""How do pictures hang beside each other, each with a title and a line of figures?"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from shared.imaging.picture import Pixels
+
+#: Width of a picture on the sheet, space around it, height of a line of text, in pixels.
+WIDTH, SPACE, LINE = 420, 10, 17
+LETTERS_PER_LINE = 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One picture on a sheet."""
+
+    title: str
+    pixels: Pixels
+    told: str
+
+
+def sheet(title: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
+    """All rows under each other, as high as their highest picture."""
+    bands = [_band(row) for row in rows]
+    width = max(band.width for band in bands)
+    page = Image.new("RGB", (width, 3 * LINE + sum(band.height for band in bands)), "white")
+    ImageDraw.Draw(page).text((SPACE, LINE // 2), title, fill="black", font=ImageFont.load_default(2 * LINE - 6))
+    top = 3 * LINE
+    for band in bands:
+        page.paste(band, (0, top))
+        top += band.height
+    return page
+
+
+def _band(row: Sequence[Cell]) -> Image.Image:
+    pictures = [_fitted(cell.pixels) for cell in row]
+    texts = [_lines(cell) for cell in row]
+    height = max(picture.height for picture in pictures) + LINE * max(map(len, texts)) + 2 * SPACE
+    band = Image.new("RGB", (len(row) * (WIDTH + SPACE) + SPACE, height), "white")
+    draw = ImageDraw.Draw(band)
+    for column, (picture, lines) in enumerate(zip(pictures, texts, strict=True)):
+        left = SPACE + column * (WIDTH + SPACE)
+        band.paste(picture, (left, 0))
+        for number, line in enumerate(lines):
+            place = (left, picture.height + 2 + number * LINE)
+            draw.text(place, line, fill="black", font=ImageFont.load_default(LINE - 4))
+    return band
+
+
+def _lines(cell: Cell) -> list[str]:
+    return [line for text in (cell.title, cell.told) for line in textwrap.wrap(text, LETTERS_PER_LINE)]
+
+
+def _fitted(pixels: Pixels) -> Image.Image:
+    """To the width of a column; single pixels stay squares where a small picture grows."""
+    picture = Image.fromarray(pixels)
+    height = round(picture.height * WIDTH / picture.width)
+    how = Image.Resampling.NEAREST if picture.width < WIDTH else Image.Resampling.LANCZOS
+    return picture.resize((WIDTH, height), how)

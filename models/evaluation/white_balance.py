@@ -1,0 +1,181 @@
+"""The white balancer against the assumptions of grey, over photographs under lights that are known.
+
+Photographs of the validation split are reduced to 96 pixels on the longer side, since a cast is no detail, put under a
+light by the functions of `models.training.lighting`, rounded to 8 bits, balanced by the stage, and compared with what
+they were.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000
+
+from models.training.degradations import to_u8
+from models.training.lighting import Light, black_body, exposed, mixed_light, under_light, veiled, water
+from models.training.photographs import is_validation, read_rgb
+from shared.imaging.color import LUMINANCE_WEIGHTS, lab_from_image, linear_from_pixels, linear_from_srgb
+from shared.imaging.illuminant import estimate_light
+from shared.imaging.picture import Image, Picture, Pixels, to_float
+from shared.imaging.relight import relit
+from shared.inference.session import Model
+from shared.parameters import WhiteBalanceParameters
+from shared.stages.restore import restore
+
+LONGEST_SIDE = 96
+#: One in so many of the photographs that belong to mattes, which are far more than the others.
+MATTE_SHARE = 16
+ASSUMPTIONS = ("grey_world", "white_patch", "shades_of_grey", "grey_edge")
+
+#: From what is given to the answer.
+Method = Callable[[Pixels], Pixels]
+#: From a clean image to what is given and the light that was cast on it, (3,) or (H, W, 3).
+Cast = Callable[[Image, np.random.Generator], tuple[Image, Light]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """Means over the photographs."""
+
+    #: CIEDE2000 between answer and photograph, mean over the pixels.
+    delta_e: float
+    #: Degrees between grey and the colour in which the answer shows what was grey.
+    angle: float
+
+
+def table(folder: Path, model: Model) -> str:
+    """Markdown: mean colour difference / mean angular error of every method under every light."""
+    photographs = [reduced(read_rgb(path)) for path in unseen(folder)]
+    competitors = methods(model)
+    lines = [_row(["", *competitors]), _row(["---"] * (1 + len(competitors)))]
+    for name, cast in CASTS.items():
+        cases = list(degraded(photographs, cast))
+        errors = [judged(cases, method) for method in competitors.values()]
+        lines.append(_row([name, *(f"{each.delta_e:.2f} / {each.angle:.2f}°" for each in errors)]))
+    return f"{len(photographs)} photographs, mean ΔE2000 / mean angular error\n\n" + "\n".join(lines)
+
+
+def unseen(folder: Path) -> list[Path]:
+    """The validation split: photographs, and some of those that belong to mattes."""
+    photographs, others = (
+        [path for path in sorted(folder.glob(f"{kind}/*.jpg")) if is_validation(path.name)]
+        for kind in ("photos", "mattes")
+    )
+    return [*photographs, *others[::MATTE_SHARE]]
+
+
+def reduced(photograph: Pixels) -> Pixels:
+    """At most `LONGEST_SIDE` pixels on the longer side."""
+    factor = min(1.0, LONGEST_SIDE / max(photograph.shape[:2]))
+    height, width = (max(1, round(side * factor)) for side in photograph.shape[:2])
+    return cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def methods(model: Model) -> Mapping[str, Method]:
+    """Nothing, the literature's four as they are published, the stage's own use of them, and the model."""
+    return {
+        "as given": lambda given: given,
+        **{name.replace("_", "-"): _divided(name) for name in ASSUMPTIONS},
+        "stage, classical": _stage("shades_of_grey", None),
+        "model": _stage("model", model),
+    }
+
+
+def _divided(assumption: str) -> Method:
+    """The whole estimated light divided out, luminance kept; a Minkowski norm of 6, for edges 1."""
+
+    def divide(given: Pixels) -> Pixels:
+        light = estimate_light(given, assumption, 1.0 if assumption == "grey_edge" else 6.0)
+        mean = linear_from_pixels(given).mean(axis=(0, 1)) + 1e-6
+        kept = float(mean @ LUMINANCE_WEIGHTS) / float((mean / light) @ LUMINANCE_WEIGHTS)
+        gains = np.log(kept / light).astype(np.float32).reshape(3, 1, 1)
+        return relit(given, gains, np.zeros((3, 1, 1), np.float32))
+
+    return divide
+
+
+def _stage(method: str, model: Model | None) -> Method:
+    parameters = WhiteBalanceParameters()
+    return lambda given: restore("white_balance", Picture(pixels=given), parameters, method, model).picture.pixels
+
+
+def degraded(photographs: Sequence[Pixels], cast: Cast) -> Iterable[tuple[Pixels, Pixels, Light]]:
+    """What is given, the photograph, and the light, the same at every call."""
+    for number, photograph in enumerate(photographs):
+        given, light = cast(to_float(photograph), np.random.default_rng(number))
+        yield to_u8(given), photograph, light
+
+
+def judged(cases: Iterable[tuple[Pixels, Pixels, Light]], method: Method) -> Errors:
+    """Mean errors of one method."""
+    errors = []
+    for given, photograph, light in cases:
+        answer = method(given)
+        errors.append((delta_e(answer, photograph), angle(given, answer, light)))
+    means = np.mean(errors, axis=0)
+    return Errors(delta_e=float(means[0]), angle=float(means[1]))
+
+
+def delta_e(answer: Pixels, photograph: Pixels) -> float:
+    """Mean CIEDE2000."""
+    first, second = (lab_from_image(to_float(each)) for each in (answer, photograph))
+    return float(deltaE_ciede2000(first, second).mean())
+
+
+def angle(given: Pixels, answer: Pixels, light: Light) -> float:
+    """Mean angle in degrees between grey and the true light through the gains that the answer shows.
+
+    The gains are the ratios of linear light, of means over pixels that are neither black nor clipped; so every method
+    is judged by what it did, over the same pixels.
+    """
+    before, after = linear_from_pixels(given), linear_from_pixels(answer)
+    usable = (np.minimum(before, after).min(axis=2) > 0.002) & (np.maximum(before, after).max(axis=2) < 0.95)
+    if not usable.any():
+        return 0.0
+    left = np.broadcast_to(light, before.shape)[usable] * (after[usable] / before[usable])
+    return float(np.degrees(np.arccos(_cosine(left))).mean())
+
+
+def _cosine(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(colours.sum(axis=1) / (np.linalg.norm(colours, axis=1) * 3**0.5), -1, 1)
+
+
+def _one_light(draw: Callable[[np.random.Generator], NDArray[np.floating]]) -> Cast:
+    def cast(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
+        light = exposed(draw(rng).astype(np.float32), linear_from_srgb(clean), rng)
+        return under_light(clean, light), light
+
+    return cast
+
+
+def _mixed(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
+    lights = [black_body(temperature_k) ** 0.7 for temperature_k in (rng.uniform(2200, 3500), rng.uniform(6000, 12000))]
+    light = mixed_light(lights[0], lights[1], clean.shape, rng)
+    light = exposed(light, linear_from_srgb(clean), rng)
+    return under_light(clean, light), light
+
+
+def _under_water(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
+    transmission, veil = water(clean.shape, rng)
+    return veiled(clean, transmission, veil), transmission
+
+
+CASTS: Mapping[str, Cast] = {
+    "none": lambda clean, _: (clean, np.ones(3, np.float32)),
+    "mild, any colour (up to 25 %)": _one_light(lambda rng: np.exp(rng.uniform(-0.22, 0.22, 3))),
+    "strong, any colour (up to 2.2 times)": _one_light(lambda rng: np.exp(rng.uniform(-0.8, 0.8, 3))),
+    "tungsten (2200 to 3500 K)": _one_light(lambda rng: black_body(rng.uniform(2200, 3500)) ** rng.uniform(0.5, 1)),
+    "shade (9000 to 20000 K)": _one_light(lambda rng: black_body(rng.uniform(9000, 20000))),
+    "fluorescent (green or magenta)": _one_light(
+        lambda rng: np.exp([0, rng.choice([-1, 1]) * rng.uniform(0.2, 0.6), 0])
+    ),
+    "two lights": _mixed,
+    "under water": _under_water,
+}
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,116 @@
+"""What do photographs show that looks like damage and is none?
+
+Thin bright and dark structures: wires, whiskers, letters, stars, grids, frames. Each function draws some of them into a
+photograph (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. They differ from damage as real things do:
+their colours are mostly the photograph's own, they are as sharp or as soft as it is, they are even, and they come in
+bundles or rows.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from models.training.damage import Course, Layer, stroke, wander
+from shared.imaging.picture import Image, Plane
+
+_LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:-    "))
+_FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
+
+
+def wires(image: Image, rng: np.random.Generator) -> Image:
+    """One to five even, smooth lines, nearly parallel: cables, ropes, masts, stalks."""
+    size = image.shape[0], image.shape[1]
+    heading, curl = rng.uniform(0, np.pi), float(rng.normal(0, 0.006))
+    width, coverage = float(rng.choice([0.5, 1, 1, 1.5, 2, 3])), np.zeros(size, np.float32)
+    for _ in range(int(rng.integers(1, 6))):
+        along = heading + rng.normal(0, 0.1)
+        path = wander(size, rng, Course(heading=along, length=3.0 * max(size), curl=curl))
+        coverage = np.maximum(coverage, stroke(size, path, width))
+    return _drawn(image, coverage, rng)
+
+
+def whiskers(image: Image, rng: np.random.Generator) -> Image:
+    """Hairs or blades of grass from one place: smooth, thin, spread like a fan, of one colour."""
+    size = image.shape[0], image.shape[1]
+    root, heading = rng.uniform(0, 1, 2) * size[::-1], rng.uniform(0, 2 * np.pi)
+    coverage = np.zeros(size, np.float32)
+    for _ in range(int(rng.integers(3, 25))):
+        length, curl = float(rng.uniform(20, 90)), float(rng.normal(0, 0.03))
+        start = root + rng.normal(0, 6, 2)
+        path = wander(size, rng, Course(heading=heading + rng.normal(0, 0.4), length=length, curl=curl, start=start))
+        coverage = np.maximum(coverage, stroke(size, path, float(rng.choice([0.5, 1, 1.5]))))
+    return _drawn(image, coverage, rng)
+
+
+def letters(image: Image, rng: np.random.Generator) -> Image:
+    """One to six lines of printed letters, sometimes on a plain ground, as on labels and pages."""
+    canvas = np.zeros(image.shape[:2], np.uint8)
+    font, scale = int(rng.choice(_FONTS)), float(rng.uniform(0.3, 1.1))
+    row, pitch = int(rng.integers(5, image.shape[0])), int(scale * rng.uniform(26, 40))
+    for line in range(int(rng.integers(1, 7))):
+        words = "".join(rng.choice(_LETTERS, 30))
+        place = int(rng.integers(-60, 60)), row + line * pitch
+        cv2.putText(canvas, words, place, font, scale, 255, int(rng.choice([1, 1, 2])), cv2.LINE_AA)
+    if rng.random() < 0.4:
+        image = image + (_own_colour(image, rng) - image) * np.float32(rng.uniform(0.7, 1))
+    return _drawn(image, canvas.astype(np.float32) / np.float32(255), rng)
+
+
+def stars(image: Image, rng: np.random.Generator) -> Image:
+    """Points of light on a darkened picture: night skies, lamps, glints. Round and soft, as lenses draw points."""
+    size = image.shape[0], image.shape[1]
+    points = np.zeros(size, np.float32)
+    count = int(2 ** rng.uniform(2, 7))
+    points[rng.integers(size[0], size=count), rng.integers(size[1], size=count)] = rng.random(count) ** 2
+    sigma = float(rng.uniform(0.5, 1.6))
+    light = cv2.GaussianBlur(points, (0, 0), sigma) * np.float32(2 * np.pi * sigma**2 * rng.uniform(0.5, 1.5))
+    dark = image * np.float32(rng.uniform(0.05, 0.5))
+    return np.clip(dark + light[..., np.newaxis], 0, 1)
+
+
+def grid(image: Image, rng: np.random.Generator) -> Image:
+    """Parallel lines at equal distances, one way or both: fences, tiles, blinds, window bars."""
+    size = image.shape[0], image.shape[1]
+    heading, pitch, width = rng.uniform(0, np.pi), float(rng.uniform(5, 40)), float(rng.choice([0.5, 1, 1.5, 2, 3]))
+    coverage = np.zeros(size, np.float32)
+    for turned in (0.0, np.pi / 2)[: int(rng.integers(1, 3))]:
+        along = np.array([np.cos(heading + turned), np.sin(heading + turned)])
+        across = np.array([-along[1], along[0]])
+        for offset in np.arange(-max(size), max(size), pitch):
+            middle = np.array(size[::-1]) / 2 + offset * across
+            ends = np.stack([middle - 2 * max(size) * along, middle + 2 * max(size) * along])
+            coverage = np.maximum(coverage, stroke(size, ends, width))
+    return _drawn(image, coverage, rng)
+
+
+def frame(image: Image, rng: np.random.Generator) -> Image:
+    """The straight border of a print, or a thing's edge: one side is plain white, black or grey."""
+    side, depth = int(rng.integers(4)), int(rng.integers(2, image.shape[0] // 3))
+    turned = np.rot90(image, side).copy()
+    turned[:depth] = rng.choice([0.0, 1.0, 0.95, rng.random()])
+    return np.rot90(turned, -side)
+
+
+#: Every kind of lookalike.
+KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (wires, whiskers, letters, stars, grid, frame)
+
+
+def cluttered(image: Image, rng: np.random.Generator) -> Image:
+    """The photograph with one kind of lookalike in it."""
+    return KINDS[rng.integers(len(KINDS))](image, rng).astype(np.float32, copy=False)
+
+
+def _drawn(image: Image, coverage: Plane, rng: np.random.Generator) -> Image:
+    """`coverage` in one colour, as soft as a lens draws it."""
+    if rng.random() < 0.6:
+        coverage = cv2.GaussianBlur(coverage, (0, 0), float(rng.uniform(0.4, 1.0)))
+    return Layer(coverage=coverage * np.float32(rng.uniform(0.6, 1)), colour=_own_colour(image, rng)).over(image)
+
+
+def _own_colour(image: Image, rng: np.random.Generator) -> Image:
+    """A colour of the photograph, lighter or darker; seldom black or white."""
+    if rng.random() < 0.2:
+        return np.full(3, rng.choice([0.03, 0.97]), np.float32)
+    own = image[rng.integers(image.shape[0]), rng.integers(image.shape[1])]
+    return np.clip(own * np.float32(rng.uniform(0.5, 1.6)), 0, 1)

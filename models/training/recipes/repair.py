@@ -1,0 +1,166 @@
+"""The repairer: finds what lies over a photograph and paints in what was under it, mask and fill in one pass.
+
+Wan, Zhang, Chen et al.: Bringing old photos back to life, 2020, arXiv 2004.09484 (there a second network finds the
+scratches first). One U-Net at half resolution answers with a colour and the log-odds of damage for every pixel; the
+exported graph takes the colour where damage is certain, and where it is likely beside that. Everywhere else it passes
+the picture on as it came, so that nothing outside the mask can change.
+
+Beside the colours the U-Net is shown what openings and closings take from the luma (Serra: Image analysis and
+mathematical morphology, 1982): marks that are thinner than a square, bright and dark, of any direction, and no edges.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.training.damage import aged, damaged
+from models.training.degradations import jpeg, quantise
+from models.training.layers import UNet, crop, pad_edges
+from models.training.lookalikes import cluttered
+from models.training.muon import Muon
+from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches
+from shared.imaging.picture import Image, Plane
+
+#: Channels and residual blocks at a half, a quarter, an eighth and a sixteenth of the height and width.
+WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 1, 2)
+#: Sides in pixels of the squares that tell thin marks from wide ones, and by how much what they tell is amplified.
+SQUARES, CONTRAST = (7, 15), 4.0
+#: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
+MARGIN, MULTIPLE = 8, 16
+#: Damage is repaired where its probability exceeds the first at the usual sensitivity of 0.5, and beside such pixels
+#: where it exceeds the second share of that. At sensitivity 0 nothing is certain enough, at 1 the limit is 0.2.
+CERTAIN, LIKELY = 0.6, 0.6
+#: A change of any channel by more than this (8 of 255) shows, and belongs to the mask.
+VISIBLE = 0.03
+#: Share of undamaged samples: what the network must leave alone is most of what it will ever see.
+UNDAMAGED = 0.25
+#: Sides of the patches that are trained and validated on.
+SIDE, CHECKED_SIDE = 96, 128
+#: Log-odds of damage that the network starts from: few pixels are damaged.
+RARE = -3.0
+#: Channels of a target: colours, mask, and whether a pixel counts for the mask.
+COLOURS, MASK, COUNTS = slice(0, 3), slice(3, 4), slice(4, 5)
+
+
+class Repairer(nn.Module):
+    """(N, 3, H, W) to (N, 4, H, W): the fill's colour, and the log-odds that a pixel is damaged; H and W any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = UNet(4 * (3 + 2 * len(SQUARES)), 16, widths=WIDTHS, blocks=BLOCKS)
+        with torch.no_grad():
+            self.trunk.tail.bias[12:].fill_(RARE)
+
+    def forward(self, image: Tensor) -> Tensor:
+        padded = pad_edges(image, MARGIN, MULTIPLE)
+        halved = F.pixel_unshuffle(torch.cat([padded, *hats(padded)], dim=1), 2)
+        answer = crop(F.pixel_shuffle(self.trunk(halved), 2), MARGIN, image.shape[-2:])
+        return torch.cat([image + answer[:, COLOURS], answer[:, MASK]], dim=1)
+
+
+def hats(image: Tensor) -> list[Tensor]:
+    """Bright and dark marks (N, 1, H, W) that do not hold a square, for each of SQUARES, stretched to be seen."""
+    light = image.mean(dim=1, keepdim=True)
+    found = []
+    for side in SQUARES:
+        found += [light - _widest(_narrowest(light, side), side), _narrowest(_widest(light, side), side) - light]
+    return [CONTRAST * each for each in found]
+
+
+def _widest(plane: Tensor, side: int) -> Tensor:
+    """The brightest within a square, one direction after the other."""
+    rows = F.max_pool2d(plane, (side, 1), stride=1, padding=(side // 2, 0))
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, side // 2))
+
+
+def _narrowest(plane: Tensor, side: int) -> Tensor:
+    return -_widest(-plane, side)
+
+
+class Repaired(nn.Module):
+    """The graph that is exported: the repaired picture (N, 3, H, W), and the mask (N, 1, H, W) of what was repaired."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, sensitivity: Tensor) -> tuple[Tensor, Tensor]:
+        answer = self.network(image)
+        chance = answer[:, MASK].sigmoid()
+        certain = (1 - 2 * (1 - CERTAIN) * sensitivity).reshape(1, 1, 1, 1)
+        beside = F.max_pool2d(chance, 3, stride=1, padding=1)
+        found = (chance > LIKELY * certain) & (beside > certain)
+        return torch.where(found, answer[:, COLOURS].clamp(0, 1), image), found.to(image.dtype)
+
+
+def sample(clean: Image, rng: np.random.Generator) -> Sample:
+    """A photograph, new or old, perhaps with lookalikes in it, and most often damaged."""
+    clean = aged(cluttered(clean, rng) if rng.random() < 0.4 else clean, rng)
+    if rng.random() < UNDAMAGED:
+        image, hidden = clean, np.zeros(clean.shape[:2], np.float32)
+    else:
+        image, hidden = damaged(clean, rng)
+    return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
+
+
+def always_damaged(clean: Image, rng: np.random.Generator) -> Sample:
+    """What is validated on: the damage of `sample`, without lookalikes."""
+    clean = aged(clean, rng)
+    image, hidden = damaged(clean, rng)
+    return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
+
+
+def answer(clean: Image, image: Image, hidden: Plane) -> Image:
+    """The target (H, W, 5). Damage of the colour of what it hides cannot be seen, and does not count for the mask."""
+    changed = np.abs(image - clean).max(axis=-1) > VISIBLE
+    counts = changed | (hidden <= VISIBLE)
+    return np.dstack([clean, changed, counts]).astype(np.float32)
+
+
+def _stored(image: Image, rng: np.random.Generator) -> Image:
+    return jpeg(image, int(rng.integers(75, 98))) if rng.random() < 0.25 else quantise(image)
+
+
+def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:  # noqa: ARG001
+    """Cross-entropy and soft IoU of the mask; L1 of the fill under it, and a little beside it."""
+    logits, mask, counts = output[:, MASK], target[:, MASK], target[:, COUNTS]
+    entropy = (F.binary_cross_entropy_with_logits(logits, mask, reduction="none") * counts).mean()
+    chance = logits.sigmoid() * counts
+    common = (chance * mask).sum()
+    overlap = common / (chance.sum() + mask.sum() - common + 1)
+    weight = mask + 0.02
+    fill = ((output[:, COLOURS] - target[:, COLOURS]).abs() * weight).mean() / weight.mean()
+    return 2 * entropy + 0.3 * (1 - overlap) + 2 * fill
+
+
+def iou(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...] = ()) -> float:  # noqa: ARG001
+    """Intersection over union of the visible damage and what is found of it; 1 if both are empty."""
+    counts = target[:, COUNTS] > 0
+    found, true = (output[:, MASK] > 0) & counts, (target[:, MASK] > 0) & counts
+    return float(((found & true).sum() + 1e-6) / ((found | true).sum() + 1e-6))
+
+
+def _nothing_found(inputs: tuple[Tensor, ...]) -> Tensor:
+    (image,) = inputs
+    return torch.cat([image, torch.full_like(image[:, :1], -10)], dim=1)
+
+
+RECIPE = Recipe(
+    id="repair",
+    network=Repairer,
+    inputs=("image", "sensitivity"),
+    draw=on_patches(SIDE, sample),
+    check=on_centres(always_damaged, CHECKED_SIDE),
+    loss=loss,
+    score=iou,
+    unit="IoU",
+    baseline=_nothing_found,
+    batch=8,
+    optimizer=Muon,
+    learning_rate=3e-3,
+    exported=Repaired,
+    outputs=("restored", "mask"),
+    example=(EXAMPLE_IMAGE, torch.tensor([0.5])),
+    free_axes=(IMAGE_AXES, None),
+)

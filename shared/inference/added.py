@@ -1,0 +1,85 @@
+"""Where do the models lie that somebody added, and how are they listed?
+
+A folder with one folder for each model and a registry of the same form as the project's own. The registry is written
+last and in one piece, so that whoever reads it finds every file that it names.
+"""
+
+import json
+import os
+import shutil
+import tomllib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import ModelUnusable
+from shared.inference.registry import REGISTRY_NAME, Registry
+from shared.parameters import Stage
+
+Table = Mapping[str, Any]
+
+_HEAD = "# Models that were added by `darkroom models add`; written by it.\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedModels:
+    """The models in one folder."""
+
+    folder: Path
+
+    @property
+    def registry(self) -> Path:
+        """The file that lists them; absent as long as there is none."""
+        return self.folder / REGISTRY_NAME
+
+    def add(self, table: Table, graph: bytes) -> Path:
+        """Store a graph and list it. `table` is a `[[model]]` without `file`; returns where the graph lies."""
+        file = f"{table['stage']}-{table['id']}/model.onnx"
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, graph)
+        self._list([*self._tables(), {**table, "file": file}])
+        return path
+
+    def remove(self, stage: Stage, model_id: str) -> None:
+        """Take a model from the list and delete its folder. Raises ModelUnusable if it was not added."""
+        tables = self._tables()
+        going = [table for table in tables if (table["stage"], table["id"]) == (stage, model_id)]
+        if not going:
+            added = ", ".join(f"{table['stage']} {table['id']}" for table in tables) or "none"
+            raise ModelUnusable(f"{stage} {model_id!r} was not added here; added: {added}", code="model_unknown")
+        self._list([table for table in tables if table not in going])
+        shutil.rmtree(self.folder / Path(going[0]["file"]).parent)
+
+    def _tables(self) -> list[Table]:
+        if not self.registry.is_file():
+            return []
+        Registry.load(self.registry)
+        tables: list[Table] = tomllib.loads(self.registry.read_text(encoding="utf-8")).get("model", [])
+        return tables
+
+    def _list(self, tables: list[Table]) -> None:
+        text = _HEAD + "".join(f"\n[[model]]\n{_lines(table)}" for table in tables)
+        _replace(self.registry, text.encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """The whole file or the old one, whenever the machine stops."""
+    staged = path.with_name(f".{uuid.uuid4().hex}")
+    staged.write_bytes(data)
+    os.replace(staged, path)  # noqa: PTH105  the same on every system
+
+
+def _lines(table: Table) -> str:
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
+
+
+def _toml(value: object) -> str:
+    """A value as TOML: JSON's strings, numbers and truth values are TOML's; tables are written inline."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

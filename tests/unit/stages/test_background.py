@@ -1,0 +1,227 @@
+"""What does the background stage make of a network's matte?"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.errors import ModelUnusable
+from shared.imaging.guided import fit, settle
+from shared.imaging.picture import Picture, Pixels, Plane
+from shared.imaging.subject import decided, is_doubtful, sure_parts
+from shared.parameters import BackgroundParameters
+from shared.stages import StageOutput
+from shared.stages.restore import restore
+from tests.degradations import part
+
+
+@dataclass
+class MatteModel:
+    """Answers every picture with the same small matte."""
+
+    matte: Plane
+    answer: str = "matte"
+    scale: int = 1
+    scalars: Collection[str] = ()
+    extra: Collection[str] = ()
+
+    def reduced(self, height: int, width: int) -> tuple[int, int]:
+        return self.matte.shape[0], self.matte.shape[1]
+
+    def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
+        raise AssertionError("a matte is read")
+
+    def read(
+        self,
+        pixels: Pixels,
+        extra: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Mapping[str, NDArray[np.float32]]:
+        return {"matte": self.matte[np.newaxis]}
+
+
+def disc(side: int = 64, *, centre: tuple[int, int] = (32, 32), radius: int = 16, level: float = 1.0) -> Plane:
+    rows, columns = np.mgrid[:side, :side]
+    distance = np.hypot(rows - centre[0], columns - centre[1])
+    return (level * np.clip(radius - distance + 0.5, 0, 1)).astype(np.float32)
+
+
+def on_ground(side: int, *mattes: Plane) -> Pixels:
+    """Orange discs, where the mattes are, on a blue ground."""
+    matte = cv2.resize(np.max(mattes, axis=0), (side, side))[..., np.newaxis]
+    mixed = matte * np.array((220, 120, 30)) + (1 - matte) * np.array((30, 60, 160))
+    return np.rint(mixed).astype(np.uint8)
+
+
+def cut_out(pixels: Pixels, matte: Plane, **given: float) -> StageOutput:
+    return restore("background", Picture(pixels=pixels), BackgroundParameters(**given), "model", MatteModel(matte))
+
+
+def test_the_matte_becomes_the_alpha_channel_at_full_size() -> None:
+    output = cut_out(on_ground(600, disc()), disc(), feather=0.0)
+    alpha = output.picture.alpha
+    assert alpha is not None
+    wanted = cv2.resize(disc(), (600, 600)) > 0.5
+    assert alpha.shape == (600, 600)
+    assert ((alpha > 127) == wanted).mean() > 0.995
+    assert output.values["subject_found"] is True
+    assert output.values["subject_share"] == pytest.approx(wanted.mean(), abs=0.005)
+    assert not output.doubtful
+
+
+def test_a_blurred_matte_is_drawn_to_the_edges_of_the_picture() -> None:
+    blurred = cv2.GaussianBlur(disc(), (0, 0), 2.0)
+    output = cut_out(on_ground(600, disc()), blurred, feather=0.0)
+    wanted = cv2.resize(disc(), (600, 600))
+    assert output.picture.alpha is not None
+    before = np.abs(cv2.resize(blurred, (600, 600)) - wanted).mean()
+    assert np.abs(output.picture.alpha / 255 - wanted).mean() < 0.25 * before
+
+
+def test_a_patch_in_the_colour_of_the_ground_leaves_no_hole() -> None:
+    pixels = on_ground(600, disc())
+    pixels[290:320, 290:320] = (30, 60, 160)
+    alpha = cut_out(pixels, disc()).picture.alpha
+    assert alpha is not None
+    assert alpha[285:325, 285:325].min() == 255
+
+
+def test_a_patch_in_the_colour_of_the_subject_leaves_no_spot() -> None:
+    pixels = on_ground(600, disc())
+    pixels[20:60, 20:60] = (220, 120, 30)
+    alpha = cut_out(pixels, disc()).picture.alpha
+    assert alpha is not None
+    assert alpha[:80, :80].max() == 0
+
+
+def test_what_the_network_doubts_is_decided_by_the_colours_of_what_it_is_sure_of() -> None:
+    pixels, matte = on_ground(64, disc()), disc()
+    matte[32:, :] = 0.4
+    matte[60:, :] = 0.0
+    result = decided(pixels, matte)
+    assert result[36:44, 26:38].min() > 0.85
+    assert result[40:58, :10].max() < 0.15
+
+
+def test_a_spot_in_the_colour_of_the_ground_is_no_hole_if_the_network_holds_it_for_the_subject() -> None:
+    pixels, matte = on_ground(64, disc()), disc()
+    pixels[27:37, 27:37] = (30, 60, 160)
+    matte[27:37, 27:37] = 0.7
+    assert decided(pixels, matte)[27:37, 27:37].min() > 0.9
+
+
+@pytest.mark.parametrize("level", [0.2, 0.8])
+def test_a_matte_without_two_sides_is_left_as_it_is(level: float) -> None:
+    matte = np.full((64, 64), level, np.float32)
+    assert (decided(on_ground(64, disc()), matte) == matte).all()
+
+
+def test_several_subjects_are_kept() -> None:
+    one, other = disc(centre=(20, 20), radius=10), disc(centre=(46, 46), radius=10, level=0.9)
+    alpha = cut_out(on_ground(256, one, other), np.maximum(one, other)).picture.alpha
+    assert alpha is not None
+    assert alpha[80, 80] == 255
+    assert alpha[184, 184] == 255
+
+
+def test_a_part_that_the_network_is_nowhere_sure_of_is_dropped() -> None:
+    sure, faint = disc(centre=(20, 20), radius=10), disc(centre=(46, 46), radius=10, level=0.45)
+    alpha = cut_out(on_ground(256, sure, faint), np.maximum(sure, faint)).picture.alpha
+    assert alpha is not None
+    assert alpha[80, 80] == 255
+    assert alpha[150:, 150:].max() == 0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_a_matte_of_nothing_or_everything_finds_no_subject(level: float) -> None:
+    picture = Picture(pixels=part(side=64))
+    matte = np.full((32, 32), level, np.float32)
+    output = restore("background", picture, BackgroundParameters(), "model", MatteModel(matte))
+    assert output.picture is picture
+    assert output.values["subject_found"] is False
+    assert output.doubtful
+
+
+def test_a_grey_matte_is_for_a_person_to_look_at() -> None:
+    assert cut_out(on_ground(128, disc()), disc(level=0.65)).doubtful
+    assert not cut_out(on_ground(128, disc()), disc(level=0.98)).doubtful
+
+
+@pytest.mark.parametrize("radius", [3, 40])
+def test_a_subject_of_next_to_nothing_or_nearly_everything_is_for_a_person_to_look_at(radius: int) -> None:
+    assert is_doubtful(disc(radius=radius))
+    assert not is_doubtful(disc(radius=16))
+
+
+def test_half_the_strength_leaves_the_background_half_visible() -> None:
+    alpha = cut_out(on_ground(256, disc()), disc(), feather=0.0, strength=0.5).picture.alpha
+    assert alpha is not None
+    assert alpha.min() == 128
+    assert alpha[128, 128] == 255
+
+
+def test_no_strength_returns_the_picture_itself() -> None:
+    picture = Picture(pixels=on_ground(64, disc()))
+    parameters = BackgroundParameters(strength=0.0)
+    assert restore("background", picture, parameters, "model", MatteModel(disc())).picture is picture
+
+
+def test_a_larger_feather_softens_the_cut() -> None:
+    pixels = on_ground(256, disc())
+    soft = [cut_out(pixels, disc(), feather=feather).picture.alpha for feather in (0.0, 4.0, 12.0)]
+    between = [((alpha > 5) & (alpha < 250)).sum() for alpha in soft if alpha is not None]
+    assert between == sorted(set(between))
+    assert len(between) == 3
+
+
+def test_what_was_transparent_stays_transparent() -> None:
+    alpha = np.full((256, 256), 255, np.uint8)
+    alpha[:, :128] = 0
+    picture = Picture(pixels=on_ground(256, disc()), alpha=alpha)
+    result = restore("background", picture, BackgroundParameters(), "model", MatteModel(disc())).picture.alpha
+    assert result is not None
+    assert result[:, :128].max() == 0
+    assert result[128, 140] == 255
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (7, 3), (2500, 40)])
+def test_any_size_is_cut_out(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    output = cut_out(pixels, disc())
+    assert output.picture.pixels.shape == (*size, 3)
+
+
+def test_sixteen_bits_stay_sixteen_bits() -> None:
+    eight = on_ground(128, disc())
+    deep = eight.astype(np.uint16) * np.uint16(257)
+    alpha, deep_alpha = (cut_out(each, disc()).picture.alpha for each in (eight, deep))
+    assert alpha is not None
+    assert deep_alpha is not None
+    assert deep_alpha.dtype == np.uint16
+    assert np.abs(alpha / 255 - deep_alpha / 65535).max() < 0.01
+
+
+def test_a_model_that_does_not_answer_with_a_matte_is_refused() -> None:
+    picture = Picture(pixels=part(side=64))
+    model = MatteModel(disc(), answer="pixels")
+    with pytest.raises(ModelUnusable, match="answers with pixels; background needs a matte"):
+        restore("background", picture, BackgroundParameters(), "model", model)
+
+
+def test_a_matte_that_is_sure_of_nothing_is_none() -> None:
+    assert sure_parts(disc(level=0.4)) is None
+    kept = sure_parts(disc(level=0.8))
+    assert kept is not None
+    assert (kept == disc(level=0.8)).all()
+
+
+def test_settling_leaves_the_surroundings_of_the_edge_to_the_colours() -> None:
+    image = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
+    fitted = fit(image, disc(), radius=3, epsilon=1e-4)
+    free, settled = fitted.on(image, 0, 0, (64, 64)), settle(fitted, disc(), radius=3).on(image, 0, 0, (64, 64))
+    far_inside, near_edge = disc(radius=11) == 1, disc(radius=18) - disc(radius=14) > 0.5
+    assert settled[far_inside].min() == 1
+    assert settled[disc(radius=21) == 0].max() == 0
+    assert (settled[near_edge] == free[near_edge]).all()

@@ -1,0 +1,121 @@
+"""Damage is found and filled, and nothing else is touched."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from shared.errors import ModelUnusable
+from shared.imaging.picture import Picture, Pixels
+from shared.parameters import RepairParameters
+from shared.stages import StageOutput
+from shared.stages.repair import MUCH, RIM
+from shared.stages.restore import restore
+from tests.degradations import blurred, part, psnr_db
+from tests.photographs import photograph
+
+
+@dataclass
+class FillingModel:
+    """Fills the left columns with grey, and remembers what it was told."""
+
+    columns: int
+    scalars: Collection[str] = ("sensitivity",)
+    scale: int = 1
+    answer: str = "pixels"
+    extra: Collection[str] = ()
+    told: list[Mapping[str, float]] = field(default_factory=list)
+
+    def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
+        self.told.append(scalars or {})
+        filled = pixels.copy()
+        filled[:, : self.columns] = 128
+        return filled
+
+
+def repaired(pixels: Pixels, **given: object) -> StageOutput:
+    return restore("repair", Picture(pixels=pixels), RepairParameters.model_validate(given), "telea", None)
+
+
+def soft() -> Pixels:
+    """A blurred photograph in which nothing is nearly white or black."""
+    return np.rint(70 + 0.4 * blurred(part(side=128), 3.0)).astype(np.uint8)
+
+
+def scratched(clean: Pixels, column: int, *, width: int = 2, level: int = 255) -> Pixels:
+    damaged = clean.copy()
+    damaged[:, column : column + width] = level
+    return damaged
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_scratch_is_filled_from_its_sides(level: int) -> None:
+    clean = soft()
+    damaged = scratched(clean, 60, level=level)
+    output = repaired(damaged)
+    assert psnr_db(output.picture.pixels[:, 60:62], clean[:, 60:62]) > 30.0
+    assert output.values["damaged_share"] == pytest.approx(2 / 128, abs=2 * RIM / 128 + 0.001)
+    assert not output.doubtful
+
+
+def test_nothing_beside_the_damage_changes() -> None:
+    damaged = scratched(soft(), 60)
+    output = repaired(damaged)
+    changed = (output.picture.pixels != damaged).any(axis=(0, 2))
+    assert np.flatnonzero(changed).tolist() == [59, 60, 61, 62]
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "camera", "page", "text", "coins", "rocket"])
+def test_hardly_anything_is_found_on_an_undamaged_photograph(name: str) -> None:
+    pixels = photograph(name)
+    colours = pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    assert float(repaired(colours).values["damaged_share"]) < 0.015
+
+
+def test_a_picture_without_damage_is_the_very_input_and_a_note_says_so() -> None:
+    picture = Picture(pixels=blurred(part(side=96), 3.0))
+    output = restore("repair", picture, RepairParameters(), "telea", None)
+    assert output.picture is picture
+    assert (output.notes, output.values) == (("no damage found",), {"damaged_share": 0.0})
+
+
+def test_more_sensitivity_finds_fainter_damage() -> None:
+    plain = np.full((64, 64, 3), 100, np.uint8)
+    faint = scratched(plain, 30, level=130)
+    found = [float(repaired(faint, sensitivity=each).values["damaged_share"]) for each in (0.0, 0.5, 1.0)]
+    assert found[:2] == [0.0, 0.0]
+    assert found[2] > 0.0
+
+
+def test_damage_across_the_border_of_two_windows_is_filled_on_both_sides() -> None:
+    plain = np.full((1300, 200, 3), 90, np.uint8)
+    assert (repaired(scratched(plain, 80)).picture.pixels == 90).all()
+
+
+def test_a_model_is_told_the_sensitivity_and_its_changes_are_the_damage() -> None:
+    model = FillingModel(columns=2)
+    picture = Picture(pixels=np.full((10, 100, 3), 7, np.uint8))
+    output = restore("repair", picture, RepairParameters(sensitivity=0.7), "model", model)
+    assert model.told == [{"sensitivity": 0.7}]
+    assert output.values == {"damaged_share": 0.02}
+    assert (output.picture.pixels[:, 2:] == 7).all()
+
+
+def test_a_model_that_changes_nothing_returns_the_very_input() -> None:
+    picture = Picture(pixels=part(side=32))
+    output = restore("repair", picture, RepairParameters(), "model", FillingModel(columns=0))
+    assert output.picture is picture
+    assert output.notes == ("no damage found",)
+
+
+def test_a_result_that_is_largely_painted_goes_to_a_person() -> None:
+    picture = Picture(pixels=np.full((10, 100, 3), 7, np.uint8))
+    output = restore("repair", picture, RepairParameters(), "model", FillingModel(columns=int(100 * MUCH) + 5))
+    assert output.doubtful
+    assert output.notes == ("20% of the picture was painted over",)
+
+
+def test_a_model_that_enlarges_is_refused() -> None:
+    with pytest.raises(ModelUnusable, match="enlarges 2 times"):
+        restore("repair", Picture(pixels=part(side=32)), RepairParameters(), "model", FillingModel(columns=1, scale=2))
