@@ -6,13 +6,14 @@ The only place that builds adapters. Nothing is built at import; `system()` buil
 import os
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.system import ProcessMeter, SystemClock
-from shared.inference.registry import Registry
+from shared.inference.registry import REGISTRY_NAME, Registry
 from shared.logs import configure
 from shared.parameters import Stage
-from shared.ports import JobStore, ObjectStore, Publisher
+from shared.ports import JobStore, ObjectStore, Publisher, SignedUploads
 from shared.settings import Settings, read_settings
 from shared.system import Models, System
 from shared.topology import UPLOADS_TOPIC
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from shared.adapters.local_broker import LocalBroker
     from shared.adapters.local_jobs import LocalJobStore
     from shared.adapters.local_objects import LocalObjectStore
+    from shared.inference.runtime import Accelerator
     from shared.inprocess import Bench
     from shared.stages import StageModel
+
+#: Names that Linux has for instructions that multiply and add bytes in one step; without them int8 is hardly faster.
+FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni"})
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,33 @@ class LazyModels:
 
     registry: Registry
     threads: int
+    int8: bool = False
+    accelerator: "Accelerator" = "cpu"
 
     @cached_property
     def _store(self) -> Models:
         from shared.inference.session import ModelStore
 
-        return ModelStore(self.registry, threads=self.threads)
+        return ModelStore(self.registry, threads=self.threads, int8=self.int8, accelerator=self.accelerator)
 
     def open(self, stage: Stage, model_id: str, *, sha256: str | None = None) -> "StageModel":
         """See `shared.system.Models`."""
         return self._store.open(stage, model_id, sha256=sha256)
+
+
+def runs_int8(settings: Settings, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether models run as their int8 variants: as set, or if the processor has instructions for products of bytes."""
+    if settings.int8 != "auto":
+        return settings.int8 == "on"
+    if settings.accelerator != "cpu":
+        return False
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
+    return not FAST_INT8.isdisjoint(flags)
+
+
+def models_of(registry: Registry, settings: Settings, threads: int) -> LazyModels:
+    """The models of `registry`, to be run as the settings say."""
+    return LazyModels(registry, threads, runs_int8(settings), settings.accelerator)
 
 
 def processors() -> int:
@@ -92,9 +114,21 @@ def system() -> System:
     return build(settings)
 
 
+def added_models(settings: Settings) -> Path | None:
+    """The folder of the models that `darkroom models add` installed; a function in the cloud has what was deployed."""
+    return settings.home / "models" if settings.backend == "local" else None
+
+
+def installed_models(settings: Settings) -> Registry:
+    """All models that may be asked for. Raises ConfigurationError with everything that is wrong with their lists."""
+    folder = added_models(settings)
+    added = folder / REGISTRY_NAME if folder else None
+    return Registry.load(settings.registry, commercial_only=settings.commercial_only, added=added)
+
+
 def build(settings: Settings) -> System:
     """A system on the backend of `settings`."""
-    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    registry = installed_models(settings)
     objects, jobs, publisher = _local(settings) if settings.backend == "local" else _gcp(settings)
     return System(
         settings=settings,
@@ -104,7 +138,22 @@ def build(settings: Settings) -> System:
         clock=SystemClock(),
         meter=ProcessMeter(),
         catalogue=registry,
-        models=LazyModels(registry, settings.threads or processors()),
+        models=models_of(registry, settings, settings.threads or processors()),
+    )
+
+
+def signed_uploads(system: System) -> SignedUploads:
+    """Who signs uploads for a system."""
+    settings = system.settings
+    if settings.backend == "gcp":
+        from shared.adapters.gcs_uploads import GcsUploads
+
+        return GcsUploads(settings.project)
+    from shared.adapters.local_signed_uploads import LocalSignedUploads
+    from shared.signing import signing_key
+
+    return LocalSignedUploads(
+        home=settings.home, objects=system.objects, clock=system.clock, key=lambda: signing_key(settings)
     )
 
 
@@ -113,10 +162,10 @@ def build_bench(settings: Settings, threads: int) -> "Bench":
     from shared.imaging.codec.limits import Limits
     from shared.inprocess import Bench
 
-    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    registry = installed_models(settings)
     return Bench(
         catalogue=registry,
-        models=LazyModels(registry, threads),
+        models=models_of(registry, settings, threads),
         clock=SystemClock(),
         meter=ProcessMeter(),
         limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),

@@ -20,7 +20,9 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.bootstrap import system
+from shared.catalogue.messages import decode_catalogue
 from shared.errors import BadMessage, TransientError
+from shared.handlers.batches import handle_batch_message
 from shared.handlers.events import apply_stage_event, record_dead_letter
 from shared.handlers.schedule import sweep
 from shared.handlers.uploads import accept_upload
@@ -98,7 +100,7 @@ def stage_function(stage: Stage) -> CloudFunction:
     return functions_framework.cloud_event(serve)
 
 
-def _reported(handler: CloudFunction) -> CloudFunction:
+def reported(handler: CloudFunction) -> CloudFunction:
     """Log what nobody foresaw, once and as one line, before the transport hears of it."""
 
     @wraps(handler)
@@ -114,7 +116,7 @@ def _reported(handler: CloudFunction) -> CloudFunction:
     return handle
 
 
-@_reported
+@reported
 def on_upload(event: CloudEvent) -> None:
     """An object was finalized in the uploads bucket."""
     try:
@@ -125,7 +127,7 @@ def on_upload(event: CloudEvent) -> None:
     accept_upload(system(), upload)
 
 
-@_reported
+@reported
 def on_stage_event(event: CloudEvent) -> None:
     """A stage answered."""
     message = decode(parse_pubsub(event.data).data)
@@ -134,10 +136,16 @@ def on_stage_event(event: CloudEvent) -> None:
     apply_stage_event(system(), message)
 
 
-@_reported
+@reported
 def on_dead_letter(event: CloudEvent) -> None:
     """A message was given up."""
     record_dead_letter(system(), parse_pubsub(event.data))
+
+
+@reported
+def on_batch(event: CloudEvent) -> None:
+    """Jobs are to be chosen, taken into a batch, or cancelled with it."""
+    handle_batch_message(system(), decode_catalogue(parse_pubsub(event.data).data))
 
 
 def on_schedule(_request: Request) -> dict[str, int]:

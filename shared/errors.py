@@ -16,6 +16,7 @@
         ├── JobExists         created by somebody before us
         ├── JobNotFound       no such job
         ├── KeyNotFound       no such API key
+        ├── BatchNotFound     no such import or batch
         └── RevisionConflict  somebody else saved the job since it was read
 
 `run_stage` in `shared/handlers/stages.py` is the one place that decides between recording and raising.
@@ -117,6 +118,12 @@ class KeyNotFound(DarkroomError):
     """There is no API key of that id."""
 
     code = "key_not_found"
+
+
+class BatchNotFound(DarkroomError):
+    """There is no import or batch of that id."""
+
+    code = "batch_not_found"
 
 
 class RevisionConflict(DarkroomError):

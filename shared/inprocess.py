@@ -16,6 +16,7 @@ from shared.messages import ObjectRef, Step, StepRecord, Upload
 from shared.pipeline import Pipeline
 from shared.planner import Buckets, Catalogue, first_step, make_plan
 from shared.ports import Clock, Meter
+from shared.stages import StageModel
 from shared.system import Models
 from shared.work import Inputs, assess, no_background, perform
 
@@ -32,6 +33,12 @@ class Bench:
     clock: Clock
     meter: Meter
     limits: Limits
+
+
+def open_judge(bench: Bench) -> StageModel | None:
+    """The network that scores pictures; None if none is installed. Raises ModelUnusable if it cannot be opened."""
+    model = bench.catalogue.model_ref("assess", None)
+    return bench.models.open("assess", model.id, sha256=model.sha256) if model else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +83,17 @@ def _begin(bench: Bench, name: str, data: bytes, pipeline: Pipeline) -> Job:
         updated_at=now,
         expires_at=now + timedelta(),
     )
-    return job.model_copy(update={"plan": (first_step(job, BUCKETS),)})
+    return job.model_copy(update={"plan": (first_step(job, BUCKETS, bench.catalogue),)})
 
 
 def _assessed(bench: Bench, job: Job, decoded: Decoded, *, run_again: bool) -> Job:
     bench.meter.start()
     step = job.plan[len(job.records)]
-    report = assess(step, decoded)
+    report = assess(step, decoded, bench.models)
     notes = () if run_again else decoded.notes
-    record = _record(bench, step, job, method="classical", notes=notes)
-    return job.advanced(bench.clock.now(), record.model_copy(update={"report": report}))
+    record = _record(bench, step, job, method=step.method, notes=notes)
+    told = {"model": step.model, "report": report}
+    return job.advanced(bench.clock.now(), record.model_copy(update=told))
 
 
 def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Developed:

@@ -69,6 +69,8 @@ class Job(Record):
     display_name: str
     owner: str = ""
     labels: dict[str, str] = {}
+    #: Imports and batches to which the job belongs, oldest first.
+    batches: tuple[str, ...] = ()
     pipeline: Pipeline
     #: The steps of the current run; only `assess` until that has answered.
     plan: tuple[Step, ...] = ()
@@ -223,6 +225,10 @@ class Job(Record):
             return self
         return self.model_copy(update=update).noted(now, "described", " and ".join(sorted(update)), who=who)
 
+    def in_batch(self, batch_id: str) -> "Job":
+        """The job as a member of one more batch."""
+        return self if batch_id in self.batches else self.model_copy(update={"batches": (*self.batches, batch_id)})
+
     def reviewed(self, now: datetime, *, approved: bool, who: str, notes: str = "") -> "Job":
         """The job with a person's verdict. Raises NotAllowed unless it is completed."""
         if self.status != "completed":
@@ -239,6 +245,7 @@ class Job(Record):
             display_name=self.display_name,
             owner=self.owner,
             labels=self.labels,
+            batches=self.batches,
             pipeline=pipeline,
             history=self.history,
             created_at=self.created_at,

@@ -14,15 +14,13 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from shared.errors import KeyNotFound, ObjectNotFound, PermanentError
 from shared.messages import Record, describe
 from shared.ports import Clock, NewObject, ObjectStore
-
-Role = Literal["submitter", "reviewer", "admin"]
+from shared.roles import Role
 
 #: How long one process believes what it has read of a key: a revoked key works this much longer at most.
 MEMORY = timedelta(seconds=30)

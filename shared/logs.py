@@ -5,11 +5,12 @@ listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On G
 the job's trace, so that the lines of all functions that worked on it stand together.
 """
 
-import hashlib
 import json
 import logging
 import sys
 from typing import Literal, TextIO
+
+from shared.trace import trace_of
 
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Action = Literal[
@@ -29,6 +30,11 @@ Action = Literal[
     "event_malformed",
     "dead_letter",
     "swept",
+    "batch_started",
+    "batch_cancelled",
+    "row_refused",
+    "callback_failed",
+    "row_attempt_failed",
     "supervisor_started",
     "worker_started",
     "worker_died",
@@ -47,16 +53,13 @@ class _JsonLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"severity": record.levelname, "message": record.getMessage(), **getattr(record, "fields", {})}
+        span = line.pop("span_id", None)
         if self._project and "job_id" in line:
             line["logging.googleapis.com/trace"] = f"projects/{self._project}/traces/{trace_of(line['job_id'])}"
+            line |= {"logging.googleapis.com/spanId": span} if span else {}
         if record.exc_info:
             line["stack_trace"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
-
-
-def trace_of(job_id: str) -> str:
-    """The trace of a job: 32 hex digits. Made from its id, which every message carries, so nothing else need travel."""
-    return hashlib.sha256(job_id.encode()).hexdigest()[:32]
 
 
 def configure(level: Severity, stream: TextIO | None = None, *, project: str = "") -> None:

@@ -4,18 +4,19 @@ Messages carry names and generations of objects, never pixels. `encode` and `dec
 wire; the form is the same in memory, on a laptop and in Pub/Sub:
 
     data        {"version": 1, "type": "StageRequested", "body": {…}}
-    attributes  type, job_id, stage, event_id
+    attributes  type, job_id, stage, event_id, traceparent
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.errors import BadMessage
 from shared.parameters import Stage
+from shared.trace import traceparent
 
 #: Version of the wire form that this code writes and understands.
 VERSION = 1
@@ -25,6 +26,10 @@ class Record(BaseModel):
     """Base of every record that is stored or sent: immutable, and no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+#: A kind of message.
+Sealed = TypeVar("Sealed", bound=Record)
 
 
 class ObjectRef(Record):
@@ -47,6 +52,8 @@ class ModelRef(Record):
     #: Hex digest of the model's file.
     sha256: str
     licence: str
+    #: Hex digest of the model's int8 variant, if that ran in its place. A plan never says so: the machine decides.
+    int8_sha256: str | None = None
 
 
 class Step(Record):
@@ -183,6 +190,7 @@ def encode(message: Message) -> tuple[bytes, dict[str, str]]:
     stage = message.step.stage if isinstance(message, StageRequested) else message.stage
     body = {"version": VERSION, "type": kind, "body": message.model_dump(mode="json")}
     attributes = {"type": kind, "job_id": message.job_id, "stage": stage, "event_id": event_id(message)}
+    attributes["traceparent"] = traceparent(message.job_id, attributes["event_id"])
     return json.dumps(body, separators=(",", ":")).encode(), attributes
 
 
@@ -191,15 +199,20 @@ def decode(data: bytes) -> Message:
 
     Raises BadMessage, naming what is wrong, if it is not JSON, of an unknown version or type, or incomplete.
     """
+    return opened(data, _TYPES)
+
+
+def opened(data: bytes, types: Mapping[str, type[Sealed]]) -> Sealed:
+    """The message in `data`, which is one of `types`. Raises BadMessage as `decode` does."""
     envelope = _envelope(data)
     if envelope.get("version") != VERSION:
         raise BadMessage(
             f"message version {envelope.get('version')!r} is unknown, this code understands {VERSION}",
             code="unknown_version",
         )
-    kind = _TYPES.get(str(envelope.get("type")))
+    kind = types.get(str(envelope.get("type")))
     if kind is None:
-        raise BadMessage(f"message type {envelope.get('type')!r} is unknown, expected one of {', '.join(_TYPES)}")
+        raise BadMessage(f"message type {envelope.get('type')!r} is unknown, expected one of {', '.join(types)}")
     try:
         return kind.model_validate(envelope.get("body"))
     except ValidationError as exc:

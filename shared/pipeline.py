@@ -24,6 +24,7 @@ Preset = Literal[
     "restore",
     "product",
     "full",
+    "repair",
     "denoise",
     "deblur",
     "low_light",

@@ -7,7 +7,7 @@ the service behind them does not answer; the caller lets it pass, and the transp
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from shared.job import Job, QcStatus, Status
 from shared.messages import ObjectRef
@@ -68,8 +68,10 @@ class JobQuery:
     status: Status | None = None
     qc_status: QcStatus | None = None
     owner: str | None = None
-    #: One label as (key, value).
+    #: One label as (key, value); not together with `batch`.
     label: tuple[str, str] | None = None
+    #: Id of a batch to which the jobs belong.
+    batch: str | None = None
     updated_before: datetime | None = None
     expires_before: datetime | None = None
     #: Most jobs on one page, 1 to 1000.
@@ -104,6 +106,12 @@ class JobStore(Protocol):
 
     def query(self, query: JobQuery) -> JobPage:
         """One page of jobs. A cursor stays valid while jobs change; a job that changes may appear twice or not."""
+
+    def count(self, query: JobQuery) -> int:
+        """How many jobs meet the conditions, of which at most one may be on time; limit and cursor count for nothing.
+
+        Costs a fraction of reading the jobs. Raises BadMessage for a query that cannot be counted.
+        """
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
         """Those of `job_ids` that are not stored."""
@@ -143,3 +151,67 @@ class Meter(Protocol):
 
     def stop(self) -> Usage:
         """What it cost since `start`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadGrant:
+    """Leave to upload one photograph straight into the bucket."""
+
+    bucket: str
+    name: str
+    content_type: str
+    #: What the object will carry; the client cannot change it.
+    metadata: Mapping[str, str]
+    max_bytes: int
+    expires_at: datetime
+    #: Whether the upload comes in pieces and can go on after an interruption.
+    resumable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUpload:
+    """The request that a client must send: the photograph as its body, or nothing where a resumable upload begins."""
+
+    method: str
+    #: On a laptop a path of the API.
+    url: str
+    headers: Mapping[str, str]
+
+
+class SignedUploads(Protocol):
+    """Lets clients upload under a signature, past the API."""
+
+    def sign(self, grant: UploadGrant) -> SignedUpload:
+        """The request that the grant allows, until it expires; nothing but this request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Consecutive bytes of an upload."""
+
+    first: int
+    #: Size of the whole; None while the client does not know.
+    total: int | None
+    #: True if the client asks how far the upload has come.
+    is_question: bool = False
+
+
+@runtime_checkable
+class UploadReceiver(Protocol):
+    """Takes what was signed itself, where there is no Cloud Storage to do so."""
+
+    def grant(self, token: str) -> UploadGrant:
+        """What was signed. Raises ObjectNotFound for what was not, and for what has expired."""
+
+    def begin(self) -> str:
+        """A new session of a resumable upload; returns its id."""
+
+    def add(self, session: str, piece: Piece, stream: IO[bytes], grant: UploadGrant) -> int:
+        """Append a piece and return how many bytes are there. What is there already is not written again.
+
+        Raises ObjectNotFound for an unknown session, BadMessage for a piece that does not follow, or that exceeds
+        what was signed.
+        """
+
+    def complete(self, session: str, grant: UploadGrant) -> ObjectInfo:
+        """The object of a session whose bytes are all there. Raises ObjectExists."""

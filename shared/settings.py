@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shared.errors import ConfigurationError
 from shared.messages import Record, describe
+from shared.roles import Role, read_roles
 
 PREFIX = "DARKROOM_"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
@@ -35,6 +36,12 @@ class Settings(Record):
     max_bytes: int = Field(100_000_000, ge=1, description="largest upload in bytes")
     max_pixels: int = Field(40_000_000, ge=1, description="largest upload in pixels")
     threads: int = Field(0, ge=0, le=64, description="threads of one stage; 0 takes one per processor")
+    int8: Literal["auto", "on", "off"] = Field(
+        "auto", description="run models in their int8 variants; auto does where the processor has VNNI"
+    )
+    accelerator: Literal["cpu", "cuda"] = Field(
+        "cpu", description="what runs the models: the processor, or an NVIDIA GPU, which needs onnxruntime-gpu"
+    )
     registry: Path = Field(DEFAULT_REGISTRY, description="the file that lists the models")
     commercial_only: bool = Field(False, description="refuse models that may not be used commercially")
     retention_s: int = Field(30 * 24 * 3600, ge=3600, description="age in seconds at which a job is purged")
@@ -44,6 +51,22 @@ class Settings(Record):
     keys_bucket: str = Field(
         "api-keys", min_length=3, description="bucket of the API keys, of which only hashes lie there"
     )
+    catalogue_bucket: str = Field(
+        "catalogue", min_length=3, description="bucket of imports, batches and pipelines by group and SKU"
+    )
+    import_per_host: int = Field(
+        2, ge=1, le=100, description="pictures that one process of the importer fetches from a host at the same time"
+    )
+    signing_key: str = Field(
+        "",
+        repr=False,
+        description="key of the signatures that the system gives itself; the local backend makes its own",
+    )
+    anonymous: bool = Field(False, description="let people use the API without a key, told apart by a signed cookie")
+    google_audience: str = Field("", description="audience of Google's ID tokens that are let in; none if empty")
+    google_roles: str = Field("", description="roles of Google's accounts: address=role or domain=role, with commas")
+    visitor_limit: int = Field(20, ge=1, description="photographs that somebody without a key may keep")
+    owner_limit: int = Field(0, ge=0, description="photographs that a submitter may keep; 0 is any number")
     api_rate_per_minute: int = Field(600, ge=1, description="API requests a minute for each key and each address")
     api_origins: str = Field("", description="origins whose pages may call the API, separated by commas")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line logged")
@@ -52,6 +75,11 @@ class Settings(Record):
     def origins(self) -> frozenset[str]:
         """`api_origins` one by one."""
         return frozenset(origin.strip() for origin in self.api_origins.split(",") if origin.strip())
+
+    @property
+    def accounts(self) -> dict[str, Role]:
+        """`google_roles` one by one. Raises ValueError."""
+        return read_roles(self.google_roles)
 
     @model_validator(mode="after")
     def _sound(self) -> "Settings":
@@ -64,10 +92,18 @@ class Settings(Record):
             )
         if self.keys_bucket in names:
             problems.append(f"keys_bucket must differ from the buckets of pictures: {self.keys_bucket}")
+        if self.catalogue_bucket in names | {self.keys_bucket}:
+            problems.append(f"catalogue_bucket must differ from all other buckets: {self.catalogue_bucket}")
         if bad := [origin for origin in self.origins if not _ORIGIN.fullmatch(origin)]:
             problems.append(
                 f"api_origins holds {', '.join(map(repr, bad))}, expected scheme://host or scheme://host:port"
             )
+        if self.anonymous and self.backend == "gcp" and len(self.signing_key) < 32:
+            problems.append("anonymous needs a signing_key of at least 32 characters for its cookies")
+        try:
+            read_roles(self.google_roles)
+        except ValueError as exc:
+            problems.append(f"google_roles: {exc}")
         if self.backend == "gcp" and not self.project:
             problems.append("project must be set for backend gcp")
         if self.orphan_window_s >= self.retention_s:

@@ -10,6 +10,10 @@ from shared.parameters import UpscaleParameters
 #: Largest picture that `upscale` or `finish` makes, in pixels: 100 megapixels, 300 MB of 8-bit RGB.
 MAX_OUTPUT_PIXELS = 100_000_000
 
+#: What a model does not reach of a factor is left to interpolation up to this: another pass, or a larger model, would
+#: cost its full time for what Lanczos does as well.
+NEGLIGIBLE_FACTOR = 1.02
+
 #: What `same_size` enlarges by before it reduces again.
 SAME_SIZE_SCALE = 2.0
 
@@ -36,6 +40,11 @@ def upscale_factor(parameters: UpscaleParameters, height: int, width: int) -> fl
     if parameters.min_side is not None:
         return parameters.min_side / min(height, width)
     return parameters.scale or SAME_SIZE_SCALE
+
+
+def model_factor(parameters: UpscaleParameters, height: int, width: int) -> float:
+    """The factor that a model is wanted for."""
+    return SAME_SIZE_SCALE if parameters.same_size else upscale_factor(parameters, height, width)
 
 
 def target_size(parameters: UpscaleParameters, height: int, width: int) -> Size:

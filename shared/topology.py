@@ -9,6 +9,8 @@ One description for the laptop, the emulators and Google Cloud. The deadlines ob
 from dataclasses import dataclass
 from typing import get_args
 
+from shared.callbacks import CALLBACKS_TOPIC
+from shared.catalogue.messages import BATCHES_TOPIC, IMPORTS_TOPIC
 from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
 from shared.parameters import Stage
 
@@ -67,6 +69,33 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         entry_point="on_dead_letter",
         ack_deadline_s=60,
         max_attempts=None,
+    ),
+    Subscription(
+        name="dispatcher-batches",
+        topic=BATCHES_TOPIC,
+        function="dispatcher",
+        entry_point="on_batch",
+        ack_deadline_s=300,
+        max_attempts=10,
+    ),
+    Subscription(
+        name="importer-imports",
+        topic=IMPORTS_TOPIC,
+        function="importer",
+        entry_point="on_import",
+        ack_deadline_s=300,
+        # A shop that is down for some minutes is asked again; after about 20 minutes the row is given up.
+        max_backoff_s=600.0,
+        max_attempts=8,
+    ),
+    Subscription(
+        name="importer-callbacks",
+        topic=CALLBACKS_TOPIC,
+        function="importer",
+        entry_point="on_callback",
+        ack_deadline_s=60,
+        max_backoff_s=600.0,
+        max_attempts=10,
     ),
     *(stage_subscription(stage) for stage in STAGES),
 )

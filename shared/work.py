@@ -12,13 +12,15 @@ from typing import cast
 from pydantic import JsonValue
 
 from shared.errors import BadPipeline, ModelUnusable
-from shared.imaging.codec import Decoded
+from shared.imaging.codec import Decoded, Header
+from shared.imaging.judging import patches, seen, verdict
 from shared.imaging.measure import measure
 from shared.imaging.picture import Picture
 from shared.imaging.score import score
+from shared.measurements import Measurements, Score
 from shared.messages import ModelRef, Report, Step
 from shared.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
-from shared.stages import StageModel
+from shared.stages import StageModel, read_model
 from shared.stages.finish import finish
 from shared.stages.restore import restore
 from shared.system import Models
@@ -29,8 +31,8 @@ class Inputs:
     """What a step works on."""
 
     picture: Picture
-    #: The decoded upload, of which `finish` keeps metadata and format; other stages do without.
-    source: Decoded | None
+    #: The upload, of which `finish` keeps metadata and format; other stages do without.
+    source: Decoded | Header | None
     #: Reads another object of the uploads bucket as a picture: the background to lie under a subject.
     read_background: Callable[[str], Picture]
 
@@ -52,13 +54,26 @@ class Outcome:
     values: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def assess(step: Step, decoded: Decoded) -> Report:
-    """Measure and score a decoded picture."""
+def assess(step: Step, decoded: Decoded, models: Models) -> Report:
+    """Measure and score a decoded picture. Raises ModelUnusable if the step's model cannot run."""
     reference = AssessParameters.model_validate(step.parameters).reference_pixels
+    return examine(decoded, _open(step, models), reference)
+
+
+def examine(decoded: Decoded, judge: StageModel | None, reference_pixels: int | None = None) -> Report:
+    """What is measured on a decoded picture, and its score by the `judge`, or by the measurements if there is none."""
     measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
-    enlarged = max(1.0, sqrt(measured.pixels / reference)) if reference else 1.0
-    verdict = score(measured, enlarged=enlarged)
-    return Report(measurements=measured.to_json(), score=verdict.value, parts=dict(verdict.parts))
+    rated = rate(decoded.picture, measured, judge, reference_pixels)
+    return Report(measurements=measured.to_json(), score=rated.value, parts=dict(rated.parts))
+
+
+def rate(picture: Picture, measured: Measurements, judge: StageModel | None, reference_pixels: int | None) -> Score:
+    """The score alone; a picture of more than `reference_pixels`, those of the upload, is judged as at that size."""
+    if judge is None:
+        enlarged = max(1.0, sqrt(measured.pixels / reference_pixels)) if reference_pixels else 1.0
+        return score(measured, enlarged=enlarged)
+    shown = seen(picture, reference_pixels)
+    return verdict(read_model(judge, shown, {"patches": patches(shown)}))
 
 
 def perform(step: Step, inputs: Inputs, models: Models) -> Outcome:
@@ -79,11 +94,12 @@ def perform(step: Step, inputs: Inputs, models: Models) -> Outcome:
 
 
 def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> Outcome:
-    output = restore(step.stage, picture, parameters, step.method, _open(step, models))
+    model = _open(step, models)
+    output = restore(step.stage, picture, parameters, step.method, model)
     return Outcome(
         picture=output.picture,
         method=step.method,
-        model=step.model,
+        model=model.ref if model else None,
         doubtful=output.doubtful,
         notes=output.notes,
         values=cast(Mapping[str, JsonValue], output.values),
@@ -108,7 +124,7 @@ def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, 
 
 def _finish(parameters: FinishParameters, inputs: Inputs) -> Outcome:
     if inputs.source is None:
-        raise ValueError("finish needs the decoded upload")
+        raise ValueError("finish needs the upload's header")
     name = parameters.background_object
     background = inputs.read_background(name) if name is not None else None
     done = finish(inputs.picture, parameters, inputs.source, background)

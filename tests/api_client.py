@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from shared.api.application import Api
-from shared.keys import Keys, Role
+from shared.keys import Keys
+from shared.roles import Role
 from shared.settings import Settings
 from tests.pictures import jpeg_bytes
 from tests.world import World, memory_world
@@ -32,6 +33,7 @@ class Service:
     client: FlaskClient
     keys: Keys
     tokens: dict[str, str] = field(default_factory=dict)
+    batches: list[str] = field(default_factory=list)
 
     def key(self, owner: str, role: Role) -> dict[str, str]:
         """The header of a new key; the same one for the same owner and role."""
@@ -52,6 +54,13 @@ class Service:
         if found:
             return str(found[0]["job"]["id"])
         return self.finished_job(pipeline='{"preset": "denoise", "qc_threshold": 100}')
+
+    def any_batch(self) -> str:
+        """The id of an import, made if there is none."""
+        if not self.batches:
+            rows = [{"sku_id": "A", "image_url": "http://shop.example/a.jpg"}]
+            self.batches.append(self.client.post("/v1/import?pipeline=optimize", json=rows).get_json()["id"])
+        return self.batches[0]
 
     def finished_job(self, **more: Any) -> str:
         """The id of a job that has gone all its way."""

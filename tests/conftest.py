@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.browser import browser
 from tests.emulators import firestore_emulator, gcp_project, pubsub_emulator, storage_emulator
 
-__all__ = ["firestore_emulator", "gcp_project", "pubsub_emulator", "storage_emulator"]
+__all__ = ["browser", "firestore_emulator", "gcp_project", "pubsub_emulator", "storage_emulator"]
 
 pytest.register_assert_rewrite(
     "tests.contract.broker_contract",

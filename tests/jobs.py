@@ -26,7 +26,7 @@ def new_job(pipeline: object = None, *, name: str = "restore/1931/wedding.jpg", 
         updated_at=NOW,
         expires_at=NOW,
     )
-    return job.model_copy(update={"plan": (first_step(job, BUCKETS),)})
+    return job.model_copy(update={"plan": (first_step(job, BUCKETS, NO_MODELS),)})
 
 
 def report(score: float = 50.0, **measured: Any) -> Report:
@@ -49,7 +49,7 @@ class Models:
     def __init__(self, *refs: tuple[Stage, ModelRef]) -> None:
         self.refs = refs
 
-    def model_ref(self, stage: Stage, model_id: str | None) -> ModelRef | None:
+    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
         found = [ref for where, ref in self.refs if where == stage and model_id in (None, ref.id)]
         return found[0] if found else None
 

@@ -5,7 +5,7 @@ or, if the handler raises, delivers again. A `Crash` ends a handler as the death
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +14,14 @@ from shared.adapters.broker import Broker, Delivery
 from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
 from shared.adapters.memory_broker import MemoryBroker
 from shared.bootstrap import LazyModels
+from shared.callbacks import decode_callback
+from shared.catalogue.messages import decode_catalogue
 from shared.entrypoints import parse_upload
-from shared.errors import DarkroomError
+from shared.errors import DarkroomError, PermanentError
+from shared.handlers.batches import handle_batch_message
+from shared.handlers.callbacks import Post, deliver_callback
 from shared.handlers.events import apply_stage_event, record_dead_letter
+from shared.handlers.imports import Fetch, handle_import_message
 from shared.handlers.stages import run_stage
 from shared.handlers.uploads import accept_upload
 from shared.inference.registry import Registry
@@ -32,6 +37,16 @@ BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
 
 class Crash(BaseException):
     """The death of the process; not an Exception, so that no handler can catch it."""
+
+
+def no_network(url: str) -> bytes:
+    """Stands for the network of a test that fetches nothing."""
+    raise PermanentError(f"nobody was to fetch {url}", code="url_failed")
+
+
+def nobody_listens(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Stands for the network of a test that tells nobody."""
+    raise PermanentError(f"nobody was to be told at {url}", code="url_failed")
 
 
 class FixedMeter:
@@ -56,6 +71,10 @@ class World:
     raw_jobs: JobStore
     #: Subscription names of all deliveries, in order.
     delivered: list[str] = field(default_factory=list)
+    #: What the importer fetches with; there is no network.
+    fetch: Fetch = no_network
+    #: What callbacks are posted with.
+    post: Post = nobody_listens
 
     def drop(self, name: str, data: bytes, **metadata: str) -> str:
         """Put an upload into its bucket and return the id of its job."""
@@ -73,6 +92,13 @@ class World:
             accept_upload(self.system, parse_upload(json.loads(delivery.data)))
         elif delivery.subscription == "dispatcher-dead-letters":
             record_dead_letter(self.system, _letter(delivery))
+        elif delivery.subscription == "dispatcher-batches":
+            handle_batch_message(self.system, decode_catalogue(delivery.data))
+        elif delivery.subscription == "importer-imports":
+            handle_import_message(self.system, decode_catalogue(delivery.data), self.fetch)
+        elif delivery.subscription == "importer-callbacks":
+            due = decode_callback(delivery.data)
+            deliver_callback(self.system, due, post=self.post, signing_key=self.system.settings.signing_key)
         elif delivery.subscription == "dispatcher-stage-events":
             message = decode(delivery.data)
             assert not isinstance(message, StageRequested)

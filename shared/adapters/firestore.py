@@ -13,9 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import quote
 
-from shared.adapters.firestore_indexes import COLLECTION, LABELS
+from shared.adapters.firestore_indexes import BATCHES, COLLECTION, LABELS
 from shared.adapters.google_errors import translated
-from shared.adapters.job_pages import Position, matches, order_of, page_of, position_of
+from shared.adapters.job_pages import Position, check_countable, matches, order_of, page_of, position_of
 from shared.errors import BadMessage, JobExists, JobNotFound, PermanentError, RevisionConflict
 from shared.job import Job
 from shared.ports import JobPage, JobQuery
@@ -95,6 +95,13 @@ class FirestoreJobStore:
             found = list(islice((job for job in jobs if matches(job, query)), query.limit + 1))
         return page_of(found, query)
 
+    def count(self, query: JobQuery) -> int:
+        check_countable(query)
+        with translated("count jobs"):
+            asked = _filtered(self._client.collection(COLLECTION), query).count()
+            ((found,),) = asked.get(**self._calling)
+        return int(found.value)
+
     def absent(self, job_ids: Collection[str]) -> set[str]:
         remaining = set(job_ids)
         for chunk in _chunks([job_id for job_id in remaining if _ID.fullmatch(job_id)]):
@@ -151,6 +158,7 @@ def _fields(job: Job) -> dict[str, Any]:
         "qc_status": job.qc_status,
         "owner": job.owner,
         LABELS: [label_entry(key, value) for key, value in sorted(job.labels.items())],
+        BATCHES: list(job.batches),
         "created_at": job.created_at,
         "updated_at": job.updated_at,
         "expires_at": job.expires_at,
@@ -193,6 +201,8 @@ def _conditions(query: JobQuery) -> Iterator[tuple[str, str, str | datetime]]:
             yield field, "==", value
     if query.label is not None:
         yield LABELS, "array_contains", label_entry(*query.label)
+    if query.batch is not None:
+        yield BATCHES, "array_contains", query.batch
     before = query.expires_before if query.updated_before is None else query.updated_before
     if before is not None:
         yield order_of(query).field, "<", before

@@ -45,11 +45,26 @@ def order_of(query: JobQuery) -> Order:
 def position_of(query: JobQuery) -> Position | None:
     """Where the page begins, None at the start.
 
-    Raises BadMessage if the cursor does not belong to this kind of query, or the limit is out of range.
+    Raises BadMessage if the cursor does not belong to this kind of query, the limit is out of range, or two conditions
+    exclude each other.
     """
+    check_conditions(query)
     if not 1 <= query.limit <= MAX_LIMIT:
         raise BadMessage(f"limit {query.limit} is not between 1 and {MAX_LIMIT}", code="bad_limit")
     return None if query.cursor is None else _decode(query.cursor, order_of(query).field)
+
+
+def check_conditions(query: JobQuery) -> None:
+    """Raises BadMessage for conditions that no store can meet together: Firestore looks into one array only."""
+    if query.label is not None and query.batch is not None:
+        raise BadMessage(f"label {query.label[0]!r} and batch {query.batch!r} exclude each other", code="bad_query")
+
+
+def check_countable(query: JobQuery) -> None:
+    """Raises BadMessage for a query that cannot be counted: Firestore counts by one range only."""
+    check_conditions(query)
+    if query.updated_before is not None and query.expires_before is not None:
+        raise BadMessage("jobs are counted by one condition on time, not by two", code="bad_query")
 
 
 def page_of(jobs: list[Job], query: JobQuery) -> JobPage:
@@ -65,6 +80,7 @@ def matches(job: Job, query: JobQuery) -> bool:
         and (query.qc_status is None or job.qc_status == query.qc_status)
         and (query.owner is None or job.owner == query.owner)
         and (query.label is None or job.labels.get(query.label[0]) == query.label[1])
+        and (query.batch is None or query.batch in job.batches)
         and (query.updated_before is None or job.updated_at < query.updated_before)
         and (query.expires_before is None or job.expires_at < query.expires_before)
     )

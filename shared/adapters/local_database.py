@@ -22,7 +22,7 @@ from shared.errors import ConfigurationError, TransientError
 
 FILE_NAME = "darkroom.sqlite3"
 #: Grows with every change of the tables below.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: How long a writer waits for the others.
 BUSY_TIMEOUT_S = 30.0
 
@@ -62,8 +62,17 @@ _SCHEMA = (
     """CREATE TABLE dead_letters (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, subscription TEXT NOT NULL,
         deliveries INTEGER NOT NULL, data BLOB NOT NULL, attributes TEXT NOT NULL, given_up_at INTEGER NOT NULL)""",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    "PRAGMA user_version = 1",
 )
+#: What each version adds to the one before; a file of any earlier version is brought up to date when it is opened.
+_BATCHES = (
+    """CREATE TABLE job_batches (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, batch TEXT NOT NULL,
+        PRIMARY KEY (job_id, batch)) WITHOUT ROWID""",
+    "CREATE INDEX job_batches_by_batch ON job_batches (batch, job_id)",
+    "PRAGMA user_version = 2",
+)
+_VERSIONS = (_SCHEMA, _BATCHES)
 
 
 class LocalDatabase:
@@ -158,9 +167,9 @@ def _prepare(connection: sqlite3.Connection, root: Path) -> None:
             f"{root / FILE_NAME} was written by a newer version (schema {found}, this code knows {SCHEMA_VERSION}): "
             "use that version, or another directory"
         )
-    if found == 0:
+    for statements in _VERSIONS[found:]:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
+        for statement in statements:
             connection.execute(statement)
         connection.execute("COMMIT")
 

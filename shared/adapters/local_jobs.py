@@ -5,7 +5,7 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
-from shared.adapters.job_pages import Position, order_of, page_of, position_of
+from shared.adapters.job_pages import Position, check_countable, order_of, page_of, position_of
 from shared.adapters.local_database import LocalDatabase, to_microseconds
 from shared.errors import JobExists, JobNotFound, RevisionConflict
 from shared.job import Job
@@ -53,6 +53,16 @@ class LocalJobStore:
             rows = connection.execute(statement, values).fetchall()
         return page_of([Job.model_validate_json(body) for (body,) in rows], query)
 
+    def count(self, query: JobQuery) -> int:
+        check_countable(query)
+        clauses, values = _conditions(query)
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT count(*) FROM jobs WHERE {' AND '.join(clauses) or '1'}", values
+            ).fetchone()
+        found: int = row[0]
+        return found
+
     def absent(self, job_ids: Collection[str]) -> set[str]:
         remaining, asked = set(job_ids), iter(set(job_ids))
         while chunk := list(islice(asked, _IDS_AT_ONCE)):
@@ -92,6 +102,7 @@ def _write(connection: sqlite3.Connection, job: Job) -> None:
         ),
     )
     connection.executemany("INSERT INTO job_labels VALUES (?,?,?)", [(job.id, k, v) for k, v in job.labels.items()])
+    connection.executemany("INSERT INTO job_batches VALUES (?,?)", [(job.id, batch) for batch in job.batches])
 
 
 def _select(query: JobQuery, position: Position | None) -> tuple[str, list[str | int]]:
@@ -121,4 +132,7 @@ def _conditions(query: JobQuery) -> tuple[list[str], list[str | int]]:
     if query.label is not None:
         clauses.append("id IN (SELECT job_id FROM job_labels WHERE key = ? AND value = ?)")
         values += query.label
+    if query.batch is not None:
+        clauses.append("id IN (SELECT job_id FROM job_batches WHERE batch = ?)")
+        values.append(query.batch)
     return clauses, values

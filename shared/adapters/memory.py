@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from shared.adapters.finalized import finalized_event
-from shared.adapters.job_pages import matches, order_of, page_of, position_of
+from shared.adapters.job_pages import check_countable, matches, order_of, page_of, position_of
 from shared.adapters.object_rules import already_there, check_object, crc32c_base64, generation_gone, not_found
 from shared.adapters.system import SystemClock
 from shared.errors import JobExists, JobNotFound, RevisionConflict
@@ -136,6 +136,11 @@ class MemoryJobStore:
             last = (position.moment, position.job_id)
             found = [job for job in found if (key(job) < last if order.descending else key(job) > last)]
         return page_of(found[: query.limit + 1], query)
+
+    def count(self, query: JobQuery) -> int:
+        check_countable(query)
+        with self._lock:
+            return sum(matches(job, query) for job in self._jobs.values())
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
         with self._lock:

@@ -13,15 +13,19 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from shared.api.callers import Door, address
+from shared.api.google_sign_in import GoogleSignIn
 from shared.api.headers import cors_headers, preflight, secured
 from shared.api.parts import Parts
 from shared.api.problems import CONTENT_TYPE, body_of, problem_of
 from shared.api.rates import Rates
-from shared.api.reading import checked, drain, limit_body, read_json, read_query
+from shared.api.reading import checked, drain, leave_to_handler, limit_body, read_json, read_query
 from shared.api.routes import ROUTES
 from shared.api.routing import Answer, Call, Match, Route, Router
 from shared.api.submissions import read_submission
+from shared.api.visitors import Visitors, remember
 from shared.keys import Keys
+from shared.settings import Settings
+from shared.signing import signing_key
 from shared.system import System
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -44,16 +48,23 @@ class Api:
     def of(cls, system: System, *, places: int | None = None, fetch: Callable[[str], bytes] | None = None) -> "Api":
         """The API over a system. Nothing is asked of the backend yet."""
         from shared.api.fetching import fetch as fetch_public
-        from shared.bootstrap import processors
+        from shared.bootstrap import processors, signed_uploads
 
         settings = system.settings
         keys = Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock)
         parts = Parts(
             system=system,
-            door=Door(keys=keys, is_local=settings.backend == "local", origins=settings.origins),
+            door=Door(
+                keys=keys,
+                is_local=settings.backend == "local",
+                origins=settings.origins,
+                visitors=Visitors(key=lambda: signing_key(settings)) if settings.anonymous else None,
+                google=_google(settings),
+            ),
             places=BoundedSemaphore(places or processors()),
             streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
             fetch=fetch or fetch_public,
+            uploads=signed_uploads(system),
         )
         rates = Rates(clock=system.clock, per_minute=settings.api_rate_per_minute)
         return cls(parts=parts, rates=rates, router=Router(ROUTES))
@@ -79,10 +90,19 @@ class Api:
         caller = self.parts.door.caller(request, match.route.access)
         if caller.key_id:
             self.rates.take(f"key {caller.key_id}")
-        limit_body(request)
+        (leave_to_handler if match.route.takes_stream else limit_body)(request)
         query, body = _read(request, match)
         call = Call(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
-        return _response(match.route.handler(call))
+        response = _response(match.route.handler(call))
+        if caller.cookie:
+            remember(response, request, caller.cookie)
+        return response
+
+
+def _google(settings: Settings) -> GoogleSignIn | None:
+    if not settings.google_audience:
+        return None
+    return GoogleSignIn(audience=settings.google_audience, roles=settings.accounts)
 
 
 def _read(request: Request, match: Match) -> tuple[BaseModel | None, Any]:

@@ -12,10 +12,15 @@ from typing import Literal
 
 from flask import Request
 
+from shared.api.google_sign_in import TOKEN, GoogleSignIn
 from shared.api.refusals import CrossOrigin, Forbidden, NotAuthenticated
-from shared.errors import JobNotFound
+from shared.api.visitors import PREFIX, Visitors
+from shared.catalogue.batches import Batch
+from shared.errors import BatchNotFound, JobNotFound
 from shared.job import Job
-from shared.keys import Keys, Role
+from shared.keys import Keys
+from shared.roles import Role
+from shared.settings import Settings
 
 #: Who may use a route; each role may do what those before it may.
 Access = Literal["anyone", "submitter", "reviewer", "admin"]
@@ -35,10 +40,23 @@ class Caller:
     role: Role
     #: Under what the rate is counted beside the address; empty without key.
     key_id: str = ""
+    #: The value of the cookie by which a new visitor will be known again; empty for everybody else.
+    cookie: str = ""
 
     @property
     def sees_all(self) -> bool:
         return self.role != "submitter"
+
+    @property
+    def is_visitor(self) -> bool:
+        """Whether it is somebody without a key."""
+        return self.owner.startswith(PREFIX)
+
+    def limit(self, settings: Settings) -> int:
+        """Photographs that the caller may keep at the same time; 0 for any number."""
+        if self.is_visitor:
+            return settings.visitor_limit
+        return 0 if self.sees_all else settings.owner_limit
 
     def may(self, access: Access) -> bool:
         """Whether the role is enough."""
@@ -48,6 +66,17 @@ class Caller:
         """Raises JobNotFound for other people's jobs: nobody learns that an id exists."""
         if not self.sees_all and job.owner != self.owner:
             raise JobNotFound(f"there is no job {job.id}")
+
+    def require_batch(self, batch: Batch) -> None:
+        """Raises BatchNotFound for other people's imports and batches."""
+        if not self.sees_all and batch.owner != self.owner:
+            raise BatchNotFound(f"there is no batch {batch.id}")
+
+    def require_own_batch(self, batch: Batch) -> None:
+        """Raises Forbidden if the batch may be seen but belongs to somebody else, BatchNotFound if not even that."""
+        self.require_batch(batch)
+        if self.role != "admin" and batch.owner != self.owner:
+            raise Forbidden(f"batch {batch.id} belongs to somebody else; only its owner and admins may change it")
 
     def require_own(self, job: Job) -> None:
         """Raises Forbidden if the job may be seen but belongs to somebody else, JobNotFound if it may not be seen."""
@@ -68,6 +97,10 @@ class Door:
     is_local: bool
     #: Origins whose pages may ask.
     origins: Collection[str]
+    #: Lets people without a key in as visitors; None where everybody needs one.
+    visitors: Visitors | None = None
+    #: Lets accounts of Google in; None where there are none.
+    google: GoogleSignIn | None = None
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +118,9 @@ class Door:
         return caller
 
     def _by_key(self, text: str) -> Caller:
+        if self.google is not None and TOKEN.fullmatch(text):
+            address, role = self.google.account(text)
+            return Caller(owner=address, role=role, key_id=address)
         key = self.keys.find(text)
         if key is None:
             raise NotAuthenticated("the API key is unknown or was revoked")
@@ -92,6 +128,8 @@ class Door:
 
     def _by_place(self, request: Request) -> Caller:
         if not self.is_open:
+            if self.visitors is not None:
+                return self._visitor(self.visitors, request)
             raise NotAuthenticated("an API key is needed: `Authorization: Bearer dk_…`")
         if request.remote_addr not in _LOOPBACK_ADDRESSES or "X-Forwarded-For" in request.headers:
             raise NotAuthenticated(
@@ -99,6 +137,16 @@ class Door:
             )
         self._require_own_page(request)
         return Caller(owner="", role="admin")
+
+    def _visitor(self, visitors: Visitors, request: Request) -> Caller:
+        origin, own = request.headers.get("Origin"), {f"{way}://{request.host}" for way in ("http", "https")}
+        if origin is not None and origin not in own | set(self.origins):
+            # The cookie does not come along from other sites; and without it, nobody is to fill up the buckets.
+            raise CrossOrigin(f"pages of {origin[:80]!r} may not ask without a key", value=origin[:80])
+        owner, cookie = visitors.owner_of(request), ""
+        if owner is None:
+            owner, cookie = visitors.newcomer()
+        return Caller(owner=owner, role="submitter", key_id=owner if not cookie else "", cookie=cookie)
 
     def _require_own_page(self, request: Request) -> None:
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")

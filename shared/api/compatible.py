@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from shared.api import instant, previews, quality
+from shared.api import batches, imports, instant, previews, quality
+from shared.api.batches import BatchView, BatchWishes
 from shared.api.instant import Enhanced
 from shared.api.previews import Adjustments, Histogram
 from shared.api.reading import checked, parse_json, read_raw
@@ -16,6 +17,7 @@ from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.service import Warm, open_models
 from shared.api.submissions import Submission, Wishes
 from shared.api.views import JobView
+from shared.catalogue.batches import Batch
 from shared.pipeline import Pipeline, Preset, build_pipeline
 
 Mode = Literal["auto", "full", "sharpen", "denoise", "upscale", "optimize"]
@@ -57,8 +59,10 @@ def process(call: Call) -> Answer:
     return instant.developed_answer(call, build_pipeline({"preset": _PROCESSES[submission.wishes.mode]}))
 
 
-class EnhanceWishes(Wishes):
-    """A product photograph and what is to be done with it."""
+class ModeWishes(BaseModel):
+    """What is to be done with product photographs."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     mode: Mode = "auto"
     remove_background: bool | None = Field(
@@ -74,6 +78,10 @@ class EnhanceWishes(Wishes):
             output["target_size_kb"] = self.target_size_kb
         stages = {"background": True} if cut_out else {}
         return build_pipeline({"preset": self.mode, "stages": stages, "output": output})
+
+
+class EnhanceWishes(ModeWishes, Wishes):
+    """A product photograph and what is to be done with it."""
 
 
 def enhance(call: Call) -> Answer:
@@ -96,6 +104,38 @@ def review(call: Call) -> Answer:
     """Record a verdict; the body is JSON whatever its type claims, as `curl -d` sends it."""
     told = checked(quality.Review, parse_json(read_raw(call.request)))
     return Answer(content=Reviewed(job=JobView.of(quality.reviewed(call, told))))
+
+
+class ModeBatchWishes(ModeWishes):
+    """Which product photographs, and what is to be done with them."""
+
+    sku_id: str | None = Field(None, min_length=1, max_length=200)
+    product_group_id: str | None = Field(None, min_length=1, max_length=200)
+
+    def wanted(self) -> BatchWishes:
+        """The same as /v1/batch takes it. Raises Invalid."""
+        return checked(BatchWishes, self.model_dump(include={"sku_id", "product_group_id"}))
+
+
+class BatchJob(BatchView):
+    """A batch under the name that others give it."""
+
+    job_id: str = Field(description="the batch's id")
+
+
+def create_batch(call: Call) -> Answer:
+    """Have a SKU's or a group's pictures done again."""
+    wishes: ModeBatchWishes = call.body
+    return Answer(content=_batch_job(call, batches.started(call, wishes.wanted(), wishes.asked())), status=202)
+
+
+def show_batch(call: Call) -> Answer:
+    """How far a batch is."""
+    return Answer(content=_batch_job(call, batches.batch_of(call)))
+
+
+def _batch_job(call: Call, batch: Batch) -> BatchJob:
+    return BatchJob(**dict(batches.view(call, batch)), job_id=batch.id)
 
 
 def _picture(path: str, name: str, *, summary: str, handler: Callable[[Call], Answer], **rest: Any) -> Route:
@@ -155,6 +195,40 @@ ROUTES: tuple[Route, ...] = (
         summary="Enhance a product photograph behind a URL",
         handler=enhance,
         picture=EnhanceWishes,
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/import",
+        name="api_import",
+        summary="As /v1/import",
+        access="submitter",
+        handler=imports.create,
+        outcomes=(Outcome(what="the import", status=202, model=imports.ImportView),),
+        query=imports.ImportQuery,
+        body=imports.ImportList,
+        reads_body=True,
+        texts=("text/csv",),
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/batch",
+        name="api_create_batch",
+        summary="Have the pictures of a SKU or a group done again, by mode",
+        access="submitter",
+        handler=create_batch,
+        outcomes=(Outcome(what="the batch", status=202, model=BatchJob),),
+        problems=(404,),
+        body=ModeBatchWishes,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/batch/{batch}",
+        name="api_show_batch",
+        summary="As /v1/batch/{batch}",
+        access="submitter",
+        handler=show_batch,
+        outcomes=(Outcome(what="the batch", model=BatchJob),),
+        problems=(404,),
     ),
     Route(
         method="GET",

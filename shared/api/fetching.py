@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -62,14 +62,26 @@ class Fetcher:
             url = urljoin(url, found)
         raise UnfetchableUrl(f"more than {self.max_redirects} redirects", code="url_failed", limit=self.max_redirects)
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Post to a URL under the same guard; a redirect is a refusal. Raises UnfetchableUrl."""
+        deadline = time.monotonic() + self.max_seconds
+        parts = _parts(url)
+        host, port = _host_and_port(parts)
+        address = self._checked_address(host, port)
+        with self._guarded(host, deadline), self._connected(parts, address, deadline) as connection:
+            told = {"User-Agent": f"darkroom/{__version__}", **headers}
+            connection.request("POST", _target(parts), body=body, headers=told)
+            status = connection.getresponse().status
+        if not 200 <= status < 300:
+            raise UnfetchableUrl(f"{host} answered {status}", code="url_failed", value=status)
+
     def _hop(self, parts: SplitResult, deadline: float) -> bytes | str:
         """The bytes, or where the server says that they are."""
         host, port = _host_and_port(parts)
         address = self._checked_address(host, port)
         with self._guarded(host, deadline), self._connected(parts, address, deadline) as connection:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             headers = {"User-Agent": f"darkroom/{__version__}", "Accept": "image/*", "Accept-Encoding": "identity"}
-            connection.request("GET", target, headers=headers)
+            connection.request("GET", _target(parts), headers=headers)
             response = connection.getresponse()
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
@@ -140,6 +152,10 @@ def _cut(connection: socket.socket) -> None:
         return  # it was closed a moment before
 
 
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
@@ -162,4 +178,5 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
     return parts.hostname, port
 
 
-fetch: Callable[[str], bytes] = Fetcher()
+#: To the public internet.
+fetch = Fetcher()

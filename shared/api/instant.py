@@ -58,7 +58,9 @@ class Enhanced(BaseModel):
     processing_time: float = Field(description="seconds")
     cast_detected: bool = Field(description="whether the upload has a colour cast")
     cast_strength: float = Field(description="0 to 1")
-    model_version: str | None = Field(description="ids and versions of the models that ran; null if none did")
+    model_version: str | None = Field(
+        description="id and version of each model that worked on the picture; null if none did"
+    )
     scores: Scores
     stages: list[StageView]
     skipped: list[Skipped]
@@ -176,7 +178,7 @@ def told(developed: "Developed", elapsed_s: float) -> Enhanced:
     """What was done, with the picture in base64."""
     job, before, after = developed.job, _report(developed.job.before), _report(developed.job.after)
     seen, made = Measurements.from_json(before.measurements), Measurements.from_json(after.measurements)
-    models = [f"{record.model.id} {record.model.version}" for record in job.records if record.model]
+    models = [f"{each.model.id} {each.model.version}" for each in job.records if each.model and each.stage != "assess"]
     return Enhanced(
         processed_image=base64.b64encode(developed.data).decode(),
         content_type=developed.content_type,

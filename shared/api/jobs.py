@@ -50,6 +50,7 @@ class JobsQuery(BaseModel):
     qc_status: QcStatus | None = None
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
     owner: str | None = Field(None, max_length=100, description="for reviewers and admins; others see their own jobs")
+    batch: str | None = Field(None, pattern=r"^[0-9a-f]{24}$", description="an import or a batch; not with a label")
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
 
@@ -66,6 +67,7 @@ def page(call: Call) -> Answer:
         qc_status=asked.qc_status,
         owner=owner,
         label=(label[0], label[1]) if label else None,
+        batch=asked.batch,
         limit=asked.limit,
         cursor=asked.cursor,
     )

@@ -15,6 +15,8 @@ from shared import __version__
 from shared.api.problems import CONTENT_TYPE, Problem
 from shared.api.reading import FILE_FIELD
 from shared.api.routing import Outcome, Route
+from shared.catalogue.configs import SCOPES
+from shared.catalogue.rows import MAX_TEXT_BYTES
 from shared.parameters import PARAMETERS
 
 Json = dict[str, Any]
@@ -39,6 +41,11 @@ _PATH_SCHEMAS: Mapping[str, Json] = {
     "job": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     "stage": {"type": "string", "enum": [stage for stage in PARAMETERS if stage != "assess"]},
     "n": {"type": "integer", "minimum": 0},
+    "batch": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+    "scope": {"type": "string", "enum": list(SCOPES)},
+    "key": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
+    "group": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
+    "token": {"type": "string", "minLength": 1},
 }
 _EVERYWHERE = (400, 405, 429, 500, 503)
 _WITH_BODY = (413, 415, 422)
@@ -105,7 +112,9 @@ def _operation(route: Route, schemas: Mapping[str, Json]) -> Json:
         "responses": _responses(route),
     }
     if route.body is not None:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
+        content = {"application/json": {"schema": _ref(route.body)}}
+        content |= {media: {"schema": {"type": "string"}} for media in route.texts}
+        told["requestBody"] = {"required": True, "content": content}
     if route.picture is not None:
         told["requestBody"] = _picture_body(route, schemas)
     told["security"] = [] if route.access == "anyone" else [{"key": []}, {"header": []}, {}]

@@ -35,7 +35,7 @@ h3 { font-size: .9rem; margin: 1rem 0 .2rem } .role { margin-left: auto; opacity
 
 #: The policy of this page: its own style and nothing else.
 POLICY = (
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
     f"style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
 )
 
@@ -50,7 +50,7 @@ def render(document: Json) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(info['title'])} API</title><style>{STYLE}</style></head><body>"
+        f"<link rel='icon' href='data:,'><title>{escape(info['title'])} API</title><style>{STYLE}</style></head><body>"
         f"<h1>{escape(info['title'])} API</h1><p>Version {escape(info['version'])}. {escape(info['description'])} "
         'The same for machines: <a href="openapi.json">openapi.json</a>.</p>'
         f'<nav aria-label="Sections">{links}<a href="#schemas">models</a></nav>{parts}'

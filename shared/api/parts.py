@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.api.callers import Door
 from shared.api.refusals import Busy
+from shared.ports import SignedUploads
 from shared.system import System
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
@@ -32,6 +33,8 @@ class Parts:
     streams: BoundedSemaphore
     #: Bytes behind a URL that a client names. Raises UnfetchableUrl.
     fetch: Callable[[str], bytes]
+    #: Signs uploads that go past the API.
+    uploads: SignedUploads
     #: Waits; a test need not.
     pause: Callable[[float], None] = time.sleep
 

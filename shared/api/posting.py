@@ -7,17 +7,23 @@ id in the answer can be asked for; the upload's event drives it.
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
+from typing import Annotated, Protocol
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.api.jobs import MAX_NAME, printable
-from shared.api.refusals import Invalid
+from shared.api.refusals import Invalid, QuotaReached
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels, PipelineWishes, Submission, picture_of
 from shared.api.views import JobView
+from shared.callbacks import CALLBACK_KEY
+from shared.catalogue.rows import checked_url
 from shared.errors import ObjectNotFound
 from shared.handlers.uploads import LABEL_PREFIX, submit_upload
-from shared.ports import NewObject, ObjectInfo
+from shared.pipeline import Pipeline
+from shared.ports import JobQuery, NewObject, ObjectInfo
+from shared.signing import signing_key
 
 #: Folder of the uploads bucket for what came through the API.
 FOLDER = "api"
@@ -37,14 +43,27 @@ class JobWishes(PipelineWishes):
     display_name: str | None = Field(
         None, min_length=1, max_length=MAX_NAME, description="what people call it; the file's name if absent"
     )
+    callback_url: Annotated[str, AfterValidator(checked_url)] | None = Field(
+        None, min_length=8, max_length=2000, description="is told when the job has ended, see /v1/callback-key"
+    )
+
+
+def _require_key(call: Call, wishes: JobWishes) -> None:
+    """Raises Invalid for a callback that could not be signed."""
+    if wishes.callback_url is not None and not signing_key(call.parts.system.settings):
+        raise Invalid("there are no callbacks here: the deployment has no signing_key", code="callbacks_off")
 
 
 def create(call: Call) -> Answer:
     """Make a job of a photograph."""
     submission: Submission = call.body
+    require_room(call)
     data, name = _content(call)
     kind = require_acceptable(call, data)
-    new = NewObject(data=data, content_type=f"image/{kind}", metadata=_metadata(call, submission.wishes, name))
+    _require_key(call, submission.wishes)
+    metadata = metadata_of(call, submission.wishes, name)
+    metadata |= {CALLBACK_KEY: submission.wishes.callback_url} if submission.wishes.callback_url else {}
+    new = NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
     job = submit_upload(call.parts.system, f"{FOLDER}/{_token(call)}", new)
     return Answer(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
 
@@ -90,13 +109,43 @@ def require_acceptable(call: Call, data: bytes) -> str:
     return kind
 
 
-def _metadata(call: Call, wishes: JobWishes, name: str) -> dict[str, str]:
+class Terms(Protocol):
+    """What somebody wants of a photograph."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Texts by name."""
+
+    @property
+    def display_name(self) -> str | None:
+        """What people call it."""
+
+    @property
+    def pipeline(self) -> object:
+        """What is to be done with it, None without a wish."""
+
+    def asked(self) -> Pipeline:
+        """The pipeline. Raises BadPipeline."""
+
+
+def require_room(call: Call, *, more: int = 1) -> None:
+    """Raises QuotaReached if the caller would keep more jobs than allowed with `more` of them."""
+    limit = call.caller.limit(call.parts.system.settings)
+    if limit == 0:
+        return
+    count = call.parts.system.jobs.count(JobQuery(owner=call.caller.owner))
+    if count + more > limit:
+        raise QuotaReached(f"{count} photographs are kept, the limit is {limit}: delete one", value=count, limit=limit)
+
+
+def metadata_of(call: Call, wishes: Terms, name: str) -> dict[str, str]:
     """What `shared.handlers.uploads` reads of an upload."""
     found = {
         "display-name": printable(wishes.display_name or "") or plain_name(name) or "upload",
-        "pipeline": wishes.asked().model_dump_json(exclude_defaults=True),
         **{LABEL_PREFIX + key: value for key, value in wishes.labels.items()},
     }
+    # Without a wish what is configured for the SKU or the group holds.
+    found |= {} if wishes.pipeline is None else {"pipeline": wishes.asked().model_dump_json(exclude_defaults=True)}
     return found | ({"owner": call.caller.owner} if call.caller.owner else {})
 
 

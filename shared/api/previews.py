@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 from shared.api.instant import at_once, has_cast, require_small
 from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.submissions import Wishes, picture_of
+from shared.measurements import Measurements
 from shared.parameters import Adjustment, FinishParameters
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
@@ -106,18 +107,15 @@ def assess(call: Call) -> Answer:
     """Measure and score a picture."""
 
     def assessed(decoded: "Decoded") -> Answer:
-        from dataclasses import replace
+        from shared.inprocess import open_judge
+        from shared.work import examine
 
-        from shared.imaging.measure import measure
-        from shared.imaging.score import score
-
-        measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
-        verdict = score(measured, enlarged=1.0)
+        report = examine(decoded, open_judge(call.parts.bench()))
         content = Assessment(
-            score=verdict.value,
-            parts=dict(verdict.parts),
-            measurements=measured.to_json(),
-            cast_detected=has_cast(measured),
+            score=report.score,
+            parts=report.parts,
+            measurements=report.measurements,
+            cast_detected=has_cast(Measurements.from_json(report.measurements)),
             notes=list(decoded.notes),
         )
         return Answer(content=content)

@@ -35,6 +35,7 @@ _STATUS: tuple[tuple[type[errors.DarkroomError], int], ...] = (
     (errors.JobNotFound, 404),
     (errors.ObjectNotFound, 404),
     (errors.KeyNotFound, 404),
+    (errors.BatchNotFound, 404),
     (errors.JobExists, 409),
     (errors.ObjectExists, 409),
     (errors.RevisionConflict, 409),

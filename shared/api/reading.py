@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from shared.api.refusals import Invalid, Refused, TooLarge, UnreadableType
 from shared.messages import describe
@@ -22,8 +22,11 @@ MAX_JSON_BYTES = 1024 * 1024
 MAX_FORM_PARTS = 50
 #: What a form calls the picture.
 FILE_FIELD = "file"
+#: And what the forms of another service call it.
+OTHER_FILE_FIELD = "image"
 _DRAINED_AT_ONCE = 65_536
 _WAS_READ = "darkroom.body_was_read"
+_STREAMED = "darkroom.body_is_streamed"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,14 +40,23 @@ def limit_body(request: Request) -> None:
         raise _too_large(request.content_length)
 
 
+def leave_to_handler(request: Request) -> None:
+    """The handler reads the body piece by piece, with a limit of its own."""
+    request.environ[_STREAMED] = True
+
+
 def drain(request: Request) -> None:
     """Read a body that nobody wants, so that the client hears the answer before the connection closes."""
     length = request.content_length
     if request.environ.get(_WAS_READ) or length is None or length > 4 * MAX_BODY_BYTES:
         return
-    stream = request.environ["wsgi.input"]
-    while length > 0 and (chunk := stream.read(min(length, _DRAINED_AT_ONCE))):
-        length -= len(chunk)
+    # The handler of a stream may have read some of it; only the stream that counts knows how much is left.
+    stream = request.stream if request.environ.get(_STREAMED) else request.environ["wsgi.input"]
+    try:
+        while length > 0 and (chunk := stream.read(min(length, _DRAINED_AT_ONCE))):
+            length -= len(chunk)
+    except (OSError, ClientDisconnected):
+        return  # the client has gone, and nobody is there to hear the answer
 
 
 def read_raw(request: Request) -> bytes:
@@ -65,7 +77,7 @@ def read_form(request: Request) -> tuple[dict[str, Any], tuple[str, bytes] | Non
     request.environ[_WAS_READ] = True
     try:
         fields = {name: values[-1] for name, values in request.form.lists()}
-        file = request.files.get(FILE_FIELD)
+        file = request.files.get(FILE_FIELD) or request.files.get(OTHER_FILE_FIELD)
     except RequestEntityTooLarge as exc:
         raise TooLarge(
             f"the form is too large: {MAX_BODY_BYTES} bytes, {MAX_JSON_BYTES} in all of its text fields, "
@@ -85,10 +97,10 @@ def read_json(request: Request) -> Any:
     return parse_json(read_raw(request))
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """The JSON value in bytes. Raises TooLarge or Refused."""
-    if len(data) > MAX_JSON_BYTES:
-        raise TooLarge(f"{len(data)} bytes of JSON exceed {MAX_JSON_BYTES}", value=len(data), limit=MAX_JSON_BYTES)
+    if len(data) > max_bytes:
+        raise TooLarge(f"{len(data)} bytes of JSON exceed {max_bytes}", value=len(data), limit=max_bytes)
     try:
         return json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:

@@ -44,6 +44,13 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class QuotaReached(Refused):
+    """Somebody keeps as much as they may."""
+
+    status = 403
+    code = "quota_reached"
+
+
 class CrossOrigin(Refused):
     """A page of another origin asks, or under a name that is not this computer's."""
 
@@ -63,6 +70,13 @@ class NothingThere(Refused):
 
     status = 404
     code = "nothing_there"
+
+
+class NotInCatalogue(Refused):
+    """No such product, no pictures of that kind, or nothing configured."""
+
+    status = 404
+    code = "not_in_catalogue"
 
 
 class WrongMethod(Refused):

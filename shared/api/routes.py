@@ -3,16 +3,25 @@
 from dataclasses import replace
 
 from shared.api import (
+    album,
+    batches,
+    callbacks,
     compatible,
+    configs,
     description,
+    export,
     files,
+    imports,
     instant,
     jobs,
     posting,
     previews,
+    products,
     progress,
     quality,
     service,
+    stats,
+    uploads,
 )
 from shared.api.routing import Route
 
@@ -22,9 +31,11 @@ def _in(section: str, routes: tuple[Route, ...]) -> tuple[Route, ...]:
 
 
 ROUTES: tuple[Route, ...] = (
-    *_in("jobs", (*posting.ROUTES, *jobs.ROUTES, *files.ROUTES, *progress.ROUTES)),
+    *_in("jobs", (*posting.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *callbacks.ROUTES, *files.ROUTES, *progress.ROUTES)),
     *_in("at once", (*instant.ROUTES, *previews.ROUTES)),
     *_in("quality control", quality.ROUTES),
+    *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *configs.ROUTES, *products.ROUTES, *export.ROUTES)),
+    *_in("album", album.ROUTES),
     *_in("as in other services", compatible.ROUTES),
-    *_in("service", (*service.ROUTES, *description.ROUTES)),
+    *_in("service", (*service.ROUTES, *stats.ROUTES, *description.ROUTES)),
 )

@@ -17,6 +17,9 @@ from shared.api.callers import Access, Caller
 from shared.api.parts import Parts
 from shared.api.refusals import NoSuchPath, WrongMethod
 
+#: Variable parts of paths that may hold slashes: names that other people's systems have given.
+_WITH_SLASHES = ("key", "group")
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: Content types of pictures that may be answered.
 PICTURES = ("image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif")
@@ -82,6 +85,10 @@ class Route:
     picture: type[BaseModel] | None = None
     #: The handler reads the JSON body itself, whatever type the request claims.
     reads_body: bool = False
+    #: Types of text that the body may be instead of JSON.
+    texts: tuple[str, ...] = ()
+    #: The handler reads the body itself, and counts what it reads: a whole upload, of any size.
+    takes_stream: bool = False
     #: Headers that the handler reads, with their descriptions.
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Under which heading the description lists it.
@@ -121,4 +128,6 @@ class Router:
 
 
 def _rule(path: str) -> str:
+    for name in _WITH_SLASHES:
+        path = path.replace(f"{{{name}}}", f"<path:{name}>")
     return path.replace("{", "<").replace("}", ">")

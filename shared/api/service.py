@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared import __version__
 from shared.api.routing import Answer, Call, Outcome, Route
+from shared.bootstrap import installed_models
 from shared.errors import DarkroomError, ModelUnusable
 from shared.inference.registry import ModelEntry, Registry
 from shared.parameters import PARAMETERS, Stage
@@ -60,8 +61,7 @@ def _is_reachable(call: Call) -> bool:
 
 def registry(call: Call) -> Registry:
     """The models of the running system, without opening any."""
-    settings = call.parts.system.settings
-    return Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    return installed_models(call.parts.system.settings)
 
 
 class Version(BaseModel):

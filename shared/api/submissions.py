@@ -60,9 +60,14 @@ class PipelineWishes(Wishes):
 
     def asked(self) -> Pipeline:
         """The pipeline. Raises BadPipeline."""
-        if self.pipeline is None:
-            return Pipeline()
-        return parse_pipeline(self.pipeline) if isinstance(self.pipeline, str) else build_pipeline(self.pipeline)
+        return asked_pipeline(self.pipeline)
+
+
+def asked_pipeline(told: str | dict[str, JsonValue] | None) -> Pipeline:
+    """The pipeline of a preset's name or of JSON, `auto` if there is none. Raises BadPipeline."""
+    if told is None:
+        return Pipeline()
+    return parse_pipeline(told) if isinstance(told, str) else build_pipeline(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,7 @@ class JobView(BaseModel):
     display_name: str
     owner: str
     labels: dict[str, str]
+    batches: list[str] = Field(description="imports and batches to which it belongs")
     pipeline: dict[str, JsonValue]
     plan: list[Stage] = Field(description="the stages of this run, in order; only `assess` until that has answered")
     stages: list[StageView] = Field(description="the steps that are done")
@@ -110,6 +111,7 @@ _COPIED = {
     "display_name",
     "owner",
     "labels",
+    "batches",
     "skipped",
     "before",
     "after",

@@ -1,17 +1,14 @@
-"""`darkroom stages`, `presets` and `models`: what is there to ask for?"""
+"""`darkroom stages` and `presets`: what is there to ask for?"""
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from shared.cli.schema import Schema, allowed, default, description
-from shared.inference.registry import ModelEntry, Registry
 from shared.parameters import PARAMETERS, Stage
 from shared.presets import PRESET_RULES, PresetRules
-from shared.settings import read_settings
 
 
 @click.command(
@@ -102,47 +99,3 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()
     )
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  darkroom models
-  darkroom models --json"""
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with training data and checksums in full.")
-def models(as_json: bool) -> None:
-    """List the installed models with licence, version and checksum."""
-    settings = read_settings(os.environ)
-    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
-    if as_json:
-        click.echo(json.dumps([_model(entry, registry) for entry in registry.entries], indent=2))
-        return
-    from shared.cli.screen import table
-
-    headings = ("STAGE", "MODEL", "VERSION", "USE", "LICENCE", "COMMERCIAL", "SHA256")
-    table(headings, (_row(entry, registry) for entry in registry.entries))
-
-
-def _row(entry: ModelEntry, registry: Registry) -> tuple[object, ...]:
-    allowed = "yes" if entry.commercial_use else "no"
-    ref = entry.ref
-    return entry.stage, ref.id, ref.version, _use(entry, registry), ref.licence, allowed, ref.sha256[:12]
-
-
-def _use(entry: ModelEntry, registry: Registry) -> str:
-    if registry.commercial_only and not entry.commercial_use:
-        return "refused"
-    use = "default" if entry.default else "by name"
-    return use if entry.path.is_file() else f"{use}, but {entry.path} is missing"
-
-
-def _model(entry: ModelEntry, registry: Registry) -> dict[str, Any]:
-    return {
-        "stage": entry.stage,
-        **entry.ref.model_dump(),
-        "use": _use(entry, registry),
-        "commercial_use": entry.commercial_use,
-        "file": str(entry.path),
-        "training_data": [data.model_dump(by_alias=True) for data in entry.training_data],
-    }

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count
-from math import sqrt
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.adapters.local_uploads import is_unfinished
+from shared.bootstrap import build_bench, processors
 from shared.cli.failures import Failure
 from shared.cli.sample import Gain, Sample, measured_gain, sample
 from shared.cli.text import printable
@@ -25,7 +25,7 @@ from shared.formats import EXTENSIONS
 from shared.imaging.codec import EncodeOptions, Limits, Metadata, decode, decode_working, encode
 from shared.imaging.measure import measure
 from shared.imaging.picture import Picture
-from shared.imaging.score import score
+from shared.inprocess import open_judge
 from shared.job import FINAL, HistoryEntry, Job
 from shared.local_cloud.cloud import LocalCloud
 from shared.local_cloud.supervisor import Pace
@@ -34,6 +34,7 @@ from shared.parameters import RESTORATION_STAGES
 from shared.pipeline import PRESETS
 from shared.settings import Settings, read_settings
 from shared.stages.compare import Panel, contact_sheet
+from shared.work import rate
 
 #: Seconds after which a photograph is not waited for any more.
 _TIMEOUT_S = 300.0
@@ -182,23 +183,19 @@ def _collect(cloud: LocalCloud, job: Job, chosen: Sample, out: Path) -> _Made:
 
 
 def _panels(cloud: LocalCloud, job: Job, damaged: Picture, restored: Picture) -> list[Panel]:
-    """Input, the picture after every stage, result."""
+    """Input, the picture after every stage scored as the result is, result."""
     assert job.before is not None
     assert job.after is not None
+    judge = open_judge(build_bench(cloud.settings, processors()))
     panels = [_panel("input", "as uploaded", damaged, job.before.score)]
     for record in job.records:
         if record.stage in RESTORATION_STAGES:
             picture = decode_working(cloud.objects.read(record.output))
             method = f"model {record.model.id}" if record.model else record.method
             told = f"{method}, {record.elapsed_ms:.0f} ms"
-            panels.append(_panel(record.stage.replace("_", " "), told, picture, _score(picture, damaged)))
+            value = rate(picture, measure(picture), judge, damaged.height * damaged.width).value
+            panels.append(_panel(record.stage.replace("_", " "), told, picture, value))
     return [*panels, _panel("result", "finished", restored, job.after.score)]
-
-
-def _score(picture: Picture, damaged: Picture) -> float:
-    """The score as the result would get it: edges may be wider in a picture that was enlarged."""
-    enlarged = sqrt(picture.height * picture.width / (damaged.height * damaged.width))
-    return score(measure(picture), enlarged=max(1.0, enlarged)).value
 
 
 def _panel(title: str, told: str, picture: Picture, value: float) -> Panel:

@@ -7,7 +7,8 @@ import click
 
 from shared.cli.service import service
 from shared.cli.text import printable
-from shared.keys import ApiKey, Keys, Role
+from shared.keys import ApiKey, Keys
+from shared.roles import Role
 from shared.system import System
 
 

@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "What there is": {
         "stages": ("catalogue", "List the stages with their parameters, limits and defaults."),
         "presets": ("catalogue", "List the presets and what each of them does."),
-        "models": ("catalogue", "List the installed models with licence, version and checksum."),
+        "models": ("models", "List the installed models with licence, version and checksum."),
         "estimate": ("estimate", "Estimate what pictures cost on Google Cloud."),
     },
 }

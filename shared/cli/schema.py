@@ -23,6 +23,8 @@ def allowed(schema: Schema) -> str:
 def _allowed(kind: Schema) -> str:
     if "enum" in kind:
         return "|".join(kind["enum"])
+    if kind.get("type") == "array":
+        return "LIST"
     if "maximum" in kind:
         low = kind.get("minimum", kind.get("exclusiveMinimum"))
         return f"{'>' if 'exclusiveMinimum' in kind else ''}{low:g}..{kind['maximum']:g}"

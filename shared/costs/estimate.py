@@ -98,6 +98,11 @@ def read_prices() -> Mapping[str, Mapping[str, float]]:
     return {name: table for name, table in tables.items() if isinstance(table, dict)}
 
 
+def prices_as_of() -> str:
+    """The date of the list prices."""
+    return str(tomllib.loads((FOLDER / "prices.toml").read_text(encoding="utf-8"))["as_of"])
+
+
 def read_figures() -> dict[str, float]:
     """Measured processor seconds for a megapixel, by `stage/method`."""
     figures = json.loads((FOLDER / "figures.json").read_text(encoding="utf-8"))

@@ -4,6 +4,11 @@
     stages      a stage is asked for one step
     events      a stage answered: the job goes on
     operations  a person cancels, replays or reviews
+    imports     rows of a catalogue become uploads
+    batches     many jobs are chosen, taken, counted and cancelled
+    configs     a pipeline is set for a SKU or a group
+    callbacks   whoever wants to hear that a job has ended is told
+    lost        a message of an import or a batch was given up
     schedule    every few minutes: what stood still is driven again, what expired is purged
 
 Handlers are plain functions over `System`. They keep one order, which makes every crash harmless: write the object,

@@ -6,8 +6,12 @@ publishing heals itself when the event is delivered again.
 
 from collections.abc import Callable
 
+from shared.callbacks import CallbackDue, decode_callback
+from shared.catalogue.messages import decode_catalogue, is_catalogue
 from shared.errors import BadMessage, JobNotFound, ObjectExists, PermanentError, TransientError
+from shared.handlers.callbacks import announce, give_up_callback
 from shared.handlers.changes import change_job, drive
+from shared.handlers.lost import give_up_catalogue
 from shared.job import FINAL, Job
 from shared.logs import log
 from shared.manifest import manifest_json
@@ -27,6 +31,8 @@ def apply_stage_event(system: System, event: StageEvent) -> None:
     except JobNotFound:
         log("WARNING", "event_ignored", f"There is no job {event.job_id} any more.", job_id=event.job_id)
         return
+    if event.run == job.run:
+        announce(system, job)
     if event.run != job.run or event.index + 1 != len(job.records):
         return
     if job.status == "completed":
@@ -110,14 +116,36 @@ def record_dead_letter(system: System, letter: DeadLetter) -> None:
 
     A job that had come to its end all the same keeps it, and gets the manifest that may not have been written.
     """
+    if letter.attributes.get("type") == CallbackDue.__name__:
+        _give_up_callback(system, letter)
+        return
+    if is_catalogue(letter.attributes.get("type")):
+        _give_up_catalogue(system, letter)
+        return
     try:
         message = decode(letter.data)
         job = change_job(system, message.job_id, lambda job: _given_up(system, job, message, letter))
     except (BadMessage, JobNotFound) as exc:
         _keep(system, letter, str(exc))
         return
-    if job.status == "completed" and message.run == job.run:
-        write_manifest(system, job)
+    if message.run == job.run:
+        announce(system, job)
+        if job.status == "completed":
+            write_manifest(system, job)
+
+
+def _give_up_callback(system: System, letter: DeadLetter) -> None:
+    try:
+        give_up_callback(system, decode_callback(letter.data), letter.deliveries)
+    except BadMessage as exc:
+        _keep(system, letter, str(exc))
+
+
+def _give_up_catalogue(system: System, letter: DeadLetter) -> None:
+    try:
+        give_up_catalogue(system, decode_catalogue(letter.data), letter.deliveries)
+    except BadMessage as exc:
+        _keep(system, letter, str(exc))
 
 
 def _given_up(system: System, job: Job, message: StageEvent | StageRequested, letter: DeadLetter) -> Job:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from shared.errors import NotAllowed
+from shared.handlers.callbacks import announce
 from shared.handlers.changes import change_job, drive
 from shared.handlers.schedule import delete_artifacts
 from shared.handlers.uploads import check_size
@@ -27,7 +28,9 @@ def unreviewed(job: Job) -> None:
 
 def cancel_job(system: System, job_id: str) -> Job:
     """Stop a job; a stage that is at work finishes, and its answer is ignored. Raises NotAllowed if it has ended."""
-    return change_job(system, job_id, lambda job: job.cancelled(system.clock.now()))
+    job = change_job(system, job_id, lambda job: job.cancelled(system.clock.now()))
+    announce(system, job)
+    return job
 
 
 def replay_job(system: System, job_id: str) -> Job:
@@ -60,18 +63,23 @@ def rework_job(
 
     def change(job: Job) -> Job:
         check(job)
-        now = system.clock.now()
-        if job.status not in FINAL:
-            raise NotAllowed(f"job {job.id} is {job.status}, only jobs that have ended can be reworked")
-        check_size(job.source, system.settings.max_bytes)
-        if job.status == "completed":
-            job = job.reviewed(now, approved=False, who=who, notes=notes)
-        fresh = job.reworked(now, pipeline, system.expiry())
-        return fresh.model_copy(update={"plan": (first_step(fresh, system.buckets),)})
+        return reworked(system, job, pipeline, who=who, notes=notes)
 
     job = change_job(system, job_id, change)
     drive(system, job)
     return job
+
+
+def reworked(system: System, job: Job, pipeline: Pipeline, *, who: str, notes: str = "") -> Job:
+    """The job at the beginning of its next run, not saved. Raises NotAllowed or PermanentError as `rework_job`."""
+    now = system.clock.now()
+    if job.status not in FINAL:
+        raise NotAllowed(f"job {job.id} is {job.status}, only jobs that have ended can be reworked")
+    check_size(job.source, system.settings.max_bytes)
+    if job.status == "completed":
+        job = job.reviewed(now, approved=False, who=who, notes=notes)
+    fresh = job.reworked(now, pipeline, system.expiry())
+    return fresh.model_copy(update={"plan": (first_step(fresh, system.buckets, system.catalogue),)})
 
 
 def describe_job(

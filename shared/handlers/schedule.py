@@ -1,10 +1,11 @@
 """Every few minutes: what stood still is driven again, what was never begun begins, what has expired is purged."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
+from shared.handlers.callbacks import announce
 from shared.handlers.changes import change_job, drive
 from shared.handlers.uploads import accept_upload, upload_of
 from shared.job import FINAL, Job, job_id
@@ -33,7 +34,7 @@ class Swept:
 def sweep(system: System) -> Swept:
     """Drive, adopt and purge. May run at any time, several at once too."""
     swept = Swept(driven=_drive_stalled(system), adopted=_adopt_orphans(system), purged=_purge_expired(system))
-    log("INFO", "swept", f"Drove {swept.driven}, adopted {swept.adopted}, purged {swept.purged}.")
+    log("INFO", "swept", f"Drove {swept.driven}, adopted {swept.adopted}, purged {swept.purged}.", **asdict(swept))
     return swept
 
 
@@ -58,6 +59,7 @@ def _drive_again(system: System, job: Job, before: datetime) -> bool:
         return job.noted(system.clock.now(), "driven", "nothing had happened for too long")
 
     driven = change_job(system, job.id, change)
+    announce(system, driven)
     if driven.updated_at < before or driven.history[-1].action != "driven":
         return False
     drive(system, driven)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from shared.errors import ObjectExists, ObjectNotFound, PermanentError, SourceGone, TransientError
 from shared.handlers.changes import send
-from shared.imaging.codec import Decoded, Limits, decode, decode_working, encode_working
+from shared.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
 from shared.imaging.picture import Picture
 from shared.logs import log, log_unexpected
 from shared.messages import (
@@ -21,6 +21,7 @@ from shared.messages import (
     StageFailed,
     StageRequested,
     StepRecord,
+    event_id,
 )
 from shared.parameters import Stage
 from shared.ports import NewObject, ObjectInfo
@@ -46,23 +47,29 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
             raise PermanentError(f"a request for {request.step.stage} came to {stage}", code="wrong_stage")
         record = _done_before(system, request) or _do(system, request)
     except PermanentError as exc:
-        log("WARNING", "stage_failed", f"{stage}: {exc}.", **told)
+        log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
         send(system, EVENTS_TOPIC, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
         return
     except Exception as exc:
         code = getattr(exc, "code", type(exc).__name__)
-        _log_attempt(stage, exc, told)
+        _log_attempt(stage, exc, _place(request))
         send(system, EVENTS_TOPIC, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
         raise
     send(system, EVENTS_TOPIC, StageCompleted.model_validate({**told, "record": record}))
 
 
-def _log_attempt(stage: Stage, exc: Exception, told: Mapping[str, object]) -> None:
+def _place(request: StageRequested) -> dict[str, object]:
+    """Which job, run, step and delivery a line of the log tells of."""
+    told = request.model_dump(include={"job_id", "run", "index", "replay"})
+    return {**told, "stage": request.step.stage, "span_id": event_id(request)}
+
+
+def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> None:
     """What may pass by itself needs nobody; anything else has a traceback for whoever must find out."""
     if isinstance(exc, TransientError):
-        log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **told)
+        log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **place)
     else:
-        log_unexpected(f"{stage} will be tried again: {exc}.", **told)
+        log_unexpected(f"{stage} will be tried again: {exc}.", **place)
 
 
 def _done_before(system: System, request: StageRequested) -> StepRecord | None:
@@ -71,12 +78,12 @@ def _done_before(system: System, request: StageRequested) -> StepRecord | None:
         info = system.objects.stat(step.output_bucket, step.output_name)
     except ObjectNotFound:
         return None
-    log("INFO", "stage_reused", f"{step.stage} found {info.ref}.", job_id=request.job_id, stage=step.stage)
+    log("INFO", "stage_reused", f"{step.stage} found {info.ref}.", **_place(request))
     return _record_of(info)
 
 
 def _do(system: System, request: StageRequested) -> StepRecord:
-    log("INFO", "stage_started", f"{request.step.stage} reads {request.input}.", job_id=request.job_id)
+    log("INFO", "stage_started", f"{request.step.stage} reads {request.input}.", **_place(request))
     system.meter.start()
     told, content = (_assess if request.step.stage == "assess" else _perform)(system, request)
     usage = system.meter.stop()
@@ -84,7 +91,7 @@ def _do(system: System, request: StageRequested) -> StepRecord:
     record = {**told, "stage": request.step.stage, "parameters": request.step.parameters, "run": request.run}
     record["notes"] = fitting_notes(told["notes"])
     info = _write(system, request, content, record)
-    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", job_id=request.job_id, **_costs(record))
+    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", **_place(request), **_costs(record))
     return _record_of(info)
 
 
@@ -99,7 +106,7 @@ def fitting_notes(notes: Sequence[str]) -> list[str]:
 
 
 def _costs(record: dict[str, Any]) -> dict[str, Any]:
-    return {"stage": record["stage"], "elapsed_ms": record["elapsed_ms"], "peak_memory_mb": record["peak_memory_mb"]}
+    return {"elapsed_ms": record["elapsed_ms"], "peak_memory_mb": record["peak_memory_mb"]}
 
 
 def _write(system: System, request: StageRequested, content: tuple[bytes, str], record: dict[str, Any]) -> ObjectInfo:
@@ -121,10 +128,16 @@ def _record_of(info: ObjectInfo) -> StepRecord:
 
 def _assess(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
     decoded = _decode(system, request.input)
-    report = assess(request.step, decoded)
+    report = assess(request.step, decoded, system.models)
     # What decoding has to say about the result was said by `finish`, which wrote it so.
     notes = decoded.notes if request.index == 0 else ()
-    told = {"method": "classical", "notes": notes, "report": report.model_dump(mode="json")}
+    model = request.step.model.model_dump() if request.step.model else None
+    told = {
+        "method": request.step.method,
+        "model": model,
+        "notes": notes,
+        "report": report.model_dump(mode="json"),
+    }
     return told, (report.model_dump_json(indent=2).encode(), "application/json")
 
 
@@ -139,7 +152,7 @@ def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], t
         "values": dict(outcome.values),
     }
     if outcome.degraded:
-        log("WARNING", "fallback", f"{request.step.stage}: {outcome.notes[0]}.", job_id=request.job_id)
+        log("WARNING", "fallback", f"{request.step.stage}: {outcome.notes[0]}.", **_place(request))
     return told, _content(request, outcome)
 
 
@@ -152,10 +165,11 @@ def _content(request: StageRequested, outcome: Outcome) -> tuple[bytes, str]:
 
 def _inputs(system: System, request: StageRequested) -> Inputs:
     """The picture to work on; only `finish` and the first stage after `assess` need the upload itself."""
-    first = request.input == request.source
-    needs_source = first or request.step.stage == "finish"
-    source = _decode(system, request.source) if needs_source else None
-    picture = source.picture if source and first else decode_working(_read(system, request.input))
+    if request.input == request.source:
+        decoded = _decode(system, request.source)
+        return Inputs(picture=decoded.picture, source=decoded, read_background=lambda name: _background(system, name))
+    source = _header(system, request.source) if request.step.stage == "finish" else None
+    picture = decode_working(_read(system, request.input))
     return Inputs(picture=picture, source=source, read_background=lambda name: _background(system, name))
 
 
@@ -170,6 +184,11 @@ def _background(system: System, name: str) -> Picture:
 def _decode(system: System, ref: ObjectRef) -> Decoded:
     data = _read(system, ref)
     return decode(data, _limits(system, ref, len(data)))
+
+
+def _header(system: System, ref: ObjectRef) -> Header:
+    data = _read(system, ref)
+    return read_header(data, _limits(system, ref, len(data)))
 
 
 def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:

@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import replace
 
 from shared.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError
+from shared.handlers.callbacks import announce
 from shared.handlers.changes import drive
+from shared.handlers.configs import configured_pipeline
 from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from shared.logs import log
 from shared.messages import Upload
@@ -14,6 +16,9 @@ from shared.ports import NewObject, ObjectInfo
 from shared.system import System
 
 LABEL_PREFIX = "label-"
+#: Metadata that names the batch to which the upload belongs, and where its picture was fetched.
+BATCH_KEY = "batch"
+SOURCE_URL_KEY = "source-url"
 
 
 def accept_upload(system: System, upload: Upload) -> Job | None:
@@ -27,6 +32,7 @@ def accept_upload(system: System, upload: Upload) -> Job | None:
     job = register_upload(system, upload)
     if len(job.records) == 0:
         drive(system, job)
+    announce(system, job)
     return job
 
 
@@ -88,6 +94,7 @@ def _new_job(system: System, upload: Upload) -> Job:
         display_name=upload.metadata.get("display-name") or upload.ref.name.rsplit("/", 1)[-1],
         owner=upload.metadata.get("owner", ""),
         labels=labels,
+        batches=tuple(filter(None, [upload.metadata.get(BATCH_KEY)])),
         pipeline=Pipeline(),
         created_at=now,
         updated_at=now,
@@ -96,11 +103,11 @@ def _new_job(system: System, upload: Upload) -> Job:
     try:
         check_size(upload, system.settings.max_bytes)
         _check_name(upload.ref.name)
-        job = job.model_copy(update={"pipeline": _pipeline(upload)})
+        job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
         log("WARNING", "upload_rejected", f"Rejected {upload.ref}: {exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
-    return job.model_copy(update={"plan": (first_step(job, system.buckets),)})
+    return job.model_copy(update={"plan": (first_step(job, system.buckets, system.catalogue),)})
 
 
 def _check_name(name: str) -> None:
@@ -120,10 +127,12 @@ def check_size(upload: Upload, max_bytes: int) -> None:
         raise PermanentError(f"{upload.size_bytes} bytes exceed {max_bytes} bytes", code="too_many_bytes")
 
 
-def _pipeline(upload: Upload) -> Pipeline:
-    asked = upload.metadata.get("pipeline")
+def _pipeline(system: System, job: Job) -> Pipeline:
+    """What the upload's metadata ask for, or else what is configured for its SKU or group, or its folder's preset."""
+    asked = job.source.metadata.get("pipeline")
     if asked is None:
-        return pipeline_of_path(upload.ref.name)
+        by_folder = pipeline_of_path(job.source.ref.name)
+        return configured_pipeline(system, job.owner, job.labels, default=by_folder)
     try:
         return parse_pipeline(asked)
     except BadPipeline as exc:

@@ -190,6 +190,46 @@ class JobStoreContract:
         assert ids(everything(store, JobQuery(label=("a", "b=c")))) == ["two"]
         assert ids(everything(store, JobQuery(label=("sku_id", "4711/ü")))) == ["three"]
 
+    def test_jobs_of_a_batch_are_found_by_it_and_may_belong_to_several(self, store: JobStore) -> None:
+        for number in range(4):
+            store.create(make_job(f"job-{number}", minutes=number, batches=("odd",) if number % 2 else ("even", "all")))
+        store.save(store.get("job-1").in_batch("all"))
+        assert ids(everything(store, JobQuery(batch="all"))) == ["job-2", "job-1", "job-0"]
+        assert ids(everything(store, JobQuery(batch="odd", status="pending"))) == ["job-3", "job-1"]
+        assert everything(store, JobQuery(batch="none")) == []
+
+    def test_a_count_is_that_of_the_jobs_that_the_query_finds(self, store: JobStore) -> None:
+        rng = random.Random(3)
+        for number in range(30):
+            store.create(_random_job(rng, f"job-{number:02d}"))
+        for query in (
+            JobQuery(),
+            JobQuery(status="failed"),
+            JobQuery(status="failed", owner="me", qc_status="approved"),
+            JobQuery(label=("k", "a"), owner=""),
+            JobQuery(batch="one", status="completed"),
+            JobQuery(batch="two", updated_before=START + timedelta(minutes=4)),
+            JobQuery(expires_before=START + timedelta(days=2), owner="me"),
+            JobQuery(batch="nobody"),
+        ):
+            assert store.count(query) == len(everything(store, query)), query
+        assert store.count(JobQuery(limit=1)) == 30
+
+    def test_conditions_that_exclude_each_other_are_refused(self, store: JobStore) -> None:
+        both = JobQuery(label=("k", "v"), batch="b")
+        for ask in (store.query, store.count):
+            with pytest.raises(BadMessage, match="label 'k' and batch 'b' exclude each other"):
+                ask(both)
+        with pytest.raises(BadMessage, match="one condition on time"):
+            store.count(JobQuery(updated_before=START, expires_before=START))
+
+    def test_a_batch_can_be_counted_while_its_jobs_change(self, store: JobStore) -> None:
+        job = store.create(make_job(batches=("b",), status="pending"))
+        store.save(job.model_copy(update={"status": "failed"}))
+        assert [store.count(JobQuery(batch="b", status=status)) for status in ("pending", "failed")] == [0, 1]
+        store.delete(job.id)
+        assert store.count(JobQuery(batch="b")) == 0
+
     def test_queries_follow_saves(self, store: JobStore) -> None:
         job = store.create(make_job(labels={"k": "old"}, status="pending"))
         store.save(job.model_copy(update={"status": "failed", "labels": {"k": "new"}}))
@@ -266,6 +306,7 @@ def _random_job(rng: random.Random, job_id: str) -> Job:
         owner=rng.choice(["", "me"]),
         labels={key: rng.choice("ab") for key in rng.sample(["k", "l"], rng.randrange(3))},
         expires_at=START + timedelta(days=rng.randrange(5)),
+        batches=tuple(rng.sample(["one", "two"], rng.randrange(3))),
     )
 
 
@@ -273,11 +314,14 @@ def _random_query(rng: random.Random) -> JobQuery:
     def maybe(value: object) -> object:
         return value if rng.random() < 0.35 else None
 
+    # Of the two that exclude each other at most one.
+    label, batch = rng.choice([(maybe((rng.choice("kl"), rng.choice("ab"))), None), (None, maybe("one"))])
     return JobQuery(
         status=maybe(rng.choice(["pending", "processing", "completed", "failed"])),
         qc_status=maybe(rng.choice(["pending", "approved"])),
         owner=maybe(rng.choice(["", "me"])),
-        label=maybe((rng.choice("kl"), rng.choice("ab"))),
+        label=label,
+        batch=batch,
         updated_before=maybe(START + timedelta(minutes=rng.randrange(7))),
         expires_before=maybe(START + timedelta(days=rng.randrange(6))),
         limit=rng.choice([1, 4, 100]),

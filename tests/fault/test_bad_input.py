@@ -167,12 +167,12 @@ def registry_with(tmp_path: Path, change: Callable[[Path], None]) -> Settings:
 
 
 def remove_models(folder: Path) -> None:
-    for path in folder.rglob("*.onnx"):
+    for path in (folder / "denoise").glob("*.onnx"):
         path.unlink()
 
 
 def alter_models(folder: Path) -> None:
-    for path in folder.rglob("*.onnx"):
+    for path in (folder / "denoise").glob("*.onnx"):
         path.write_bytes(path.read_bytes()[:-1] + b"\x00\x01")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ from shared.handlers.stages import fitting_notes
 from shared.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
 from shared.parameters import Stage
 from shared.pipeline import build_pipeline, preset_pipeline
+from shared.planner import Catalogue
 from shared.settings import Settings
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
@@ -435,22 +436,20 @@ def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:
     world.deliver_all()
     assert _code(world, job_id) == "model_unknown", "the cause is still there"
 
-    mine = world.system.catalogue.model_ref("denoise", None)
-    assert mine is not None
-    world.system = replace(world.system, catalogue=OneModel(mine))
+    world.system = replace(world.system, catalogue=Renamed(catalogue=world.system.catalogue))
     replay_job(world.system, job_id)
     world.deliver_all()
     assert world.job(job_id).status == "completed"
 
 
-class OneModel:
-    """A catalogue that gives the same model, whatever it is called."""
+@dataclass(frozen=True)
+class Renamed:
+    """A catalogue that gives a stage's own model, whatever it is called."""
 
-    def __init__(self, ref: ModelRef) -> None:
-        self._ref = ref
+    catalogue: Catalogue
 
-    def model_ref(self, stage: Stage, model_id: str | None) -> ModelRef:
-        return self._ref
+    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+        return self.catalogue.model_ref(stage, None, factor)
 
 
 def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:

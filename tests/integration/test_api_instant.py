@@ -77,7 +77,7 @@ def test_json_tells_what_was_done_and_brings_the_picture(api: Service) -> None:
     assert told["cast_detected"] == (told["cast_strength"] > 0.35)
     assert [stage["stage"] for stage in told["stages"]] == ["assess", "white_balance", "finish", "assess"]
     used = next(stage for stage in told["stages"] if stage["stage"] == "white_balance")["model"]
-    assert told["model_version"] == (f"{used['id']} {used['version']}" if used else None)
+    assert told["model_version"] == f"{used['id']} {used['version']}"
     assert set(told["scores"]) == {"before", "after", "parts_before", "parts_after"}
     assert told["processing_time"] >= 0
 

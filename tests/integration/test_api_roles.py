@@ -13,7 +13,8 @@ from shared.api.routes import ROUTES
 from shared.api.routing import Route
 from shared.cli.main import cli
 from shared.cli.service import Service as CommandLine
-from shared.keys import MEMORY, Keys, Role
+from shared.keys import MEMORY, Keys
+from shared.roles import Role
 from shared.settings import Settings
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes
@@ -36,6 +37,7 @@ def locked() -> Service:
 def ask(api: Service, route: Route, headers: dict[str, str]) -> Any:
     """The route with a body that it refuses after it has let the caller in, or with none."""
     path = route.path.replace("{job}", NOBODYS_ID).replace("{stage}", "sepia").replace("{n}", "0")
+    path = path.replace("{batch}", NOBODYS_ID).replace("{scope}", "sku").replace("{key}", "k").replace("{group}", "g")
     return api.client.open(path, method=route.method, headers=headers)
 
 
@@ -44,7 +46,7 @@ def ask(api: Service, route: Route, headers: dict[str, str]) -> Any:
 def test_each_role_gets_in_where_the_table_says_so(locked: Service, route: Route, role: Role | None) -> None:
     status = ask(locked, route, locked.key("anna", role) if role else {}).status_code
     if route.access == "anyone":
-        assert status == 200
+        assert status == (404 if "{token}" in route.path else 200)
     elif role is None:
         assert status == 401
     elif RANK[role] < RANK[route.access]:
@@ -136,6 +138,7 @@ def two() -> tuple[Service, str]:
 OF_A_JOB = [route for route in ROUTES if "{job}" in route.path]
 BODIES: dict[str, Any] = {
     "describe_job": {"display_name": "mine now"},
+    "rename_in_album": {"record_name": "mine now"},
     "rework_job": {"pipeline": "sharpen"},
     "qc_review": {"status": "approved"},
     "api_qc_review": {"status": "approved"},

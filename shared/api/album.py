@@ -1,0 +1,186 @@
+"""What does somebody see who opens the API in a browser?
+
+Their own photographs, a form for the next one, and for each a name that can be changed and a way to be rid of it. The
+same paths serve programs, in JSON.
+"""
+
+import secrets
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.api.album_page import POLICY, render
+from shared.api.jobs import MAX_NAME, delete, describe
+from shared.api.posting import FOLDER, metadata_of, require_acceptable, require_room
+from shared.api.routing import Answer, Call, Outcome, Route
+from shared.api.submissions import Labels, Submission, Wishes, asked_pipeline, picture_of
+from shared.api.views import JobView
+from shared.errors import DarkroomError
+from shared.handlers.uploads import submit_upload
+from shared.job import Job
+from shared.pipeline import Pipeline, Preset
+from shared.ports import JobQuery, NewObject
+
+#: Photographs that are shown, newest first.
+SHOWN = 60
+
+
+class AlbumWishes(Wishes):
+    """A photograph for the album."""
+
+    name: str | None = Field(None, max_length=MAX_NAME, description="what it is called; the file's name if absent")
+    preset: Preset = Field("cutout", description="what is done to it; the background is removed if absent")
+    labels: Labels = Field({}, description="texts by name")
+
+    @property
+    def display_name(self) -> str | None:
+        return self.name
+
+    @property
+    def pipeline(self) -> Preset:
+        return self.preset
+
+    def asked(self) -> Pipeline:
+        """The pipeline."""
+        return asked_pipeline(self.preset)
+
+
+class Album(BaseModel):
+    """Somebody's photographs, newest first."""
+
+    user_id: str = Field(description="whose; empty on a laptop without keys")
+    limit: int | None = Field(description="photographs that may be kept at the same time; null if there is no limit")
+    count: int
+    jobs: list[JobView]
+
+
+def show(call: Call) -> Answer:
+    """The album."""
+    if not wants_page(call):
+        return Answer(content=_album(call))
+    return _page(call)
+
+
+def add(call: Call) -> Answer:
+    """Put a photograph into the album."""
+    if not wants_page(call):
+        return Answer(content=JobView.of(_added(call)), status=202)
+    try:
+        _added(call)
+    except DarkroomError as exc:
+        return _page(call, problem=str(exc))
+    return Answer(content=b"", status=303, content_type="text/html; charset=utf-8", headers={"Location": "/"})
+
+
+def wants_page(call: Call) -> bool:
+    """Whether a browser asks that shows pages."""
+    accepted = call.request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
+
+
+def _added(call: Call) -> Job:
+    submission: Submission = call.body
+    wishes: AlbumWishes = submission.wishes
+    require_room(call)
+    data = picture_of(call)
+    kind = require_acceptable(call, data)
+    new = NewObject(data=data, content_type=f"image/{kind}", metadata=metadata_of(call, wishes, submission.name))
+    return submit_upload(call.parts.system, f"{FOLDER}/{secrets.token_hex(16)}", new)
+
+
+def _album(call: Call) -> Album:
+    owner, jobs = call.caller.owner, call.parts.system.jobs
+    found = jobs.query(JobQuery(owner=owner, limit=SHOWN)).jobs
+    count = jobs.count(JobQuery(owner=owner))
+    limit = call.caller.limit(call.parts.system.settings) or None
+    return Album(user_id=owner, limit=limit, count=count, jobs=[JobView.of(job) for job in found])
+
+
+def _page(call: Call, *, problem: str = "") -> Answer:
+    page = render(_album(call).model_dump(mode="json"), problem=problem).encode()
+    # Under `no-referrer` a browser sends this page's own form from the origin `null`.
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+    return Answer(content=page, content_type="text/html; charset=utf-8", headers=headers)
+
+
+class Renamed(BaseModel):
+    """A new name for a photograph."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    record_name: str = Field(min_length=1, max_length=MAX_NAME)
+    record_id: str | None = Field(None, max_length=100, description="the job, as in the path")
+
+    @property
+    def display_name(self) -> str:
+        return self.record_name
+
+    @property
+    def labels(self) -> None:
+        return None
+
+
+class Done(BaseModel):
+    """That it was done."""
+
+    message: str = "success"
+
+
+def rename(call: Call) -> Answer:
+    """Rename a photograph."""
+    describe(call)
+    return Answer(content=Done())
+
+
+def remove(call: Call) -> Answer:
+    """Delete a photograph with its results."""
+    delete(call)
+    return Answer(content=Done())
+
+
+_PAGE = ("text/html",)
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/",
+        name="show_album",
+        summary="One's own photographs, as a page or as JSON",
+        access="submitter",
+        handler=show,
+        outcomes=(Outcome(what="the album", model=Album, media=_PAGE),),
+    ),
+    Route(
+        method="POST",
+        path="/",
+        name="add_to_album",
+        summary="Add a photograph and have it worked on",
+        access="submitter",
+        handler=add,
+        outcomes=(
+            Outcome(what="the page, with what was wrong", media=_PAGE),
+            Outcome(what="the job, which is being worked on", status=202, model=JobView),
+            Outcome(what="back to the album", status=303, media=_PAGE),
+        ),
+        picture=AlbumWishes,
+    ),
+    Route(
+        method="PUT",
+        path="/update/{job}",
+        name="rename_in_album",
+        summary="Rename a photograph",
+        access="submitter",
+        handler=rename,
+        outcomes=(Outcome(what="it is renamed", model=Done),),
+        problems=(404,),
+        body=Renamed,
+    ),
+    Route(
+        method="DELETE",
+        path="/remove/{job}",
+        name="remove_from_album",
+        summary="Delete a photograph with its results",
+        access="submitter",
+        handler=remove,
+        outcomes=(Outcome(what="it is gone", model=Done),),
+        problems=(404,),
+    ),
+)
