@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= restore
 PHOTO ?=
+GPU ?=
 
 .PHONY: help setup demo test check lint types format bench stage checkov clean
 
@@ -14,6 +15,7 @@ help:
 	@echo "make test                          lint, types and all tests"
 	@echo "make check                         lint, types and the quick tests"
 	@echo "make stage                         make an archive of every function, for deployment"
+	@echo "make stage GPU='denoise upscale'   the same, and these stages once more for a machine with a GPU"
 	@echo "make checkov                       check the infrastructure with checkov, in an environment of its own"
 	@echo "make bench                         print the speed figures"
 
@@ -51,7 +53,7 @@ bench: setup
 	$(BIN)/python -m tests.bench
 
 stage: setup
-	$(BIN)/python -m infra.staging
+	$(BIN)/python -m infra.staging $(if $(GPU),--gpu $(GPU))
 
 build/checkov/bin/checkov: infra/requirements-checkov.txt
 	$(PYTHON) -m venv --clear build/checkov

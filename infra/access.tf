@@ -1,14 +1,17 @@
 # Who may do what. Every function has an account of its own, with roles on the very bucket or topic.
 #
-#                      uploads   artifacts        results          topics            jobs
-#   on_upload                                                      stage-assess      read, write
-#   on_stage_event                                create           every stage       read, write
-#   on_dead_letter                create                                             read, write
-#   on_schedule        read      read, delete                      every stage       read, write
-#   stages             read      read, create                      stage-events
-#   assess             read      read, create     read             stage-events
-#   finish             read      read, create     read, create     stage-events
-#   api                every     every            every            every stage       read, write
+#                      uploads        artifacts      results        catalogue      topics                  jobs
+#   on_upload                                                       read           stage-assess            read, write
+#   on_stage_event                                   create                        every stage             read, write
+#   on_dead_letter                    create                        read, create                           read, write
+#   on_batch           read                                         read, create   stage-assess, batches   read, write
+#   on_schedule        read           read, delete                  read           every stage             read, write
+#   caller                                                                                                 read, write
+#   importer           read, create                                 read, create   stage-assess, imports   read, write
+#   stages             read           read, create                                 stage-events
+#   assess             read           read, create   read                          stage-events
+#   finish             read           read, create   read, create                  stage-events
+#   api                every          every          every          every          every but the answers   read, write
 #
 # "Every" is read, create and delete: the API takes uploads and deletes a job with its objects. It reads the bucket of
 # the keys, into which only operators write. A stage may neither overwrite nor delete.
@@ -26,23 +29,29 @@ locals {
       results   = name == "finish" ? [local.viewer, local.creator] : name == "assess" ? [local.viewer] : []
     } },
     {
-      dispatcher-on-upload      = {}
+      dispatcher-on-upload      = { catalogue = [local.viewer] }
       dispatcher-on-stage-event = { results = [local.creator] }
-      dispatcher-on-dead-letter = { artifacts = [local.creator] }
-      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user] }
+      dispatcher-on-dead-letter = { artifacts = [local.creator], catalogue = [local.viewer, local.creator] }
+      dispatcher-on-batch       = { uploads = [local.viewer], catalogue = [local.viewer, local.creator] }
+      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.viewer] }
+      importer                  = { uploads = [local.viewer, local.creator], catalogue = [local.viewer, local.creator] }
+      caller                    = {}
     },
-    local.has_api ? { api = { uploads = [local.user], artifacts = [local.user], results = [local.user], keys = [local.viewer] } } : {},
+    local.has_api ? { api = { uploads = [local.user], artifacts = [local.user], results = [local.user], keys = [local.viewer], catalogue = [local.user] } } : {},
   )
 
   topic_rights = merge(
     { for name in keys(local.stages) : name => [local.system.events_topic] },
     {
-      dispatcher-on-upload      = [local.system.stages.assess]
-      dispatcher-on-stage-event = values(local.system.stages)
-      dispatcher-on-dead-letter = []
-      dispatcher-on-schedule    = values(local.system.stages)
+      dispatcher-on-upload      = [local.system.stages.assess, local.system.callbacks_topic]
+      dispatcher-on-stage-event = concat(values(local.system.stages), [local.system.callbacks_topic])
+      dispatcher-on-dead-letter = [local.system.callbacks_topic]
+      dispatcher-on-batch       = [local.system.stages.assess, local.system.batches_topic, local.system.callbacks_topic]
+      importer                  = [local.system.stages.assess, local.system.imports_topic, local.system.callbacks_topic]
+      caller                    = []
+      dispatcher-on-schedule    = concat(values(local.system.stages), [local.system.callbacks_topic])
     },
-    local.has_api ? { api = values(local.system.stages) } : {},
+    local.has_api ? { api = concat(values(local.system.stages), [local.system.imports_topic, local.system.batches_topic, local.system.callbacks_topic]) } : {},
   )
 
   bucket_grants = merge([for function, buckets in local.bucket_roles : merge([for bucket, roles in buckets : {
@@ -51,7 +60,7 @@ locals {
   topic_grants = merge([for function, topics in local.topic_rights : {
     for topic in topics : "${function} ${topic}" => { function = function, topic = topic }
   }]...)
-  keeps_jobs = toset([for name in keys(local.functions) : name if name == "api" || startswith(name, "dispatcher-")])
+  keeps_jobs = toset([for name in keys(local.functions) : name if contains(["api", "importer", "caller"], name) || startswith(name, "dispatcher-")])
 }
 
 resource "google_storage_bucket_iam_member" "function" {

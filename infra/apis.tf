@@ -1,7 +1,8 @@
 locals {
   apis = toset([
     "artifactregistry", "billingbudgets", "cloudbuild", "cloudfunctions", "cloudscheduler", "eventarc", "firestore",
-    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "storage",
+    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager",
+    "storage",
   ])
 }
 

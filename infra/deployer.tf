@@ -31,6 +31,9 @@ locals {
     "results bucket"   = { bucket = google_storage_bucket.this["results"].name, role = "roles/storage.legacyBucketReader" }
   }
 
+  # The smoke test of the API has a key like everybody else's, and may call the function.
+  smoke_secret = toset([for secret in [try(var.deployer.api_key_secret, null)] : secret if secret != null])
+
   # A deployment runs a new revision under these accounts.
   acted_as = var.deployer == null ? {} : merge(
     { for name, each in module.function : name => each.service_account.id },
@@ -60,6 +63,24 @@ resource "google_storage_bucket_iam_member" "deployer" {
   bucket = each.value.bucket
   role   = each.value.role
   member = google_service_account.deployer["this"].member
+}
+
+# The functions' services come with cloudfunctions.developer; a service with a GPU is deployed by itself.
+resource "google_cloud_run_service_iam_member" "deployer" {
+  for_each = var.deployer == null ? toset([]) : toset(keys(var.gpu))
+
+  service  = module.function[each.key].name
+  location = var.region
+  role     = "roles/run.developer"
+  member   = google_service_account.deployer["this"].member
+}
+
+resource "google_secret_manager_secret_iam_member" "deployer" {
+  for_each = local.smoke_secret
+
+  secret_id = each.key
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.deployer["this"].member
 }
 
 resource "google_service_account_iam_member" "deployer" {

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.adapters.firestore_indexes import COLLECTION, REQUIRED_INDEXES, UNINDEXED_FIELDS, Index
+from shared.callbacks import CALLBACKS_TOPIC
+from shared.catalogue.messages import BATCHES_TOPIC, IMPORTS_TOPIC
 from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
 from shared.settings import DEFAULT_REGISTRY, PREFIX, Settings
 from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC
@@ -22,6 +24,8 @@ FILE = Path(__file__).with_name("system.json")
 def facts() -> dict[str, Any]:
     """Everything that Terraform takes from the code."""
     return {
+        "batches_topic": BATCHES_TOPIC,
+        "callbacks_topic": CALLBACKS_TOPIC,
         "dead_letter_topic": DEAD_LETTER_TOPIC,
         "events_topic": EVENTS_TOPIC,
         "firestore": {
@@ -30,6 +34,7 @@ def facts() -> dict[str, Any]:
             "indexes": {_name(index): [_field(*field) for field in index.fields] for index in REQUIRED_INDEXES},
             "unindexed_fields": list(UNINDEXED_FIELDS),
         },
+        "imports_topic": IMPORTS_TOPIC,
         "retention_s": RETENTION_S,
         "settings": {PREFIX + name.upper(): _default(name) for name in Settings.model_fields},
         "stages": {stage: stage_topic(stage) for stage in STAGES},

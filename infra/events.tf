@@ -5,7 +5,10 @@
 #     attempts × (ack deadline + longest backoff) < retention      a message is given up before it is forgotten
 
 locals {
-  topics = toset(concat(values(local.system.stages), [local.system.events_topic, local.system.dead_letter_topic]))
+  topics = toset(concat(values(local.system.stages), [
+    local.system.events_topic, local.system.dead_letter_topic, local.system.imports_topic, local.system.batches_topic,
+    local.system.callbacks_topic,
+  ]))
 
   # Which function of the map below serves each subscription.
   served_by = { for name, each in local.system.subscriptions : name => local.function_names["${each.function}.${each.entry_point}"] }

@@ -1,4 +1,4 @@
-# The map of functions. The dispatcher's folder is deployed four times, once for each entry point; every stage is a
+# The map of functions. The dispatcher's folder is deployed five times, once for each entry point; every stage is a
 # function of its own. A new stage in shared/topology.py appears here by itself, and so does the HTTP API when it has
 # been staged.
 
@@ -7,6 +7,7 @@ locals {
     on_upload      = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 20, timeout_s = 60 }
     on_stage_event = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 50, timeout_s = 60 }
     on_dead_letter = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 5, timeout_s = 60 }
+    on_batch       = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 20, timeout_s = 300 }
     # One sweep at a time: two would do each other's work.
     on_schedule = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1, timeout_s = 540 }
   }
@@ -17,6 +18,19 @@ locals {
   # A request may run a whole pipeline, which takes every core.
   api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
 
+  # Waits for other people's servers most of the time. Instances times DARKROOM_IMPORT_PER_HOST is the most that one of
+  # them is asked for at the same time; a picture of 32 MiB is held three times while it is fetched and written.
+  outgoing = {
+    importer = {
+      entry_point = "on_import"
+      size        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 5, timeout_s = 300 }
+    }
+    caller = {
+      entry_point = "on_callback"
+      size        = { cpu = 1, memory = "512Mi", concurrency = 20, min_instances = 0, max_instances = 5, timeout_s = 60 }
+    }
+  }
+
   has_api = contains(keys(local.staged.functions), "api")
 
   functions = merge(
@@ -26,6 +40,12 @@ locals {
       size        = local.api
       threads     = local.sizes["api"].cpu
     } } : {},
+    { for name, each in local.outgoing : name => {
+      folder      = "importer"
+      entry_point = each.entry_point
+      size        = each.size
+      threads     = 1
+    } },
     { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => {
       folder      = "dispatcher"
       entry_point = entry_point
@@ -47,11 +67,19 @@ locals {
   defaults = merge(
     { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => size },
     { for name in keys(local.stages) : name => local.stage },
+    { for name, each in local.outgoing : name => each.size },
     local.has_api ? { api = local.api } : {},
   )
   sizes = { for name, size in local.defaults : name => {
-    for key, value in size : key => try(coalesce(var.functions[name][key], value), value)
+    for key, value in size : key => try(coalesce(try(var.gpu[name][key], var.functions[name][key]), value), value)
   } }
+
+  # Where the images of the stages that were staged for a GPU are looked for. They are named by their content, so that
+  # a plan with other code asks for another image.
+  gpu_images = { for folder, each in try(local.staged.gpu, {}) : replace(folder, "_", "-") => join("", [
+    "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.functions.repository_id}/",
+    "${replace(folder, "_", "-")}-gpu:${each.digest}",
+  ]) }
 
   # Exactly the settings of shared/settings.py: their defaults, and what this deployment says otherwise.
   environment = merge(local.system.settings, {
@@ -62,6 +90,7 @@ locals {
     DARKROOM_ARTIFACTS_BUCKET = local.buckets.artifacts.name
     DARKROOM_RESULTS_BUCKET   = local.buckets.results.name
     DARKROOM_KEYS_BUCKET      = local.buckets.keys.name
+    DARKROOM_CATALOGUE_BUCKET = local.buckets.catalogue.name
     DARKROOM_API_ORIGINS      = join(",", var.api.origins)
     }, {
     for name, value in var.settings : "DARKROOM_${upper(name)}" => tostring(value)
@@ -77,8 +106,17 @@ module "function" {
   runtime     = var.runtime
   entry_point = each.value.entry_point
   size        = local.sizes[each.key]
-  environment = merge(local.environment, { DARKROOM_THREADS = tostring(each.value.threads) })
-  kms_key     = var.kms_key
+  environment = {
+    for name, value in merge(local.environment, { DARKROOM_THREADS = tostring(each.value.threads) }) : name => value
+    if !contains(keys(local.secrets[each.key]), name)
+  }
+  secrets = local.secrets[each.key]
+  kms_key = var.kms_key
+
+  gpu = !contains(keys(var.gpu), each.key) ? null : {
+    image            = lookup(local.gpu_images, each.key, "")
+    zonal_redundancy = var.gpu[each.key].zonal_redundancy
+  }
 
   source_archive = {
     bucket = google_storage_bucket.this["source"].name
@@ -117,13 +155,20 @@ locals {
       dispatcher-on-schedule = { scheduler = google_service_account.schedule.member }
     },
     local.has_api ? {
-      api = merge({ for member in var.api.invokers : member => member }, var.api.public ? { everybody = "allUsers" } : {})
+      api = merge(
+        { for member in var.api.invokers : member => member },
+        var.api.public ? { everybody = "allUsers" } : { for secret in local.smoke_secret : "deployer" => google_service_account.deployer["this"].member },
+      )
     } : {},
   )
 }
 
 resource "terraform_data" "known_functions" {
   lifecycle {
+    precondition {
+      condition     = length(setsubtract(keys(var.gpu), keys(local.gpu_images))) == 0
+      error_message = "The variable gpu names ${join(", ", setsubtract(keys(var.gpu), keys(local.gpu_images)))}; a stage with a model can have a GPU once it was staged for one, with make stage GPU=\"…\"."
+    }
     precondition {
       condition     = length(setsubtract(keys(var.functions), keys(local.functions))) == 0
       error_message = "The variable functions names ${join(", ", setsubtract(keys(var.functions), keys(local.functions)))}; there are only ${join(", ", keys(local.functions))}."

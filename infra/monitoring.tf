@@ -45,7 +45,7 @@ locals {
     stalled_jobs = {
       description = "Jobs that stood still and were driven again by a sweep"
       filter      = "${local.logged}=\"swept\""
-      value       = "REGEXP_EXTRACT(jsonPayload.message, \"Drove ([0-9]+)\")"
+      value       = "EXTRACT(jsonPayload.driven)"
       unit        = "1"
       labels      = {}
     }

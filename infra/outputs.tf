@@ -13,6 +13,11 @@ output "functions" {
   value       = { for name, function in module.function : name => function.uri }
 }
 
+output "gpu_images" {
+  description = "Images of the stages that were staged for a GPU, by the staged folder: what `gcloud builds submit --pack` must have made before the variable gpu names them."
+  value       = { for folder, each in try(local.staged.gpu, {}) : each.folder => local.gpu_images[replace(folder, "_", "-")] }
+}
+
 output "environment" {
   description = "Variables set on each function."
   value       = { for name, function in module.function : name => function.environment }

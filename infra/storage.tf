@@ -1,6 +1,9 @@
-# Five buckets. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
+# Six buckets. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
 
 locals {
+  # Imports and batches are forgotten; what is set for a SKU or a group stays until somebody deletes it.
+  batches_days = 90
+
   buckets = {
     uploads = {
       name         = "${local.prefix}-uploads"
@@ -25,6 +28,13 @@ locals {
       name         = "${local.prefix}-api-keys"
       versioning   = true
       delete_after = null
+      origins      = []
+    }
+    # Pipelines by SKU and group, imports and batches.
+    catalogue = {
+      name         = "${local.prefix}-catalogue"
+      versioning   = true
+      delete_after = local.batches_days
       origins      = []
     }
     source = {
@@ -68,8 +78,9 @@ resource "google_storage_bucket" "this" {
     content {
       action { type = "Delete" }
       condition {
-        age        = lifecycle_rule.value
-        with_state = "LIVE"
+        age            = lifecycle_rule.value
+        with_state     = "LIVE"
+        matches_prefix = each.key == "catalogue" ? ["batches/"] : []
       }
     }
   }

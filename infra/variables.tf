@@ -67,6 +67,11 @@ variable "settings" {
     stall_after_s   = optional(number, 1800)
     orphan_after_s  = optional(number, 300)
     orphan_window_s = optional(number, 86400)
+    anonymous       = optional(bool, false)
+    google_audience = optional(string, "")
+    google_roles    = optional(string, "")
+    visitor_limit   = optional(number, 20)
+    owner_limit     = optional(number, 0)
     log_level       = optional(string, "INFO")
   })
   default  = {}
@@ -80,6 +85,11 @@ variable "settings" {
   validation {
     condition     = var.settings.log_level == "DEBUG" || var.settings.log_level == "INFO"
     error_message = "The log level must be INFO or DEBUG here, because the metrics and alerts count lines of level INFO."
+  }
+
+  validation {
+    condition     = !var.settings.anonymous || var.signing_key != null
+    error_message = "settings.anonymous needs a signing_key, with which visitors' cookies are signed."
   }
 
   validation {
@@ -121,6 +131,22 @@ variable "api" {
   }
 }
 
+variable "signing_key" {
+  description = "The secret in Secret Manager that holds the key of the API's signatures, at least 32 characters; visitors' cookies need one. Made outside of Terraform, so that it stands in no state: see docs/deployment.md."
+  type        = object({ secret = string, version = optional(string, "latest") })
+  default     = null
+
+  validation {
+    condition     = var.signing_key == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.signing_key.secret))
+    error_message = "signing_key.secret must be the id of a secret in the project: letters, digits, hyphens and underscores."
+  }
+
+  validation {
+    condition     = var.signing_key == null || can(regex("^(latest|[1-9][0-9]*)$", var.signing_key.version))
+    error_message = "signing_key.version must be latest or the number of a version."
+  }
+}
+
 variable "functions" {
   description = "Sizes that differ from the defaults, by the name of the function, for instance { denoise = { memory = \"8Gi\" } }."
   type = map(object({
@@ -147,6 +173,29 @@ variable "functions" {
   validation {
     condition     = alltrue([for size in values(var.functions) : coalesce(size.max_instances, 1) >= 1 && coalesce(size.max_instances, 1) <= 1000 && coalesce(size.concurrency, 1) >= 1 && coalesce(size.concurrency, 1) <= 1000])
     error_message = "max_instances and concurrency must be between 1 and 1000."
+  }
+}
+
+variable "gpu" {
+  description = "Stages that run on an NVIDIA L4, by the name of the function, for instance { denoise = {} }; none if empty. Their images are made before the apply: see docs/deployment.md."
+  type = map(object({
+    cpu              = optional(number, 4)
+    memory           = optional(string, "16Gi")
+    min_instances    = optional(number, 0)
+    max_instances    = optional(number, 1)
+    zonal_redundancy = optional(bool, false)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for size in values(var.gpu) : contains([4, 8], size.cpu) && can(regex("^(1[6-9]|2[0-9]|3[0-2])Gi$", size.memory))])
+    error_message = "Beside a GPU there must be 4 or 8 processors and between 16Gi and 32Gi."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.gpu), keys(var.functions))) == 0
+    error_message = "A stage with a GPU has its sizes in the variable gpu, so it must not stand in functions too."
   }
 }
 
@@ -241,9 +290,15 @@ variable "budget" {
 }
 
 variable "deployer" {
-  description = "Create an account for Cloud Build that may deploy code and configuration, but not change who may do what."
+  description = "Create an account for Cloud Build that may deploy code and configuration, but not change who may do what. With the id of a secret that holds an API key, its smoke test tries the HTTP API too."
   type = object({
-    state_bucket = string
+    state_bucket   = string
+    api_key_secret = optional(string)
   })
   default = null
+
+  validation {
+    condition     = try(var.deployer.api_key_secret, null) == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.deployer.api_key_secret))
+    error_message = "deployer.api_key_secret must be the id of a secret in the project: letters, digits, hyphens and underscores."
+  }
 }

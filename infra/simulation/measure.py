@@ -21,7 +21,7 @@ REPETITIONS = 5
 def main() -> None:
     steps: dict[str, dict[str, float]] = {}
     for stage, method in methods():
-        cost = measured(f"tests.bench.ours:{stage}/{method}", MEGAPIXELS, REPETITIONS)
+        (cost,) = measured([f"tests.bench.ours:{stage}/{method}"], MEGAPIXELS, REPETITIONS)
         steps[f"{stage}/{method}"] = {
             "cpu_s": round(cost.cpu_s, 3),
             "fastest_wall_s": round(min(cost.walls_s), 3),

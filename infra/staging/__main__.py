@@ -1,23 +1,47 @@
-"""`python -m infra.staging [TARGET]` stages every function and prints what became of it."""
+"""`python -m infra.staging [TARGET] [--gpu STAGE …]` stages every function and prints what became of it.
 
+With `--gpu` the named stages are staged a second time, for a machine with a GPU.
+"""
+
+import argparse
 import sys
 from pathlib import Path
 
+from infra.staging.gpu import GpuSource, NothingToAccelerate, stage_gpus
 from infra.staging.stage import Staged, stage_all
+from shared.topology import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build"
+    asked = _parser().parse_args()
     sys.stdout.write(f"{'function':<15}{'code kB':>9}{'models kB':>11}{'zip kB':>8}{'packages':>10}  archive\n")
-    for each in stage_all(ROOT, target):
+    staged = stage_all(ROOT, asked.target)
+    for each in staged:
         sys.stdout.write(_line(each))
+    try:
+        sources = stage_gpus(ROOT, staged, asked.target, asked.gpu)
+    except NothingToAccelerate as error:
+        sys.exit(str(error))
+    for source in sources:
+        sys.stdout.write(_gpu_line(source))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.staging", description="Stage every function.")
+    parser.add_argument("target", nargs="?", type=Path, default=ROOT / "build", help="folder of the archives")
+    parser.add_argument("--gpu", nargs="*", default=[], choices=STAGES, metavar="STAGE", help="stages with a GPU")
+    return parser
 
 
 def _line(each: Staged) -> str:
     sizes = f"{each.code_bytes / 1e3:>9.0f}{each.model_bytes / 1e3:>11.0f}{each.archive_bytes / 1e3:>8.0f}"
     return f"{each.function:<15}{sizes}{len(each.requirements):>10}  {each.archive.name}\n"
+
+
+def _gpu_line(source: GpuSource) -> str:
+    return f"{source.function:<15}with a GPU, from the folder {source.folder.name}, image tag {source.digest}\n"
 
 
 if __name__ == "__main__":

@@ -27,20 +27,20 @@ class LeftOut:
     why: str
 
 
-_EVENT_DRIVEN = frozenset({"dispatcher", *STAGES})
+_EVENT_DRIVEN = frozenset({"dispatcher", "importer", *STAGES})
 
 LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut(modules=("shared.adapters.local_",), why="the backend is Google Cloud"),
     LeftOut(modules=("shared.inprocess",), functions=_EVENT_DRIVEN, why="one step at a time"),
     LeftOut(
         modules=("shared.handlers.stages", "shared.inference.session", "shared.imaging"),
-        functions=frozenset({"dispatcher"}),
-        why="the dispatcher plans and never looks at a pixel",
+        functions=frozenset({"dispatcher", "importer"}),
+        why="the dispatcher plans, the importer fetches, and neither looks at a pixel",
     ),
     LeftOut(
         modules=("shared.inference.session",),
-        functions=frozenset({"assess", "finish"}),
-        why="neither measuring nor finishing runs a model",
+        functions=frozenset({"finish"}),
+        why="finishing runs no model",
     ),
     LeftOut(
         modules=("google.cloud.firestore",),
@@ -83,7 +83,7 @@ def reach(root: Path, function: str) -> Reach:
 
 def _by_name(root: Path, function: str) -> Iterator[Path]:
     """What `shared.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
-    stages = {"dispatcher": ()}.get(function, (function,) if function in STAGES else STAGES)
+    stages = {"dispatcher": (), "importer": ()}.get(function, (function,) if function in STAGES else STAGES)
     for stage in stages:
         yield from _files(root, f"shared.stages.{stage}")
 

@@ -79,3 +79,30 @@ run "a_setting_that_does_not_exist_cannot_be_set" {
   variables { other_settings = { DARKROOM_COLOUR = "blue" } }
   expect_failures = [terraform_data.known_functions]
 }
+
+run "visitors_need_a_key_that_signs_their_cookies" {
+  command = plan
+  variables { settings = { anonymous = true } }
+  expect_failures = [var.settings]
+}
+
+run "a_gpu_for_a_stage_that_was_not_staged_for_one" {
+  command = plan
+  variables { gpu = { denoise = {} } }
+  expect_failures = [terraform_data.known_functions]
+}
+
+run "a_gpu_beside_an_instance_that_cannot_carry_it" {
+  command = plan
+  variables { gpu = { denoise = { memory = "8Gi" } } }
+  expect_failures = [var.gpu]
+}
+
+run "two_sizes_for_one_stage" {
+  command = plan
+  variables {
+    gpu       = { denoise = {} }
+    functions = { denoise = { cpu = 4 } }
+  }
+  expect_failures = [var.gpu]
+}

@@ -21,8 +21,8 @@ run "everything_with_the_defaults" {
   # Storage
 
   assert {
-    condition     = length(distinct([for bucket in google_storage_bucket.this : bucket.name])) == 5
-    error_message = "Uploads, artifacts, results, keys and source must be five buckets."
+    condition     = length(distinct([for bucket in google_storage_bucket.this : bucket.name])) == 6
+    error_message = "Uploads, artifacts, results, keys, catalogue and source must be six buckets."
   }
   assert {
     condition     = alltrue([for bucket in google_storage_bucket.this : bucket.uniform_bucket_level_access && bucket.public_access_prevention == "enforced" && !bucket.force_destroy])
@@ -48,7 +48,7 @@ run "everything_with_the_defaults" {
   # Accounts and access
 
   assert {
-    condition     = length(distinct([for function in module.function : function.service_account.email])) == length(local.functions) && length(local.functions) == length(local.system.stages) + 5
+    condition     = length(distinct([for function in module.function : function.service_account.email])) == length(local.functions) && length(local.functions) == length(local.system.stages) + 8
     error_message = "Every function must have an account of its own."
   }
   assert {
@@ -65,24 +65,24 @@ run "everything_with_the_defaults" {
     error_message = "The role on the database must be narrowed to it."
   }
   assert {
-    condition     = toset(keys(google_project_iam_member.jobs)) == toset(["api", "dispatcher-on-upload", "dispatcher-on-stage-event", "dispatcher-on-dead-letter", "dispatcher-on-schedule"])
-    error_message = "Only the dispatcher and the API may read and write jobs."
+    condition     = toset(keys(google_project_iam_member.jobs)) == toset(["api", "importer", "caller", "dispatcher-on-upload", "dispatcher-on-stage-event", "dispatcher-on-dead-letter", "dispatcher-on-batch", "dispatcher-on-schedule"])
+    error_message = "Only the dispatcher, the importer and the API may read and write jobs."
   }
   assert {
     condition     = alltrue([for grant in google_storage_bucket_iam_member.function : contains(["roles/storage.objectViewer", "roles/storage.objectCreator", "roles/storage.objectUser"], grant.role)])
     error_message = "No function may administer a bucket."
   }
   assert {
-    condition     = alltrue([for name, grant in google_storage_bucket_iam_member.function : startswith(name, "api ") || !(grant.bucket == google_storage_bucket.this["uploads"].name && grant.role != "roles/storage.objectViewer")])
-    error_message = "Nobody but the API may write into the uploads bucket, which starts jobs."
+    condition     = alltrue([for name, grant in google_storage_bucket_iam_member.function : startswith(name, "api ") || startswith(name, "importer ") || !(grant.bucket == google_storage_bucket.this["uploads"].name && grant.role != "roles/storage.objectViewer")])
+    error_message = "Nobody but the API and the importer may write into the uploads bucket, which starts jobs."
   }
   assert {
     condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser"]
     error_message = "Beside the API only the sweep may delete, and only artifacts."
   }
   assert {
-    condition     = alltrue([for name, grant in google_pubsub_topic_iam_member.function : startswith(name, "dispatcher-") || startswith(name, "api ") || endswith(name, " ${local.system.events_topic}")])
-    error_message = "Only the dispatcher and the API may ask stages."
+    condition     = alltrue([for name, grant in google_pubsub_topic_iam_member.function : startswith(name, "dispatcher-") || startswith(name, "api ") || endswith(name, " ${local.system.events_topic}") || contains(["importer ${local.system.stages.assess}", "importer ${local.system.imports_topic}", "importer ${local.system.callbacks_topic}"], name)])
+    error_message = "Only the dispatcher and the API may ask stages, and the importer the first one."
   }
 
   # Events
@@ -166,6 +166,10 @@ run "everything_with_the_defaults" {
   # What is off until it is asked for
 
   assert {
+    condition     = alltrue([for function in module.function : function.accelerator == null && function.environment.DARKROOM_ACCELERATOR == "cpu"])
+    error_message = "No stage may have a GPU until a variable names it."
+  }
+  assert {
     condition     = length(google_billing_budget.this) == 0 && length(google_service_account.deployer) == 0 && length(google_monitoring_notification_channel.email) == 0
     error_message = "Budget, deployer and mails must be off by default."
   }
@@ -233,5 +237,83 @@ run "everything_that_can_be_switched_on" {
   assert {
     condition     = !anytrue([for grant in google_storage_bucket_iam_member.deployer : contains([google_storage_bucket.this["uploads"].name, google_storage_bucket.this["results"].name], grant.bucket) && !contains(["roles/storage.legacyBucketReader", "roles/storage.objectCreator"], grant.role)])
     error_message = "The deployer may not read photographs."
+  }
+}
+
+run "a_signing_key_is_told_to_those_who_sign_alone" {
+  command = apply
+
+  variables {
+    signing_key = { secret = "darkroom-signing-key" }
+    settings    = { anonymous = true }
+  }
+
+  assert {
+    condition     = [for name, secrets in local.secrets : name if length(secrets) > 0] == ["api", "caller"]
+    error_message = "Only the API and the caller, which signs callbacks, must be told the signing key."
+  }
+  assert {
+    condition     = !contains(keys(module.function["api"].environment), "DARKROOM_SIGNING_KEY")
+    error_message = "The signing key must not stand among the plain variables."
+  }
+  assert {
+    condition     = module.function["api"].secrets == { DARKROOM_SIGNING_KEY = { secret = "darkroom-signing-key", version = "latest" } }
+    error_message = "The API must read the signing key from Secret Manager."
+  }
+}
+
+run "a_stage_on_a_gpu" {
+  command = apply
+
+  variables {
+    staged   = "tests/staged/with_gpu.json"
+    gpu      = { low-light = { max_instances = 3 } }
+    deployer = { state_bucket = "state" }
+  }
+
+  assert {
+    condition     = { for name, function in module.function : name => function.accelerator if function.accelerator != null } == { low-light = "nvidia-l4" }
+    error_message = "The stage that the variable names must have a GPU, and no other."
+  }
+  assert {
+    condition     = output.gpu_images == { denoise-gpu = "europe-west1-docker.pkg.dev/my-project/darkroom/denoise-gpu:0123456789abcdef", low_light-gpu = "europe-west1-docker.pkg.dev/my-project/darkroom/low-light-gpu:fedcba9876543210" }
+    error_message = "The images must be named by what was staged, also before the variable names the stage."
+  }
+  assert {
+    condition     = one(google_pubsub_subscription.this["stage-low-light"].push_config).push_endpoint == module.function["low-light"].uri && one(one(google_pubsub_subscription.this["stage-low-light"].push_config).oidc_token).audience == module.function["low-light"].uri
+    error_message = "The subscription of the stage must call the service."
+  }
+  assert {
+    condition     = module.function["low-light"].name == "low-light-gpu" && values(module.function["low-light"].invokers) == [google_service_account.push.member]
+    error_message = "The push account, and nobody else, must be allowed to call the service."
+  }
+  assert {
+    condition     = { for name, value in module.function["low-light"].environment : name => value if module.function["denoise"].environment[name] != value } == { DARKROOM_ACCELERATOR = "cuda", DARKROOM_THREADS = "4" }
+    error_message = "Beside accelerator and threads the environment must be that of the other stages."
+  }
+  assert {
+    condition     = local.sizes["low-light"] == { cpu = 4, memory = "16Gi", concurrency = 1, min_instances = 0, max_instances = 3, timeout_s = 540 }
+    error_message = "The sizes must be those of the variable gpu, and the rest those of a stage."
+  }
+  assert {
+    condition     = [for grant in google_cloud_run_service_iam_member.deployer : grant.role] == ["roles/run.developer"] && google_cloud_run_service_iam_member.deployer["low-light"].service == "low-light-gpu"
+    error_message = "The deployer must be allowed to deploy this service, and no other."
+  }
+}
+
+run "the_build_tries_the_api_with_a_key" {
+  command = apply
+
+  variables {
+    deployer = { state_bucket = "state", api_key_secret = "smoke-key" }
+  }
+
+  assert {
+    condition     = { for name, grant in google_secret_manager_secret_iam_member.deployer : name => grant.role } == { smoke-key = "roles/secretmanager.secretAccessor" }
+    error_message = "The deployer must be allowed to read this one secret."
+  }
+  assert {
+    condition     = values(module.function["api"].invokers) == [google_service_account.deployer["this"].member]
+    error_message = "The deployer must be allowed to call the API where not everybody is."
   }
 }

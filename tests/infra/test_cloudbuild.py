@@ -16,7 +16,7 @@ from tests.infra.terraform import ROOT, Rehearsal
 
 BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
 STEPS = {step["id"]: step for step in BUILD["steps"]}
-ORDER = ["test", "stage", "fetch", "plan", "upload", "apply", "smoke"]
+ORDER = ["test", "stage", "fetch", "plan", "upload", "apply", "smoke", "smoke-api"]
 #: Set by Cloud Build itself.
 BUILT_IN = {"PROJECT_ID", "BUILD_ID", "COMMIT_SHA"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.settings import read_settings
+from shared.topology import STAGES
 from tests.infra.terraform import INFRA, Rehearsal, prepared, run_tests, terraform
 
 MODULE = INFRA / "modules" / "function"
@@ -80,13 +81,12 @@ def test_the_functions_have_the_sizes_that_the_documentation_of_cost_reckons_wit
         for resource in rehearsal.resources(DEFAULTS)
         if resource["type"] == "google_cloudfunctions2_function"
     }
-    assert len(configs) == 14
+    assert len(configs) == len(STAGES) + 8
     for name, config in configs.items():
-        light = name.startswith("dispatcher-")
+        light = name.startswith("dispatcher-") or name == "caller"
         told = (config["available_cpu"], config["available_memory"], config["max_instance_request_concurrency"])
-        assert told == (("1", "512Mi", told[2]) if light else ("2", "4Gi", 4) if name == "api" else ("1", "2Gi", 1)), (
-            name
-        )
+        known = {"api": ("2", "4Gi", 4), "importer": ("1", "1Gi", 4)}
+        assert told == (("1", "512Mi", told[2]) if light else known.get(name, ("1", "2Gi", 1))), name
         assert config["min_instance_count"] == 0, name
 
 

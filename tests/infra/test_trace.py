@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.logs import configure, log, trace_of
+from shared.logs import configure, log
+from shared.trace import trace_of
+from tests.photographs import small_jpeg
+from tests.world import memory_world
 
 TRACE = "logging.googleapis.com/trace"
+SPAN = "logging.googleapis.com/spanId"
 
 
 @pytest.fixture
@@ -30,6 +34,17 @@ def test_all_lines_of_a_job_carry_one_trace_and_those_of_another_job_another(str
     first, second, other = (line[TRACE] for line in lines(stream))
     assert first == second != other
     assert re.fullmatch(r"projects/my-project/traces/[0-9a-f]{32}", first)
+
+
+def test_the_lines_of_a_step_carry_the_span_of_its_request(stream: io.StringIO) -> None:
+    world = memory_world()
+    configure("INFO", stream, project="my-project")
+    world.drop("photo.jpg", small_jpeg(96))
+    world.deliver_all()
+    spans = {line.get("stage"): line[SPAN] for line in lines(stream) if SPAN in line}
+    assert {"assess", "finish"} <= spans.keys()
+    assert len(set(spans.values())) == len(spans)
+    assert all(re.fullmatch("[0-9a-f]{16}", span) for span in spans.values())
 
 
 def test_a_line_without_a_job_has_no_trace(stream: io.StringIO) -> None:

@@ -1,11 +1,14 @@
 output "name" {
-  description = "Name of the function and of its Cloud Run service."
-  value       = google_cloudfunctions2_function.this.name
+  description = "Name of the Cloud Run service, which is that of the function unless it has a GPU."
+  value       = local.service
 }
 
 output "uri" {
   description = "URL at which the function is called."
-  value       = google_cloudfunctions2_function.this.service_config[0].uri
+  value = one(concat(
+    [for function in google_cloudfunctions2_function.this : function.service_config[0].uri],
+    google_cloud_run_v2_service.gpu[*].uri,
+  ))
 }
 
 output "member" {
@@ -20,7 +23,7 @@ output "service_account" {
 
 output "environment" {
   description = "Variables set on the function."
-  value       = google_cloudfunctions2_function.this.service_config[0].environment_variables
+  value       = local.environment
 }
 
 output "invokers" {
@@ -30,5 +33,21 @@ output "invokers" {
 
 output "ingress" {
   description = "From where the function can be reached."
-  value       = google_cloudfunctions2_function.this.service_config[0].ingress_settings
+  value = one(concat(
+    [for function in google_cloudfunctions2_function.this : function.service_config[0].ingress_settings],
+    google_cloud_run_v2_service.gpu[*].ingress,
+  ))
+}
+
+output "accelerator" {
+  description = "The GPU beside the function, or null."
+  value       = one([for service in google_cloud_run_v2_service.gpu : service.template[0].node_selector[0].accelerator])
+}
+
+output "secrets" {
+  description = "Variables that the function reads from Secret Manager: secret and version of each."
+  value = merge([for function in google_cloudfunctions2_function.this : {
+    for each in function.service_config[0].secret_environment_variables :
+    each.key => { secret = each.secret, version = each.version }
+  }]...)
 }

@@ -65,6 +65,12 @@ variable "environment" {
   type        = map(string)
 }
 
+variable "gpu" {
+  description = "An NVIDIA L4 beside every instance, and the image that runs there; null for none."
+  type        = object({ image = string, zonal_redundancy = bool })
+  default     = null
+}
+
 variable "upload_event" {
   description = "The bucket whose finalized objects call the function, and the account in whose name; null for a function that is called over HTTP."
   type        = object({ bucket = string, service_account = string })
@@ -93,4 +99,11 @@ variable "kms_key" {
   description = "Own key for the function's source and image, or null."
   type        = string
   default     = null
+}
+
+variable "secrets" {
+  description = "Variables that hold a secret: id and version of each, by the variable's name."
+  type        = map(object({ secret = string, version = string }))
+  default     = {}
+  nullable    = false
 }
