@@ -6,5 +6,6 @@ from shared import entrypoints
 
 on_upload = functions_framework.cloud_event(entrypoints.on_upload)
 on_stage_event = functions_framework.cloud_event(entrypoints.on_stage_event)
+on_batch = functions_framework.cloud_event(entrypoints.on_batch)
 on_dead_letter = functions_framework.cloud_event(entrypoints.on_dead_letter)
 on_schedule = functions_framework.http(entrypoints.on_schedule)

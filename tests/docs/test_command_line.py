@@ -16,6 +16,7 @@ from shared.cli.service import Service
 from shared.parameters import FinishParameters
 from shared.pipeline import PRESETS
 from shared.ports import JobQuery
+from tests import networks
 from tests.pictures import jpeg_bytes
 from tests.world import World, memory_world
 
@@ -60,6 +61,12 @@ def argv_of(example: str) -> list[str]:
     return words[1:end]
 
 
+def described_networks() -> list[str]:
+    """The descriptions of networks of one's own that docs/models.md shows."""
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    return [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[contract]" in block]
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with everything that the examples name."""
@@ -69,6 +76,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_bytes(jpeg_bytes(quality=80 + index))
     (tmp_path / "pipeline.json").write_text('{"preset": "optimize"}')
     (tmp_path / "steps").mkdir()
+    (tmp_path / "general-x4v3.onnx").write_bytes(networks.srvgg(4, 2))
+    (tmp_path / "mine.onnx").write_bytes(networks.nafnet())
+    (tmp_path / "mine.toml").write_text(described_networks()[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKROOM_THREADS", "1")
     return tmp_path
@@ -155,6 +165,9 @@ def prepared(example: str) -> World:
         world.deliver(limit=1) if name == "cancel" else world.deliver_all()
     elif name == "keys":
         keys_of(world.system).create("shop", "submitter")
+    elif "models remove" in example:
+        added = "models add upscale general-x4v3.onnx --as realesr-general-x4v3"
+        assert CliRunner().invoke(cli, added.split()).exit_code == 0
     elif name == "replay":
         world.drop("denoise/photo.jpg", b"no picture")
         world.deliver_all()
