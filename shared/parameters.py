@@ -182,6 +182,7 @@ class FinishParameters(Parameters):
     smooth: float = Field(0.0, ge=0.0, le=10.0, description="Gaussian smoothing, standard deviation in pixels")
     sharpen: float = Field(0.0, ge=0.0, le=3.0, description="amount of the unsharp mask; larger is sharper")
     sharpen_radius: float = Field(1.0, ge=0.3, le=10.0, description="standard deviation of the unsharp mask in pixels")
+    unfade: float = Field(0.0, ge=0.0, le=1.0, description="give a faded, yellowed print its blacks and whites back")
     brightness: Adjustment = 0.0
     contrast: Adjustment = 0.0
     saturation: Adjustment = 0.0

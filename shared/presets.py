@@ -98,9 +98,9 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
         stages=_REPAIRS,
     ),
     "restore": PresetRules(
-        summary="old photographs: scratches, noise, blur, darkness and casts, small prints doubled, light finish",
+        summary="old photographs: scratches, noise, blur, darkness, casts, fading, small prints doubled, light finish",
         stages={"repair": _ALWAYS, **_REPAIRS, "upscale": Rule(when="needed", parameters={"scale": 2.0})},
-        output={"smooth": 0.5, "sharpen": 0.5},
+        output={"unfade": 1.0, "smooth": 0.5, "sharpen": 0.5},
     ),
     "product": PresetRules(
         summary="catalogue: subject on white, at least 1500 px, crisp, small JPEG",
@@ -129,7 +129,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
             "colorize": _NEEDED,
             "upscale": Rule(parameters={"scale": 2.0}),
         },
-        output={"smooth": 0.5, "sharpen": 0.5},
+        output={"unfade": 1.0, "smooth": 0.5, "sharpen": 0.5},
     ),
     "repair": PresetRules(summary="scratches, dust, creases and tears only", stages={"repair": _ALWAYS}),
     "denoise": PresetRules(summary="noise and grain only", stages={"denoise": _ALWAYS}),

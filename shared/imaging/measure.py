@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.imaging.blockiness import blockiness
-from shared.imaging.color import luma
+from shared.imaging.color import luma, strongest, weakest
 from shared.imaging.illuminant import NEUTRAL, Cast, estimate_cast
-from shared.imaging.noise import estimate_sigma
+from shared.imaging.noise import estimate_grain, estimate_sigma
 from shared.imaging.picture import Picture, Pixels, Plane, to_float
 from shared.imaging.sampling import native_tiles, reduced
 from shared.imaging.sharpness import edge_blur
@@ -87,7 +87,7 @@ def measure(picture: Picture, *, source_format: str = "", frames: int = 1) -> Me
         frames=frames,
         has_alpha=_is_transparent(picture.alpha),
         greyscale=grey,
-        noise_sigma=round(sigma, 3),
+        noise_sigma=round(max(sigma, estimate_grain(tiles, sigma)), 3),
         sharpness=round(edges.sharpness, 4),
         blur_radius=round(edges.radius, 3),
         edge_share=round(edges.share, 5),
@@ -119,7 +119,7 @@ def _subject(picture: Picture) -> _Subject:
 
 def _plain_background(image: NDArray[np.float32], plane: Plane) -> NDArray[np.bool_]:
     """White connected to the border, if it covers most of the border."""
-    spread = image.max(axis=2) - image.min(axis=2)
+    spread = strongest(image) - weakest(image)
     white = ((plane >= BACKGROUND_LUMA) & (spread <= BACKGROUND_SPREAD)).astype(np.uint8)
     _, labels = cv2.connectedComponents(white, connectivity=4)
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
@@ -130,8 +130,8 @@ def _plain_background(image: NDArray[np.float32], plane: Plane) -> NDArray[np.bo
 
 def _tones(subject: _Subject) -> Mapping[str, float]:
     values = subject.luma[subject.counted]
-    darkest = subject.image.max(axis=2)[subject.counted]
-    brightest = subject.image.min(axis=2)[subject.counted]
+    darkest = strongest(subject.image)[subject.counted]
+    brightest = weakest(subject.image)[subject.counted]
     low, median, high = np.quantile(values, [0.01, 0.5, 0.99])
     return {
         "exposure_mean": round(float(values.mean()), 4),
@@ -161,5 +161,5 @@ def is_grey(pixels: Pixels, noise_sigma: float = 0.0) -> bool:
     small = to_float(reduced(pixels, 16_384))
     averaged = max(1.0, pixels.shape[0] * pixels.shape[1] / (small.shape[0] * small.shape[1]))
     allowed = GREY_SPREAD + 4.0 * noise_sigma / 255.0 / float(np.sqrt(averaged))
-    coloured = small.max(axis=2) - small.min(axis=2) > allowed
+    coloured = strongest(small) - weakest(small) > allowed
     return float(coloured.mean()) <= COLOURED_SHARE

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import luma
+from shared.imaging.color import luma, strongest, weakest
 from shared.imaging.filters import Floats, box_mean, gaussian, gradient
 from shared.imaging.picture import Pixels, to_float
 
@@ -20,6 +20,20 @@ LEAST_WHOLE = 0.1
 FLAT_SHARE = 0.4
 #: Fewer patches than this say nothing about a covariance of 25 x 25.
 MIN_PATCHES = 100
+
+#: Grain is looked for in blocks of this side, in what a Gaussian of the second number (pixels) takes away.
+BLOCK_SIDE, GRAIN_REACH = 16, 2.5
+#: Fewer unclipped blocks than this say nothing about a percentile.
+MIN_BLOCKS = 50
+#: Grain is everywhere: the calmest hundredth of the blocks has at least the first number (0-255 scale), the calmest
+#: quarter no more than the second one times that. Of 65 clean photographs one is like that; of those with grain of 9,
+#: 0.5 to 1 pixels in size, nine in ten.
+LEAST_GRAIN, UNIFORM = 2.5, 1.5
+#: White noise leaves less in the calmest blocks than its sigma; what leaves more than so many times it is grain.
+GRAIN_RATIO = 1.15
+#: From the calmest blocks to the sigma that serves best: over grain of 5 to 25, 0.5 to 1 pixels in size, nothing
+#: between 1.3 and 1.6 is more than 0.3 dB from the best.
+GRAIN_FACTOR = 1.5
 
 
 def estimate_sigma(tiles: Sequence[Pixels]) -> float:
@@ -39,7 +53,7 @@ def estimate_sigma(tiles: Sequence[Pixels]) -> float:
     -------
     float
         On the 0-255 scale; 0 for pictures too small to tell. Within 20 % for white Gaussian noise of 5 to 50.
-        Noise that neighbours share (after scaling, or strong JPEG compression) is underestimated.
+        Noise that neighbours share (film grain, scaled or compressed noise) is underestimated: see `estimate_grain`.
 
     References
     ----------
@@ -62,6 +76,58 @@ def estimate_sigma(tiles: Sequence[Pixels]) -> float:
     return 255.0 * float(np.sqrt(np.mean(variances)))
 
 
+def estimate_grain(tiles: Sequence[Pixels], sigma: float) -> float:
+    """Standard deviation of noise that neighbours share: film grain, or noise that was scaled or compressed.
+
+    Texture stands somewhere, grain everywhere: in a picture with grain the calmest blocks are as restless as many
+    others. No published method is behind this; the constants say on what they were chosen.
+
+    Parameters
+    ----------
+    tiles : sequence of (H, W, 3) uint8 or uint16
+        Parts of one picture at native resolution, all of one type.
+    sigma : float
+        What `estimate_sigma` says of the same tiles.
+
+    Returns
+    -------
+    float
+        On the 0-255 scale; 0 where there is none, or no more than `sigma` explains.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = gaussian(np.random.default_rng(0).normal(128, 20, (200, 200)), 0.7)
+    >>> grainy = [np.repeat(noise[..., None], 3, axis=2).astype(np.uint8)]
+    >>> 5 < estimate_grain(grainy, estimate_sigma(grainy)) < 15
+    True
+    """
+    unrest = np.sort(np.concatenate([np.zeros(0, np.float32), *map(_unrest, tiles)]))
+    if len(unrest) < MIN_BLOCKS:
+        return 0.0
+    calmest, calm = 255.0 * np.percentile(unrest, (1, 25))
+    is_grain = calmest > max(LEAST_GRAIN, GRAIN_RATIO * sigma) and calm < UNIFORM * calmest
+    return GRAIN_FACTOR * float(calmest) if is_grain else 0.0
+
+
+def _unrest(tile: Pixels) -> Floats:
+    """Standard deviation of the fine part of luma in each block without a nearly clipped value."""
+    rows, columns = (extent // BLOCK_SIDE for extent in tile.shape[:2])
+    plane = luma(tile)
+    whole, fine = (
+        each[: rows * BLOCK_SIDE, : columns * BLOCK_SIDE]
+        .reshape(rows, BLOCK_SIDE, columns, BLOCK_SIDE)
+        .swapaxes(1, 2)
+        .reshape(rows * columns, BLOCK_SIDE * BLOCK_SIDE)
+        for each in (plane, plane - gaussian(plane, GRAIN_REACH))
+    )
+    if not whole.size:
+        return np.zeros(0, np.float32)
+    within = (whole.min(axis=1) > 0.02) & (whole.max(axis=1) < 0.98)
+    unrest: Floats = fine[within].std(axis=1)
+    return unrest
+
+
 def _step(tiles: Sequence[Pixels]) -> int:
     """Distance between patches; odd, so that every phase of a JPEG grid is met."""
     pixels = sum(tile.shape[0] * tile.shape[1] for tile in tiles)
@@ -78,7 +144,7 @@ def _structure(tile: Pixels, step: int) -> Floats:
     """How much structure each patch holds, from a smoothed gradient of luma; infinite where a value is clipped."""
     rows, columns = gradient(gaussian(luma(tile), 2.0))
     energy = box_mean(rows * rows + columns * columns, PATCH_SIDE // 2)
-    clipped = ((tile == 0) | (tile == np.iinfo(tile.dtype).max)).any(axis=2).astype(np.uint8)
+    clipped = ((weakest(tile) == 0) | (strongest(tile) == np.iinfo(tile.dtype).max)).astype(np.uint8)
     near = cv2.dilate(clipped, np.ones((PATCH_SIDE, PATCH_SIDE), np.uint8))
     return _centres(np.where(near > 0, np.float32(np.inf), energy), step)
 

@@ -1,14 +1,12 @@
 """How does noise, grain and JPEG blocking leave a picture without its texture?"""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
 from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
-from shared.imaging.filters import reach, resized
-from shared.imaging.noise import estimate_sigma
+from shared.imaging.filters import reach
+from shared.imaging.noise import estimate_grain, estimate_sigma
 from shared.imaging.picture import Image, Picture, Pixels
 from shared.imaging.sampling import native_tiles
 from shared.parameters import DenoiseParameters
@@ -20,9 +18,6 @@ LEAST_SIGMA = 1.0
 #: The noise that the texture of clean photographs is taken for adds this much to a true one, as variances do: of 117
 #: photographs half measured less than 2.5, one in ten 7.5 and more.
 TEXTURE_SIGMA = 3.0
-#: From this estimated noise on it is compared with that of the picture at half the size, from which the second one, the
-#: texture of the finest photographs, is taken first, as variances are; from the third one on, as a ratio, it is grain.
-CLEAR_SIGMA, COARSE_TEXTURE, GRAIN_RATIO = 11.0, 10.0, 1.6
 #: Below this blockiness no blocks show.
 LEAST_BLOCKINESS = 0.2
 #: Noise that does as much harm as no and as full blockiness do, for averaging: five photographs compressed at quality 5
@@ -95,25 +90,12 @@ def found_sigma(picture: Picture, parameters: DenoiseParameters, blocks: tuple[f
     if parameters.sigma is not None:
         return parameters.sigma
     tiles = native_tiles(picture.pixels)
-    noise = _with_grain(_without(estimate_sigma(tiles), TEXTURE_SIGMA), tiles)
+    white = estimate_sigma(tiles)
+    noise = max(_without(white, TEXTURE_SIGMA), estimate_grain(tiles, white))
     found = blockiness([luma(tile) for tile in tiles])
     faint, full = blocks
     sigma = max(noise, faint + (full - faint) * found if found > LEAST_BLOCKINESS else 0.0)
     return sigma if sigma >= LEAST_SIGMA else 0.0
-
-
-def _with_grain(sigma: float, tiles: Sequence[Pixels]) -> float:
-    """The noise of which `sigma` is what no two neighbours share.
-
-    Averaging four pixels halves white noise, and grain by less. Grain of 0.6 pixels (standard deviation) alone is
-    estimated at two thirds; the geometric mean of both estimates is within a tenth of it.
-    """
-    if sigma < CLEAR_SIGMA:
-        return sigma
-    halves = [tile[: tile.shape[0] // 2 * 2, : tile.shape[1] // 2 * 2] for tile in tiles if min(tile.shape[:2]) > 1]
-    smaller = [resized(tile, tile.shape[0] // 2, tile.shape[1] // 2) for tile in halves]
-    coarse = 2.0 * _without(estimate_sigma(smaller), COARSE_TEXTURE / 2.0)
-    return float(np.sqrt(sigma * coarse)) if coarse > GRAIN_RATIO * sigma else sigma
 
 
 def _without(sigma: float, part: float) -> float:

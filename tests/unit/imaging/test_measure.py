@@ -6,8 +6,9 @@ import skimage.data
 
 from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
+from shared.imaging.filters import gaussian
 from shared.imaging.measure import is_grey, measure
-from shared.imaging.noise import estimate_sigma
+from shared.imaging.noise import estimate_grain, estimate_sigma
 from shared.imaging.picture import Picture
 from shared.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
 from shared.imaging.sharpness import MAX_RADIUS, edge_blur
@@ -51,6 +52,43 @@ def test_noise_of_sixteen_bits_is_told_on_the_same_scale() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (1, 300), (7, 7)])
 def test_a_picture_too_small_to_tell_has_no_noise(size: tuple[int, int]) -> None:
     assert sigma_of(noisy(part(), 20.0)[: size[0], : size[1]]) == 0.0
+
+
+# Grain
+
+
+def grainy(pixels: np.ndarray, sigma: float, radius: float) -> np.ndarray:
+    grain = gaussian(np.random.default_rng(0).standard_normal(pixels.shape[:2]), radius)
+    return np.clip(pixels + grain[..., None] * (sigma / grain.std()), 0, 255).astype(np.uint8)
+
+
+def grain_of(pixels: np.ndarray) -> float:
+    return estimate_grain(native_tiles(pixels), sigma_of(pixels))
+
+
+@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize("radius", [0.7, 1.0])
+@pytest.mark.parametrize("sigma", [8, 16])
+def test_grain_which_neighbours_share_is_found(name: str, sigma: float, radius: float) -> None:
+    pixels = grainy(photograph(name), sigma, radius)
+    assert 0.7 * sigma < grain_of(pixels) < 1.7 * sigma
+    assert measure(Picture(pixels=pixels)).noise_sigma >= grain_of(pixels) - 1e-3
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_neither_texture_nor_white_noise_is_taken_for_grain(name: str) -> None:
+    assert grain_of(photograph(name)) == 0.0
+    assert grain_of(noisy(photograph(name), 15.0)) == 0.0
+
+
+def test_grain_of_sixteen_bits_is_told_on_the_same_scale() -> None:
+    pixels = grainy(photograph("astronaut"), 12, 0.8)
+    assert grain_of(pixels.astype(np.uint16) * 257) == pytest.approx(grain_of(pixels), rel=0.02)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 300), (40, 40)])
+def test_a_picture_too_small_to_tell_has_no_grain(size: tuple[int, int]) -> None:
+    assert grain_of(grainy(photograph("astronaut"), 20, 0.8)[: size[0], : size[1]]) == 0.0
 
 
 # Sharpness
