@@ -15,10 +15,10 @@ def plain_trunk(channels: tuple[int, ...]) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     for incoming, outgoing in pairwise(channels):
-        convolution = nn.Conv2d(incoming, outgoing, 3, padding=1)
-        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        nn.init.zeros_(convolution.bias)
-        layers += [convolution, nn.ReLU()]
+        layer = nn.Conv2d(incoming, outgoing, 3, padding=1)
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.ReLU()]
     last = layers[-2]
     with torch.no_grad():
         last.weight.mul_(0.1)
@@ -79,6 +79,40 @@ class UNet(nn.Module):
 
 def _stack(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(Residual(channels) for _ in range(count)))
+
+
+def convolution(incoming: int, outgoing: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """A convolution and its normalisation."""
+    return nn.Sequential(
+        nn.Conv2d(incoming, outgoing, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outgoing, momentum=0.02),
+    )
+
+
+class Block(nn.Module):
+    """Two convolutions whose answer is added to what they are given; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = convolution(channels, channels), convolution(channels, channels)
+        nn.init.zeros_(self.second[1].weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(features + self.second(F.relu(self.first(features))))
+
+
+class Join(nn.Module):
+    """What comes from below, enlarged, and what the encoder had seen at this size."""
+
+    def __init__(self, below: int, beside: int, outgoing: int) -> None:
+        super().__init__()
+        self.below = convolution(below, outgoing, kernel=1)
+        self.beside = convolution(beside, outgoing, kernel=1)
+        self.mixed = convolution(outgoing, outgoing)
+
+    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
+        enlarged = F.interpolate(self.below(below), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return F.relu(self.mixed(F.relu(enlarged + self.beside(beside))))
 
 
 def pad_edges(image: Tensor, margin: int, multiple: int = 2) -> Tensor:

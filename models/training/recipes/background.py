@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from models.training.layers import Block, Join, convolution
 from models.training.mattes import pairs
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
@@ -36,40 +37,6 @@ STRICTER, STEEPER = 1.0, 2.0
 MEAN, DEVIATION = 0.45, 0.26
 #: What the levels that are judged beside the answer weigh against it.
 SIDE_WEIGHT = 0.4
-
-
-def convolution(incoming: int, outgoing: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution and its normalisation."""
-    return nn.Sequential(
-        nn.Conv2d(incoming, outgoing, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outgoing, momentum=0.02),
-    )
-
-
-class Block(nn.Module):
-    """Two convolutions whose answer is added to what they are given; starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first, self.second = convolution(channels, channels), convolution(channels, channels)
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return F.relu(features + self.second(F.relu(self.first(features))))
-
-
-class Join(nn.Module):
-    """What comes from below, enlarged, and what the encoder had seen at this size."""
-
-    def __init__(self, below: int, beside: int, outgoing: int) -> None:
-        super().__init__()
-        self.below = convolution(below, outgoing, kernel=1)
-        self.beside = convolution(beside, outgoing, kernel=1)
-        self.mixed = convolution(outgoing, outgoing)
-
-    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
-        enlarged = F.interpolate(self.below(below), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return F.relu(self.mixed(F.relu(enlarged + self.beside(beside))))
 
 
 class SubjectNet(nn.Module):

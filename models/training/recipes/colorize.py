@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.training.colourful import colourful
+from models.training.layers import Block, Join, convolution
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
 from shared.imaging.color import lab_from_image
@@ -46,40 +47,6 @@ def palette() -> Tensor:
         for angle in 2 * np.pi * (np.arange(hues) + number % 2 / 2) / hues
     ]
     return torch.tensor(np.array(colours), dtype=torch.float32)
-
-
-def convolution(incoming: int, outgoing: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution and its normalisation."""
-    return nn.Sequential(
-        nn.Conv2d(incoming, outgoing, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outgoing, momentum=0.02),
-    )
-
-
-class Block(nn.Module):
-    """Two convolutions whose answer is added to what they are given; starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first, self.second = convolution(channels, channels), convolution(channels, channels)
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return F.relu(features + self.second(F.relu(self.first(features))))
-
-
-class Join(nn.Module):
-    """What comes from below, enlarged, and what the encoder had seen at this size."""
-
-    def __init__(self, below: int, beside: int, outgoing: int) -> None:
-        super().__init__()
-        self.below = convolution(below, outgoing, kernel=1)
-        self.beside = convolution(beside, outgoing, kernel=1)
-        self.mixed = convolution(outgoing, outgoing)
-
-    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
-        enlarged = F.interpolate(self.below(below), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return F.relu(self.mixed(F.relu(enlarged + self.beside(beside))))
 
 
 class ColourNet(nn.Module):
