@@ -3,11 +3,12 @@
 All of them are relative: 0 changes nothing, ±1 is as far as they go.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb, luma_of_image, srgb_from_linear
-from shared.imaging.picture import Image
+from shared.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb, srgb_from_linear
+from shared.imaging.filters import Array
 
 #: Steepness in the middle of the curve at contrast 1.
 STEEPEST = 2.0
@@ -52,8 +53,11 @@ def adjustment_table(levels: int, brightness: float, contrast: float, temperatur
     return srgb_from_linear(linear_from_srgb(channels) * temperature_gains(temperature))
 
 
-def saturate(image: Image, saturation: float) -> Image:
-    """Move colours away from (above 0) or towards (below 0) the grey of their luma; -1 is black and white."""
-    grey = luma_of_image(image)[..., np.newaxis]
-    moved: Image = np.add(grey, (image - grey) * np.float32(1.0 + saturation), dtype=np.float32)
-    return moved
+def saturate(values: Array, saturation: float) -> Array:
+    """Move colours away from (above 0) or towards (below 0) the grey of their luma; -1 is black and white.
+
+    Of (H, W, 3) RGB. Integers are rounded and kept in their range, greys among them stay what they are; the luma is
+    rounded too, which makes a difference of half a step at most, times `saturation`.
+    """
+    grey = cv2.cvtColor(cv2.cvtColor(values, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(values, 1.0 + saturation, grey, -saturation, 0.0)  # type: ignore[return-value]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import lab_from_image, linear_from_pixels
+from shared.imaging.color import lab_from_image, linear_from_pixels, strongest
 from shared.imaging.filters import gaussian
 from shared.imaging.picture import Pixels, to_float
 from shared.imaging.sampling import reduced
@@ -93,9 +93,9 @@ def _deviation(light: Triple) -> float:
 
 def _usable(pixels: Pixels) -> NDArray[np.bool_]:
     """Neither clipped nor black."""
-    usable: NDArray[np.bool_] = (pixels.max(axis=2) < CLIPPED * np.iinfo(pixels.dtype).max) & (
-        linear_from_pixels(pixels).mean(axis=2) > DARK
-    )
+    linear = linear_from_pixels(pixels)
+    mean = (linear[..., 0] + linear[..., 1] + linear[..., 2]) / np.float32(3.0)
+    usable: NDArray[np.bool_] = (strongest(pixels) < CLIPPED * np.iinfo(pixels.dtype).max) & (mean > DARK)
     return usable
 
 

@@ -24,6 +24,10 @@ class Effort:
     memory_mp: float = 2.0
     #: Photographs that go through the service at once.
     photographs: int = 40
+    api_mp: tuple[float, ...] = (0.25, 1.0)
+    presets: tuple[str, ...] = ("auto", "restore", "product", "color_cast")
+    #: Counted answers to each kind of request.
+    requests: int = 40
 
     @classmethod
     def small(cls) -> "Effort":
@@ -41,6 +45,9 @@ class Effort:
             throughput_mp=tiny,
             memory_mp=tiny,
             photographs=2,
+            api_mp=(tiny,),
+            presets=("auto",),
+            requests=2,
         )
 
     def repeated(self, repetitions: int) -> "Effort":

@@ -11,6 +11,8 @@ from shared.imaging.color import (
     luma,
     parse_hex,
     srgb_from_linear,
+    strongest,
+    weakest,
 )
 from shared.imaging.illuminant import estimate_cast, estimate_light
 from shared.imaging.picture import to_float
@@ -88,6 +90,27 @@ def test_saturation_of_minus_one_is_grey() -> None:
     grey = saturate(image, -1.0)
     assert np.ptp(grey, axis=2).max() < 1e-5
     assert np.ptp(saturate(image, 0.5), axis=2).mean() > np.ptp(image, axis=2).mean()
+
+
+@pytest.mark.parametrize("saturation", [-1.0, -0.4, 0.7, 1.0])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_integers_are_saturated_as_floats_are(dtype: type[np.uint8] | type[np.uint16], saturation: float) -> None:
+    top = int(np.iinfo(dtype).max)
+    pixels = (part(side=32).astype(np.uint16) * (top // 255)).astype(dtype)
+    moved = np.clip(saturate(to_float(pixels), saturation), 0.0, 1.0) * top
+    assert np.abs(saturate(pixels, saturation) - moved).max() <= 1.01
+
+
+@pytest.mark.parametrize("saturation", [-1.0, -0.4, 0.7, 1.0])
+def test_every_grey_stays_what_it_is_at_any_saturation(saturation: float) -> None:
+    greys = np.arange(256, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(3, axis=2)
+    assert (saturate(greys, saturation) == greys).all()
+
+
+def test_the_strongest_and_the_weakest_channel_are_the_extremes() -> None:
+    pixels = part(side=32)
+    assert (strongest(pixels) == pixels.max(axis=2)).all()
+    assert (weakest(pixels) == pixels.min(axis=2)).all()
 
 
 # The colour of the light
