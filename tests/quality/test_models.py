@@ -214,13 +214,14 @@ def test_upscale_beats_lanczos_on_luma(entry: ModelEntry, way: str) -> None:
 
 @pytest.mark.parametrize("entry", RESTORERS, ids=by_id)
 def test_memory_grows_with_the_picture_only_by_input_and_output(entry: ModelEntry) -> None:
-    """Both pictures have tiles at corners, at edges and inside: a new shape takes new memory once."""
+    """Both pictures have tiles at corners, at edges and inside: a new shape takes new memory once, and more of it
+    where a tile's answer is larger."""
     sides = 1450, 2400
     small, large = (
         measure(REGISTRY, entry.stage, entry.ref.id, Workload(size=(side, side), repetitions=1)) for side in sides
     )
     pixels_mb = 3 * (sides[1] ** 2 - sides[0] ** 2) * (1 + entry.contract.scale**2) / 1e6
-    assert large.peak_mb - small.peak_mb < 1.2 * pixels_mb + 15
+    assert large.peak_mb - small.peak_mb < 1.2 * pixels_mb + 15 * max(1, entry.contract.scale // 2)
 
 
 #: Blurs, and what at least the stage gains over its input and over each classical method, in dB. A Gaussian is what
