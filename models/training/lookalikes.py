@@ -1,9 +1,9 @@
 """What do photographs show that looks like damage and is none?
 
-Thin bright and dark structures: wires, whiskers, letters, stars, grids, frames. Each function draws some of them into a
-photograph (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. They differ from damage as real things do:
-their colours are mostly the photograph's own, they are as sharp or as soft as it is, they are even, and they come in
-bundles or rows.
+Thin bright and dark structures: wires, masts, branches, whiskers, letters, pages, stars, glints, rims, grids, frames.
+Each function draws some of them into a photograph (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. They
+differ from damage as real things do: their colours are mostly the photograph's own, they are as sharp or as soft as it
+is, they are even, and they come in bundles or rows.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,37 @@ def wires(image: Image, rng: np.random.Generator) -> Image:
         along = heading + rng.normal(0, 0.1)
         path = wander(size, rng, Course(heading=along, length=3.0 * max(size), curl=curl))
         coverage = np.maximum(coverage, stroke(size, path, width))
+    return _drawn(image, coverage, rng)
+
+
+def masts(image: Image, rng: np.random.Generator) -> Image:
+    """Poles and lattice towers: more or less upright, one side lit, one in shadow, with struts between."""
+    size = image.shape[0], image.shape[1]
+    heading, reach = rng.normal(np.pi / 2, 0.1), float(rng.uniform(0.3, 1.5)) * max(size)
+    foot, across, width = rng.uniform(0, 1, 2) * size[::-1], float(rng.uniform(3, 24)), float(rng.uniform(0.5, 4))
+    sides, struts = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    for place in np.arange(int(rng.integers(1, 5))) * across:
+        length = reach * rng.uniform(0.8, 1)
+        start = foot + np.array([place, rng.normal(0, 2)])
+        path = wander(size, rng, Course(heading=heading + rng.normal(0, 0.03), length=length, start=start))
+        sides = np.maximum(sides, stroke(size, path, width))
+        steps = np.arange(0.0, length, across)
+        zigzag = np.stack([place + across * (np.arange(len(steps)) % 2), steps], axis=1)
+        struts = np.maximum(struts, stroke(size, foot + zigzag, max(0.5, width / 2)))
+    shaded = _drawn(image, np.roll(sides, max(1, round(width)), axis=1), rng)
+    return _drawn(_drawn(shaded, struts, rng) if rng.random() < 0.6 else shaded, sides, rng)
+
+
+def branches(image: Image, rng: np.random.Generator) -> Image:
+    """Twigs and stalks that fork and taper: dark, or light, of one colour, smooth, in bundles."""
+    size, coverage = (image.shape[0], image.shape[1]), np.zeros(image.shape[:2], np.float32)
+    growing = [(rng.uniform(0, 1, 2) * size[::-1], rng.uniform(0, 7), float(rng.uniform(1, 5))) for _ in range(3)]
+    for _ in range(int(rng.integers(5, 30))):
+        start, heading, width = growing.pop(0)
+        length = float(rng.uniform(6, 20)) * (1 + width)
+        path = wander(size, rng, Course(heading=heading, length=length, bend=0.06, start=start))
+        coverage = np.maximum(coverage, stroke(size, path, width))
+        growing += [(path[-1], heading + rng.normal(turn, 0.2), max(0.5, width * 0.7)) for turn in (-0.35, 0.35)]
     return _drawn(image, coverage, rng)
 
 
@@ -55,6 +86,47 @@ def letters(image: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.4:
         image = image + (_own_colour(image, rng) - image) * np.float32(rng.uniform(0.7, 1))
     return _drawn(image, canvas.astype(np.float32) / np.float32(255), rng)
+
+
+def page(image: Image, rng: np.random.Generator) -> Image:
+    """Small print all over: dark on light paper, unevenly lit, more or less sharp; seldom light on dark."""
+    canvas = np.zeros(image.shape[:2], np.uint8)
+    font, scale = int(rng.choice(_FONTS)), float(rng.uniform(0.25, 0.7))
+    pitch = max(7, int(scale * rng.uniform(22, 34)))
+    for row in range(int(rng.integers(pitch)), canvas.shape[0] + pitch, pitch):
+        words = "".join(rng.choice(_LETTERS, 60))
+        cv2.putText(canvas, words, (int(rng.integers(-40, 10)), row), font, scale, 255, 1, cv2.LINE_AA)
+    light = cv2.GaussianBlur(image, (0, 0), 24.0).mean(axis=2, keepdims=True)
+    ground = np.clip(light + rng.uniform(0.1, 0.5), 0, 1) * np.array([1, 1, rng.uniform(0.85, 1)], np.float32)
+    ink = cv2.GaussianBlur(canvas.astype(np.float32) / np.float32(255), (0, 0), float(rng.uniform(0.2, 0.9)))
+    shown = ground * (1 - ink * np.float32(rng.uniform(0.5, 1)))[..., np.newaxis]
+    return shown if rng.random() < 0.8 else 1 - shown
+
+
+def glints(image: Image, rng: np.random.Generator) -> Image:
+    """Highlights on metal, glass and wet things: short soft streaks, nearly white, of one direction."""
+    size = image.shape[0], image.shape[1]
+    coverage, heading = np.zeros(size, np.float32), rng.uniform(0, 7)
+    middle, reach = rng.uniform(0, 1, 2) * size[::-1], rng.uniform(5, 60)
+    for _ in range(int(rng.integers(2, 20))):
+        start, curl = middle + rng.normal(0, reach, 2), float(rng.normal(0, 0.1))
+        path = wander(size, rng, Course(heading=heading, length=float(rng.uniform(8, 40)), curl=curl, start=start))
+        coverage = np.maximum(coverage, stroke(size, path, float(rng.choice([0.5, 1, 1.5, 2.5]))))
+    soft = cv2.GaussianBlur(coverage, (0, 0), float(rng.uniform(0.5, 1.5)))
+    return Layer(coverage=soft * np.float32(rng.uniform(0.5, 1)), colour=np.float32([0.98, 0.98, 0.96])).over(image)
+
+
+def rims(image: Image, rng: np.random.Generator) -> Image:
+    """Edges of cups, plates, coins, wheels: ellipses, thin, light beside dark, one within the other."""
+    canvas = np.zeros(image.shape[:2], np.uint8)
+    middle, radii = rng.integers(canvas.shape[::-1]), rng.uniform(6, 90, 2)
+    first, turn = float(rng.uniform(0, 360)), float(rng.uniform(0, 180))
+    for inwards in range(int(rng.integers(1, 4))):
+        axes = [max(2, int(radius - 4 * inwards)) for radius in radii]
+        reach, width = float(rng.uniform(90, 360)), int(rng.choice([1, 1, 2, 3]))
+        cv2.ellipse(canvas, middle.tolist(), axes, turn, first, first + reach, 255, width, cv2.LINE_AA)
+    coverage = canvas.astype(np.float32) / np.float32(255)
+    return _drawn(_drawn(image, np.roll(coverage, 2, axis=0), rng), coverage, rng)
 
 
 def stars(image: Image, rng: np.random.Generator) -> Image:
@@ -93,7 +165,19 @@ def frame(image: Image, rng: np.random.Generator) -> Image:
 
 
 #: Every kind of lookalike.
-KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (wires, whiskers, letters, stars, grid, frame)
+KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (
+    wires,
+    masts,
+    branches,
+    whiskers,
+    letters,
+    page,
+    stars,
+    glints,
+    rims,
+    grid,
+    frame,
+)
 
 
 def cluttered(image: Image, rng: np.random.Generator) -> Image:

@@ -2,13 +2,16 @@
 
 Wan, Zhang, Chen et al.: Bringing old photos back to life, 2020, arXiv 2004.09484 (there a second network finds the
 scratches first). One U-Net at half resolution answers with a colour and the log-odds of damage for every pixel; the
-exported graph takes the colour where damage is certain, and where it is likely beside that. Everywhere else it passes
-the picture on as it came, so that nothing outside the mask can change.
+exported graph takes the colour where damage is certain, and where it is likely and linked to that. Everywhere else it
+passes the picture on as it came, so that nothing outside the mask can change.
 
 Beside the colours the U-Net is shown what openings and closings take from the luma (Serra: Image analysis and
 mathematical morphology, 1982): marks that are thinner than a square, bright and dark, of any direction, and no edges.
 """
 
+import math
+
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,8 +22,9 @@ from models.training.degradations import jpeg, quantise
 from models.training.layers import UNet, crop, pad_edges
 from models.training.lookalikes import cluttered
 from models.training.muon import Muon
-from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches
-from shared.imaging.picture import Image, Plane
+from models.training.photographs import random_patch
+from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres
+from shared.imaging.picture import Image, Pixels, Plane
 
 #: Channels and residual blocks at a half, a quarter, an eighth and a sixteenth of the height and width.
 WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 1, 2)
@@ -28,15 +32,29 @@ WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 1, 2)
 SQUARES, CONTRAST = (7, 15), 4.0
 #: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
 MARGIN, MULTIPLE = 8, 16
-#: Damage is repaired where its probability exceeds the first at the usual sensitivity of 0.5, and beside such pixels
-#: where it exceeds the second share of that. At sensitivity 0 nothing is certain enough, at 1 the limit is 0.2.
-CERTAIN, LIKELY = 0.6, 0.6
+#: Damage is repaired where its probability exceeds the first at the usual sensitivity of 0.5, and where it exceeds the
+#: second share of that and such pixels are reached over pixels like it: few false finds are certain anywhere, most
+#: damage is somewhere. At sensitivity 0 nothing is certain enough, at 1 the limit is the third.
+CERTAIN, LIKELY, LEAST = 0.99, 0.6, 0.5
+#: What is certain spreads over what is likely by steps of up to so many pixels, so many times.
+STEP, STEPS = 4, 4
+#: The power of the sensitivity that makes it so.
+CAUTION = math.log2((1 - LEAST) / (1 - CERTAIN))
 #: A change of any channel by more than this (8 of 255) shows, and belongs to the mask.
 VISIBLE = 0.03
 #: Share of undamaged samples: what the network must leave alone is most of what it will ever see.
-UNDAMAGED = 0.25
+UNDAMAGED = 0.35
+#: Half of the undamaged samples are the patch with the most thin marks of so many that are looked at.
+LOOKED_AT = 5
+#: Damage is drawn over so many times the side of half of the damaged samples: as sparse as over whole pictures.
+SPARSE = 2
+#: Photographs are trained on at a half to twice their size or, more often, as they are: base-2 logarithm.
+RESIZED, LARGEST_ZOOM = 0.4, 1.0
 #: Sides of the patches that are trained and validated on.
-SIDE, CHECKED_SIDE = 96, 128
+SIDE, CHECKED_SIDE = 128, 128
+#: So many pixels in common, and in all, are added to each patch's overlap: on an undamaged one, half of the worst
+#: loss is reached when so many pixels are found.
+TOLERATED = 16.0
 #: Log-odds of damage that the network starts from: few pixels are damaged.
 RARE = -3.0
 #: Channels of a target: colours, mask, and whether a pixel counts for the mask.
@@ -88,24 +106,59 @@ class Repaired(nn.Module):
     def forward(self, image: Tensor, sensitivity: Tensor) -> tuple[Tensor, Tensor]:
         answer = self.network(image)
         chance = answer[:, MASK].sigmoid()
-        certain = (1 - 2 * (1 - CERTAIN) * sensitivity).reshape(1, 1, 1, 1)
-        beside = F.max_pool2d(chance, 3, stride=1, padding=1)
-        found = (chance > LIKELY * certain) & (beside > certain)
-        return torch.where(found, answer[:, COLOURS].clamp(0, 1), image), found.to(image.dtype)
+        certain = (1 - (1 - LEAST) * sensitivity**CAUTION).reshape(1, 1, 1, 1)
+        likely = (chance > LIKELY * certain).to(image.dtype)
+        found = (chance > certain).to(image.dtype)
+        for _ in range(STEPS):
+            found = _widest(found, 2 * STEP + 1) * likely
+        return torch.where(found > 0, answer[:, COLOURS].clamp(0, 1), image), found
 
 
-def sample(clean: Image, rng: np.random.Generator) -> Sample:
-    """A photograph, new or old, perhaps with lookalikes in it, and most often damaged."""
-    clean = aged(cluttered(clean, rng) if rng.random() < 0.4 else clean, rng)
+def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
+    """A patch, new or old, perhaps with lookalikes in it, and most often damaged."""
     if rng.random() < UNDAMAGED:
-        image, hidden = clean, np.zeros(clean.shape[:2], np.float32)
-    else:
-        image, hidden = damaged(clean, rng)
+        return undamaged(photograph, rng)
+    sparse = SPARSE if rng.random() < 0.5 else 1
+    clean = patch(photograph, SIDE * sparse, rng)
+    clean = aged(cluttered(clean, rng) if rng.random() < 0.35 else clean, rng)
+    image, hidden = damaged(clean, rng)
+    image, clean, hidden = (_middle(each) for each in (image, clean, hidden))
     return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
 
 
+def undamaged(photograph: Pixels, rng: np.random.Generator) -> Sample:
+    """A patch in which nothing must be found: the busiest of several, or any with lookalikes in it."""
+    if rng.random() < 0.5:
+        clean = max((patch(photograph, SIDE, rng) for _ in range(LOOKED_AT)), key=busy)
+    else:
+        clean = cluttered(patch(photograph, SIDE, rng), rng)
+    clean = aged(clean, rng)
+    return Sample(inputs=(_stored(clean, rng),), target=answer(clean, clean, np.zeros(clean.shape[:2], np.float32)))
+
+
+def patch(photograph: Pixels, side: int, rng: np.random.Generator) -> Image:
+    """A cut of a photograph at its own size or another: what is thin, and how sharp, differs from camera to camera."""
+    zoom = 2 ** rng.uniform(-LARGEST_ZOOM, LARGEST_ZOOM) if rng.random() < RESIZED else 1.0
+    cut = random_patch(photograph, round(side / zoom), rng)
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.clip(cv2.resize(cut, (side, side), interpolation=how), 0, 1)
+
+
+def busy(image: Image) -> float:
+    """How much of thin bright and dark marks an image (H, W, 3) has: the mean of its steps in luma, [0, 1]."""
+    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    square = np.ones((SQUARES[0], SQUARES[0]), np.uint8)
+    filled, opened = (cv2.morphologyEx(light, how, square) for how in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN))
+    return float((filled - opened).mean())
+
+
+def _middle(image: Image) -> Image:
+    margin = (image.shape[0] - SIDE) // 2
+    return image[margin : margin + SIDE, margin : margin + SIDE]
+
+
 def always_damaged(clean: Image, rng: np.random.Generator) -> Sample:
-    """What is validated on: the damage of `sample`, without lookalikes."""
+    """What is validated on: the damage of `draw`, without lookalikes."""
     clean = aged(clean, rng)
     image, hidden = damaged(clean, rng)
     return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
@@ -123,15 +176,18 @@ def _stored(image: Image, rng: np.random.Generator) -> Image:
 
 
 def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:  # noqa: ARG001
-    """Cross-entropy and soft IoU of the mask; L1 of the fill under it, and a little beside it."""
+    """Cross-entropy of the mask, its soft IoU patch by patch, L1 of the fill under it, and a little beside it.
+
+    By the IoU of its own patch a small false find in an undamaged one weighs as much as a whole scratch missed.
+    """
     logits, mask, counts = output[:, MASK], target[:, MASK], target[:, COUNTS]
     entropy = (F.binary_cross_entropy_with_logits(logits, mask, reduction="none") * counts).mean()
     chance = logits.sigmoid() * counts
-    common = (chance * mask).sum()
-    overlap = common / (chance.sum() + mask.sum() - common + 1)
+    common, both = (each.sum(dim=(1, 2, 3)) for each in (chance * mask, chance + mask))
+    overlap = ((common + TOLERATED) / (both - common + TOLERATED)).mean()
     weight = mask + 0.02
     fill = ((output[:, COLOURS] - target[:, COLOURS]).abs() * weight).mean() / weight.mean()
-    return 2 * entropy + 0.3 * (1 - overlap) + 2 * fill
+    return 2 * entropy + 0.5 * (1 - overlap) + 2 * fill
 
 
 def iou(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...] = ()) -> float:  # noqa: ARG001
@@ -150,13 +206,13 @@ RECIPE = Recipe(
     id="repair",
     network=Repairer,
     inputs=("image", "sensitivity"),
-    draw=on_patches(SIDE, sample),
+    draw=draw,
     check=on_centres(always_damaged, CHECKED_SIDE),
     loss=loss,
     score=iou,
     unit="IoU",
     baseline=_nothing_found,
-    batch=8,
+    batch=6,
     optimizer=Muon,
     learning_rate=3e-3,
     exported=Repaired,
