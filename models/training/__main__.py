@@ -1,6 +1,7 @@
 """`python -m models.training denoise --data DIR` trains a network and exports it as ONNX."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,11 +16,15 @@ def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
     recipe = RECIPES[arguments.model]
+    if arguments.learning_rate:
+        recipe = replace(recipe, learning_rate=arguments.learning_rate)
     training = Training(recipe=recipe, device=choose_device(arguments.device))
     arguments.out.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.out / f"{recipe.id}.pt"
     if arguments.resume or arguments.export_only:
         training.restore(checkpoint)
+    elif arguments.start_from:
+        training.start_from(arguments.start_from)
     if not arguments.export_only:
         examples = recipe.load(arguments.data)
         print(f"{len(examples.training)} examples to train on, {len(examples.validation)} to validate on")
@@ -41,6 +46,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of one step")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead (for a GPU)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--start-from", type=Path, help="begin with the weights of an exported file of this model")
+    parser.add_argument("--learning-rate", type=float, help="highest one, instead of the recipe's")
     parser.add_argument("--export-only", action="store_true", help="write the ONNX file of the checkpoint in --out")
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.export_only:

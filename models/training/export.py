@@ -70,6 +70,31 @@ def store_half(graph: GraphProto) -> None:
     graph.node.extend(nodes)
 
 
+def take_weights(network: nn.Module, exported: Path) -> None:
+    """Give `network` the weights of a file that `export` has written, as exact as they are stored there.
+
+    What the file does not have (a branch that the recipe has grown since) stays as it is. SystemExit if a tensor has
+    another shape, if nothing fits, or if the network has normalisations: those are folded into the file's convolutions.
+    """
+    if any(isinstance(each, nn.BatchNorm2d) for each in network.modules()):
+        raise SystemExit(f"{exported}: its normalisations are part of its convolutions, training cannot go on from it")
+    stored = {each.name.removesuffix("_half"): each for each in onnx.load(exported).graph.initializer}
+    taken = 0
+    for name, weight in network.named_parameters():
+        fitting = (key for key in stored if f".{key}".endswith(f".{name}") or name.endswith(f".{key}"))
+        found = stored.get(next(fitting, ""))
+        if found is None:
+            continue
+        values = torch.from_numpy(numpy_helper.to_array(found).astype("float32"))
+        if values.shape != weight.shape:
+            raise SystemExit(f"{exported}: {name} is {tuple(values.shape)}, the recipe's is {tuple(weight.shape)}")
+        weight.data.copy_(values)
+        taken += weight.numel()
+    if taken == 0:
+        raise SystemExit(f"{exported}: none of its weights are the recipe's")
+    print(f"{taken} of {sum(each.numel() for each in network.parameters())} weights are those of {exported}")
+
+
 def forget_origin(model: ModelProto) -> None:
     """Remove what the exporter notes about source files, so that the bytes do not depend on where they were made."""
     model.doc_string = ""

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
@@ -18,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.training.arithmetic import autocast
+from models.training.export import take_weights
 from models.training.photographs import Split
 from models.training.recipe import Draw, Recipe, Sample
 
@@ -78,6 +79,11 @@ class Training:
         for name in ("network", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+    def start_from(self, exported: Path) -> None:
+        """Begin with the weights of a file that `export` has written, of this recipe; SystemExit if they do not fit."""
+        for each in (self.network, self.average):
+            take_weights(each, exported)
 
     def advance(self, inputs: tuple[Tensor, ...], target: Tensor, learning_rate: float) -> float:
         """One step; returns the loss."""
@@ -203,9 +209,3 @@ def _stack(values: list) -> Tensor:
 def to_device(device: torch.device, inputs: tuple[Tensor, ...], target: Tensor) -> Batch:
     """Everything moved to `device`."""
     return tuple(each.to(device, non_blocking=True) for each in inputs), target.to(device, non_blocking=True)
-
-
-def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """bfloat16 arithmetic where it is faster: on GPUs, and on CPUs with AVX512-BF16 (2.8 times there)."""
-    fast = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bool(fast))

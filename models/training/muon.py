@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from models.training.arithmetic import fast_type
+
 #: Odd polynomial whose iteration drives all singular values towards 1 (from the source cited below), and its rounds.
 POLYNOMIAL, ROUNDS = (3.4445, -4.7750, 2.0315), 5
 #: Size of a step's entries (root mean square) relative to the learning rate: about that of Adam's steps.
@@ -67,7 +69,7 @@ def _divided(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], li
 def orthogonal(matrix: Tensor) -> Tensor:
     """The matrix with all its singular values brought near 1."""
     linear, cubic, quintic = POLYNOMIAL
-    wide = (matrix.T if matrix.shape[0] > matrix.shape[1] else matrix).bfloat16()
+    wide = (matrix.T if matrix.shape[0] > matrix.shape[1] else matrix).to(fast_type(matrix.device))
     wide = wide / (wide.norm() + 1e-7)
     for _ in range(ROUNDS):
         squared = wide @ wide.T

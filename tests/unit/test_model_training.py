@@ -86,6 +86,42 @@ def test_the_exported_graph_answers_as_the_network_does(recipe: Recipe, tmp_path
     assert str(Path.cwd()).encode() not in (tmp_path / "one.onnx").read_bytes()
 
 
+def normalised(recipe: Recipe) -> bool:
+    return any(isinstance(each, nn.BatchNorm2d) for each in recipe.network().modules())
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in RECIPES.items() if not normalised(each)))
+def test_a_training_may_begin_with_the_weights_of_an_exported_file(name: str, tmp_path: Path) -> None:
+    first, second = (Training(recipe=RECIPES[name], device=CPU) for _ in range(2))
+    with torch.no_grad():
+        for weight in second.network.parameters():
+            weight.add_(1.0)
+    export(RECIPES[name], first.network, tmp_path / "model.onnx")
+    second.start_from(tmp_path / "model.onnx")
+    expected = dict(first.network.named_parameters())
+    for network in (second.network, second.average):
+        for each, weight in network.named_parameters():
+            assert torch.allclose(weight, expected[each], rtol=1e-3, atol=1e-6), each
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in RECIPES.items() if normalised(each)))
+def test_a_training_cannot_begin_with_a_file_whose_normalisations_are_part_of_its_convolutions(
+    name: str, tmp_path: Path
+) -> None:
+    training = Training(recipe=RECIPES[name], device=CPU)
+    export(RECIPES[name], training.network, tmp_path / "model.onnx")
+    with pytest.raises(SystemExit, match="normalisations are part of its convolutions"):
+        training.start_from(tmp_path / "model.onnx")
+
+
+def test_a_training_cannot_begin_with_the_weights_of_another_network(tmp_path: Path) -> None:
+    export(RECIPES["denoise"], Training(recipe=RECIPES["denoise"], device=CPU).network, tmp_path / "model.onnx")
+    with pytest.raises(SystemExit, match="none of its weights are the recipe's"):
+        Training(recipe=RECIPES["white_balance"], device=CPU).start_from(tmp_path / "model.onnx")
+    with pytest.raises(SystemExit, match=r"trunk.head.weight is \(32, 13, 3, 3\), the recipe's is \(32, 28, 3, 3\)"):
+        Training(recipe=RECIPES["repair"], device=CPU).start_from(tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize("name", ["deblur", "denoise", "upscale-x2", "upscale-x4"])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (23, 38)])
 def test_a_graph_of_free_size_takes_any_size(name: str, size: tuple[int, int], tmp_path: Path) -> None:
