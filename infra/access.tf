@@ -97,6 +97,18 @@ resource "google_project_iam_member" "jobs" {
 resource "google_service_account" "uploads" {
   account_id   = "upload-trigger"
   display_name = "Darkroom: Eventarc calls on_upload"
+
+  depends_on = [google_project_service.enabled]
+}
+
+# Google grants this by itself some minutes after the first trigger was asked for, which is too late for that one.
+resource "google_project_iam_member" "eventarc_agent" {
+  # checkov:skip=CKV_GCP_49: Google's own agent, and the role that Google gives it in every project with Eventarc; it makes tokens for the accounts of triggers.
+  project = var.project
+  role    = "roles/eventarc.serviceAgent"
+  member  = local.service_agents.eventarc
+
+  depends_on = [google_project_service.enabled]
 }
 
 # Eventarc has no narrower place for this role than the project.
@@ -110,12 +122,27 @@ resource "google_project_iam_member" "uploads_receives" {
 resource "google_service_account" "builder" {
   account_id   = "function-builder"
   display_name = "Darkroom: builds the functions"
+
+  depends_on = [google_project_service.enabled]
 }
 
 resource "google_storage_bucket_iam_member" "builder" {
   bucket = google_storage_bucket.this["source"].name
   role   = local.viewer
   member = google_service_account.builder.member
+}
+
+# Cloud Functions copies every archive into a bucket of its own before it builds. That bucket comes with the first
+# function, too late for a grant on it; so the grant is one of the project, narrowed to this bucket by its condition.
+resource "google_project_iam_member" "builder_source" {
+  project = var.project
+  role    = local.viewer
+  member  = google_service_account.builder.member
+
+  condition {
+    title      = "the copies of the functions' source"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+  }
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder" {

@@ -1,8 +1,8 @@
 locals {
   apis = toset([
-    "artifactregistry", "billingbudgets", "cloudbuild", "cloudfunctions", "cloudscheduler", "eventarc", "firestore",
-    "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager",
-    "storage",
+    "artifactregistry", "billingbudgets", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler",
+    "eventarc", "firestore", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager",
+    "serviceusage", "storage",
   ])
 }
 

@@ -27,9 +27,13 @@ resource "google_billing_budget" "this" {
     spend_basis       = "FORECASTED_SPEND"
   }
 
-  all_updates_rule {
-    monitoring_notification_channels = slice(concat(local.channels, []), 0, min(5, length(local.channels)))
-    disable_default_iam_recipients   = false
+  # The administrators of the billing account are told in any case; the service takes five channels, and refuses none.
+  dynamic "all_updates_rule" {
+    for_each = length(local.channels) == 0 ? [] : [slice(local.channels, 0, min(5, length(local.channels)))]
+    content {
+      monitoring_notification_channels = all_updates_rule.value
+      disable_default_iam_recipients   = false
+    }
   }
 
   depends_on = [google_project_service.enabled]

@@ -21,15 +21,15 @@ locals {
   ])
 
   deployer_bucket_roles = var.deployer == null ? {} : {
-    "source objects"   = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.objectUser" }
-    "source bucket"    = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.legacyBucketReader" }
-    "state"            = { bucket = var.deployer.state_bucket, role = "roles/storage.objectUser" }
-    "uploads bucket"   = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.legacyBucketReader" }
-    "smoke test"       = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.objectCreator" }
-    "artifacts bucket" = { bucket = google_storage_bucket.this["artifacts"].name, role = "roles/storage.legacyBucketReader" }
-    "keys bucket"      = { bucket = google_storage_bucket.this["keys"].name, role = "roles/storage.legacyBucketReader" }
-    "results bucket"   = { bucket = google_storage_bucket.this["results"].name, role = "roles/storage.legacyBucketReader" }
+    "source objects" = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.objectUser" }
+    "state"          = { bucket = var.deployer.state_bucket, role = "roles/storage.objectUser" }
+    "smoke test"     = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.objectCreator" }
   }
+
+  # A plan looks at every bucket, and at no object.
+  deployer_bucket_grants = var.deployer == null ? {} : merge(local.deployer_bucket_roles, {
+    for name, bucket in google_storage_bucket.this : "${name} bucket" => { bucket = bucket.name, role = "roles/storage.legacyBucketReader" }
+  })
 
   # The smoke test of the API has a key like everybody else's, and may call the function.
   smoke_secret = toset([for secret in [try(var.deployer.api_key_secret, null)] : secret if secret != null])
@@ -47,6 +47,8 @@ resource "google_service_account" "deployer" {
 
   account_id   = "deployer"
   display_name = "Darkroom: Cloud Build deploys"
+
+  depends_on = [google_project_service.enabled]
 }
 
 resource "google_project_iam_member" "deployer" {
@@ -58,11 +60,20 @@ resource "google_project_iam_member" "deployer" {
 }
 
 resource "google_storage_bucket_iam_member" "deployer" {
-  for_each = local.deployer_bucket_roles
+  for_each = local.deployer_bucket_grants
 
   bucket = each.value.bucket
   role   = each.value.role
   member = google_service_account.deployer["this"].member
+}
+
+resource "google_artifact_registry_repository_iam_member" "deployer" {
+  for_each = local.deployer
+
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.deployer["this"].member
 }
 
 # The functions' services come with cloudfunctions.developer; a service with a GPU is deployed by itself.

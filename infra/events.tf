@@ -34,10 +34,15 @@ resource "google_pubsub_topic" "this" {
 resource "google_service_account" "push" {
   account_id   = "push-invoker"
   display_name = "Darkroom: Pub/Sub calls the functions"
+
+  depends_on = [google_project_service.enabled]
 }
 
+# The agent makes the tokens with which it calls in the name of these two.
 resource "google_service_account_iam_member" "push_token" {
-  service_account_id = google_service_account.push.name
+  for_each = { push = google_service_account.push.name, uploads = google_service_account.uploads.name }
+
+  service_account_id = each.value
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = local.service_agents.pubsub
 }

@@ -70,9 +70,19 @@ locals {
     { for name, each in local.outgoing : name => each.size },
     local.has_api ? { api = local.api } : {},
   )
-  sizes = { for name, size in local.defaults : name => {
+  asked = { for name, size in local.defaults : name => {
     for key, value in size : key => try(coalesce(try(var.gpu[name][key], var.functions[name][key]), value), value)
   } }
+  memory_gib = { for name, size in local.asked : name =>
+    endswith(size.memory, "Mi") ? tonumber(trimsuffix(size.memory, "Mi")) / 1024 : tonumber(trimsuffix(size.memory, "Gi"))
+  }
+  # What nobody asked for gives way to the quota; what somebody asked for does not, and is refused by a precondition.
+  allowed = { for name, size in local.asked : name =>
+    floor(min(var.quota.cpus / size.cpu, var.quota.memory_gib / local.memory_gib[name]))
+  }
+  sizes = { for name, size in local.asked : name => merge(size, {
+    max_instances = try(var.functions[name].max_instances, var.gpu[name].max_instances, null) != null ? size.max_instances : min(size.max_instances, local.allowed[name])
+  }) }
 
   # Where the images of the stages that were staged for a GPU are looked for. They are named by their content, so that
   # a plan with other code asks for another image.
@@ -140,10 +150,17 @@ module "function" {
   depends_on = [
     google_project_service.enabled,
     google_project_iam_member.builder_logs,
+    google_project_iam_member.builder_source,
     google_storage_bucket_iam_member.builder,
     google_artifact_registry_repository_iam_member.builder,
+    google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_announces,
     google_project_iam_member.uploads_receives,
+    google_service_account_iam_member.push_token,
+    # Functions need their queries' indexes. That they take minutes is what the grants above need to spread.
+    google_firestore_field.expiry,
+    google_firestore_field.unindexed,
+    google_firestore_index.jobs,
   ]
 }
 
@@ -172,6 +189,10 @@ resource "terraform_data" "known_functions" {
     precondition {
       condition     = length(setsubtract(keys(var.functions), keys(local.functions))) == 0
       error_message = "The variable functions names ${join(", ", setsubtract(keys(var.functions), keys(local.functions)))}; there are only ${join(", ", keys(local.functions))}."
+    }
+    precondition {
+      condition     = alltrue([for name, size in local.sizes : contains(keys(var.gpu), name) || size.max_instances <= local.allowed[name]])
+      error_message = "The most instances of ${join(", ", [for name, size in local.sizes : name if size.max_instances > local.allowed[name]])} exceed the variable quota; ask Google for more, then say so there."
     }
     precondition {
       condition     = toset(keys(local.environment)) == toset(keys(local.system.settings))

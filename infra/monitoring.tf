@@ -25,6 +25,12 @@ locals {
       filter      = "${local.logged}=\"swept\""
       labels      = {}
     }
+    # Lines are counted, not their numbers distributed: the percentiles of a distribution of zeros lie above zero.
+    sweeps_with_stuck_jobs = {
+      description = "Sweeps that found jobs standing still that had been driven before"
+      filter      = "${local.logged}=\"swept\" AND jsonPayload.stuck>0"
+      labels      = {}
+    }
   }
 
   distributions = {
@@ -41,13 +47,6 @@ locals {
       value       = "EXTRACT(jsonPayload.peak_memory_mb)"
       unit        = "MBy"
       labels      = { stage = "EXTRACT(jsonPayload.stage)" }
-    }
-    stalled_jobs = {
-      description = "Jobs that stood still and were driven again by a sweep"
-      filter      = "${local.logged}=\"swept\""
-      value       = "EXTRACT(jsonPayload.driven)"
-      unit        = "1"
-      labels      = {}
     }
   }
 
@@ -166,17 +165,17 @@ locals {
       window_s  = 60
       lasting_s = 300
     }
-    # Jobs that stood still once are driven again, and nobody need act; jobs that stand still sweep after sweep do.
+    # Jobs that stood still once are driven again, and nobody need act; jobs that have been driven in vain do.
     stuck-jobs = {
       title     = "jobs stand still"
       severity  = "ERROR"
-      filter    = local.metric.stalled_jobs
+      filter    = local.metric.sweeps_with_stuck_jobs
       threshold = 0
       aligner   = "ALIGN_DELTA"
-      reducer   = "REDUCE_PERCENTILE_99"
+      reducer   = "REDUCE_SUM"
       group     = []
-      window_s  = 900
-      lasting_s = 1800
+      window_s  = 300
+      lasting_s = 0
     }
     unexpected = {
       title     = "something happened that nobody expected"
@@ -192,6 +191,7 @@ locals {
   }
 }
 
+# A metric that was made a moment ago is not known to alerts yet; so they come after the functions, which take minutes.
 resource "google_monitoring_alert_policy" "threshold" {
   for_each = local.alerts
 
@@ -224,7 +224,7 @@ resource "google_monitoring_alert_policy" "threshold" {
     }
   }
 
-  depends_on = [google_logging_metric.counter, google_logging_metric.distribution]
+  depends_on = [google_logging_metric.counter, google_logging_metric.distribution, module.function]
 }
 
 resource "google_monitoring_alert_policy" "failing" {
@@ -263,7 +263,7 @@ resource "google_monitoring_alert_policy" "failing" {
     }
   }
 
-  depends_on = [google_logging_metric.counter]
+  depends_on = [google_logging_metric.counter, module.function]
 }
 
 resource "google_monitoring_alert_policy" "silent" {
@@ -293,5 +293,5 @@ resource "google_monitoring_alert_policy" "silent" {
     }
   }
 
-  depends_on = [google_logging_metric.counter]
+  depends_on = [google_logging_metric.counter, module.function]
 }

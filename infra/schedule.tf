@@ -3,6 +3,8 @@
 resource "google_service_account" "schedule" {
   account_id   = "schedule-invoker"
   display_name = "Darkroom: Cloud Scheduler calls on_schedule"
+
+  depends_on = [google_project_service.enabled]
 }
 
 resource "google_cloud_scheduler_job" "sweep" {

@@ -96,13 +96,17 @@ resource "google_storage_bucket" "this" {
     }
   }
 
-  # A browser sends a photograph straight to a signed URL.
+  # A browser sends a photograph straight to a signed URL, with the headers that the signature names, and reads where a
+  # resumable upload goes on.
   dynamic "cors" {
     for_each = length(each.value.origins) == 0 ? [] : [each.value.origins]
     content {
-      origin          = cors.value
-      method          = ["PUT", "POST", "OPTIONS"]
-      response_header = ["Content-Type", "Content-Range", "Range", "x-goog-resumable", "x-goog-generation"]
+      origin = cors.value
+      method = ["PUT", "POST", "OPTIONS"]
+      response_header = [
+        "Content-Type", "Content-Range", "Location", "Range", "x-goog-content-length-range", "x-goog-generation",
+        "x-goog-if-generation-match", "x-goog-meta-*", "x-goog-resumable",
+      ]
       max_age_seconds = 3600
     }
   }

@@ -176,6 +176,21 @@ variable "functions" {
   }
 }
 
+variable "quota" {
+  description = "What the project may allocate to Cloud Run in the region. A function whose most instances together exceed it is refused by Google, not held back; new projects often have only 20 processors and 40 GiB."
+  type = object({
+    cpus       = optional(number, 200)
+    memory_gib = optional(number, 400)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.quota.cpus >= 2 && var.quota.memory_gib >= 4
+    error_message = "The quota must be at least 2 processors and 4 GiB, which one instance of the API takes."
+  }
+}
+
 variable "gpu" {
   description = "Stages that run on an NVIDIA L4, by the name of the function, for instance { denoise = {} }; none if empty. Their images are made before the apply: see docs/deployment.md."
   type = map(object({
@@ -279,7 +294,7 @@ variable "budget" {
   type = object({
     billing_account = string
     amount          = number
-    currency        = optional(string, "USD")
+    currency        = optional(string) # the billing account's if null; another one is refused
   })
   default = null
 

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from shared.job import Job, Status
 from shared.messages import VERSION, Record, opened
+from shared.trace import traceparent
 
 CALLBACKS_TOPIC = "callbacks"
 #: Metadata of an upload under which the URL lies.
@@ -40,6 +41,7 @@ def encode_callback(due: CallbackDue) -> tuple[bytes, dict[str, str]]:
     """The data and the attributes under which the message travels."""
     body = {"version": VERSION, "type": "CallbackDue", "body": due.model_dump(mode="json")}
     attributes = {"type": "CallbackDue", "job_id": due.job_id, "event_id": due.event_id}
+    attributes["traceparent"] = traceparent(due.job_id, due.event_id)
     return json.dumps(body, separators=(",", ":")).encode(), attributes
 
 

@@ -18,10 +18,16 @@ MEGAPIXELS = 1.0
 REPETITIONS = 5
 
 
+def widest_instructions(cpuinfo: str) -> str:
+    """What the seconds of a network depend on most."""
+    known = {"avx512_vnni": "AVX-512 with VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
+    return next((told for flag, told in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
+
+
 def main() -> None:
     steps: dict[str, dict[str, float]] = {}
     for stage, method in methods():
-        (cost,) = measured([f"tests.bench.ours:{stage}/{method}"], MEGAPIXELS, REPETITIONS)
+        (cost,) = measured([f"infra.simulation.step:{stage}/{method}"], MEGAPIXELS, REPETITIONS)
         steps[f"{stage}/{method}"] = {
             "cpu_s": round(cost.cpu_s, 3),
             "fastest_wall_s": round(min(cost.walls_s), 3),
@@ -34,6 +40,7 @@ def main() -> None:
         "command": "python -m infra.simulation.measure",
         "measured_at": datetime.now(UTC).date().isoformat(),
         "machine": describe_machine(),
+        "instructions": widest_instructions(Path("/proc/cpuinfo").read_text(encoding="ascii")),
         "megapixels": MEGAPIXELS,
         "steps": steps,
     }

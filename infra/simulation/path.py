@@ -3,8 +3,9 @@
     arrivals ──▶ dispatcher ──▶ stage ──▶ dispatcher ──▶ stage ──▶ … ──▶ dispatcher
                   │ one write of Firestore for every event
 
-A stage is a queue before instances that serve one request each and start when somebody waits. The dispatcher is a pool
-of slots. Firestore takes writes at a rate that may grow by half every five minutes. Everything else only takes time.
+A stage is a queue before instances that serve one request each and start when somebody waits. Pub/Sub keeps few of its
+messages under way at first, one more for every answer, and never more than its limit. The dispatcher is a pool of
+slots. Firestore takes writes at a rate that may grow by half every five minutes. Everything else only takes time.
 """
 
 import heapq
@@ -33,6 +34,11 @@ class Conditions:
     dispatch_slots: int = 1000
     #: Most writes in a second however long it lasts; Firestore itself states none, so this is a guard of ours.
     most_writes: float = 10_000.0
+    #: Messages of a subscription that Pub/Sub pushes at once, at the start and at the most: a small single-digit number
+    #: that grows with every success, and 3,000 where answers take longer than a second,
+    #: https://cloud.google.com/pubsub/docs/push
+    pushed_at_first: int = 3
+    most_pushed: int = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +68,16 @@ class _Stage:
     """Instances of one function, and who waits for them."""
 
     most: int
+    #: Messages that may be under way at once.
+    window: int
     idle: int = 0
     started: int = 0
     busy_s: float = 0.0
     waiting: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def free(self) -> bool:
+        """Whether one more message may be sent to an instance, one that waits or a new one."""
+        return self.started - self.idle < self.window and (self.idle > 0 or self.started < self.most)
 
 
 @dataclass(slots=True)
@@ -95,7 +107,7 @@ class _Path:
         self, steps: Sequence[tuple[str, float]], most: Mapping[str, int], at: Conditions, parcel: int
     ) -> None:
         self.steps, self.at, self.parcel = steps, at, parcel
-        self.stages = {name: _Stage(most=most[name]) for name, _ in steps}
+        self.stages = {name: _Stage(most=most[name], window=at.pushed_at_first) for name, _ in steps}
         self.slots, self.slots_busy_s = [0.0] * at.dispatch_slots, 0.0
         self.writes = _Writes(most=at.most_writes)
         self.events: list[tuple[float, int, int, str]] = []
@@ -131,7 +143,7 @@ class _Path:
 
     def _serve(self, now: float, name: str) -> None:
         stage = self.stages[name]
-        while stage.waiting and (stage.idle or stage.started < stage.most):
+        while stage.waiting and stage.free():
             picture, step = stage.waiting.popleft()
             cold = 0.0 if stage.idle else self.at.cold_start_s
             stage.started, stage.idle = (stage.started, stage.idle - 1) if stage.idle else (stage.started + 1, 0)
@@ -141,7 +153,8 @@ class _Path:
 
     def _free(self, now: float, picture: int, step: int) -> None:
         name = self.steps[step][0]
-        self.stages[name].idle += 1
+        stage = self.stages[name]
+        stage.idle, stage.window = stage.idle + 1, min(stage.window + self.parcel, self.at.most_pushed)
         self._serve(now, name)
         heapq.heappush(self.events, (now + self.at.message_s, picture, step + 1, "event"))
 

@@ -44,6 +44,21 @@ run "a_function_that_does_not_exist_cannot_be_sized" {
   expect_failures = [terraform_data.known_functions]
 }
 
+run "more_instances_than_the_quota_has_processors_for" {
+  command = plan
+  variables { functions = { denoise = { max_instances = 201 } } }
+  expect_failures = [terraform_data.known_functions]
+}
+
+run "more_instances_than_the_quota_has_memory_for" {
+  command = plan
+  variables {
+    functions = { denoise = { max_instances = 11, memory = "4Gi" } }
+    quota     = { cpus = 20, memory_gib = 40 }
+  }
+  expect_failures = [terraform_data.known_functions]
+}
+
 run "a_timeout_above_the_ack_deadline_is_refused" {
   command = plan
   variables { functions = { dispatcher-on-stage-event = { timeout_s = 61 } } }

@@ -55,10 +55,14 @@ run "everything_with_the_defaults" {
     condition = alltrue([
       for member in concat(
         values(google_project_iam_member.jobs),
-        [google_project_iam_member.storage_announces, google_project_iam_member.uploads_receives, google_project_iam_member.builder_logs],
-      ) : contains(["roles/datastore.user", "roles/pubsub.publisher", "roles/eventarc.eventReceiver", "roles/logging.logWriter"], member.role)
+        [google_project_iam_member.storage_announces, google_project_iam_member.uploads_receives, google_project_iam_member.builder_logs, google_project_iam_member.eventarc_agent],
+      ) : contains(["roles/datastore.user", "roles/pubsub.publisher", "roles/eventarc.eventReceiver", "roles/eventarc.serviceAgent", "roles/logging.logWriter"], member.role)
     ])
     error_message = "Only these roles may be held on the project: no basic role, no role of storage."
+  }
+  assert {
+    condition     = one(google_project_iam_member.builder_source.condition).expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1\")"
+    error_message = "The builder must be able to read the copies of the functions' source, and nothing else."
   }
   assert {
     condition     = alltrue([for member in google_project_iam_member.jobs : one(member.condition).expression == "resource.name == \"projects/my-project/databases/(default)\""])
@@ -201,6 +205,8 @@ run "everything_that_can_be_switched_on" {
     labels    = { team = "photos" }
     api       = { public = true }
 
+    quota = { cpus = 28, memory_gib = 56 }
+
     other_settings = { DARKROOM_LOG_LEVEL = "DEBUG" }
   }
 
@@ -213,8 +219,12 @@ run "everything_that_can_be_switched_on" {
     error_message = "The own key must protect buckets, topics and the database."
   }
   assert {
-    condition     = local.sizes["denoise"].memory == "8Gi" && local.sizes["denoise"].timeout_s == 540 && module.function["denoise"].environment.DARKROOM_THREADS == "4"
+    condition     = local.sizes["denoise"].memory == "8Gi" && local.sizes["denoise"].timeout_s == 540 && local.sizes["denoise"].max_instances == 7 && module.function["denoise"].environment.DARKROOM_THREADS == "4"
     error_message = "A size that is given must replace the default, and the others must stay."
+  }
+  assert {
+    condition     = local.sizes["upscale"].max_instances == 28 && local.sizes["api"].max_instances == 14 && local.sizes["dispatcher-on-upload"].max_instances == 20 && local.sizes["dispatcher-on-schedule"].max_instances == 1
+    error_message = "A default must give way to the quota of processors and memory."
   }
   assert {
     condition     = values(module.function["api"].invokers) == ["allUsers"] && module.function["denoise"].environment.DARKROOM_LOG_LEVEL == "DEBUG"
@@ -315,5 +325,18 @@ run "the_build_tries_the_api_with_a_key" {
   assert {
     condition     = values(module.function["api"].invokers) == [google_service_account.deployer["this"].member]
     error_message = "The deployer must be allowed to call the API where not everybody is."
+  }
+}
+
+run "a_budget_without_addresses" {
+  command = apply
+
+  variables {
+    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+  }
+
+  assert {
+    condition     = length(google_billing_budget.this[0].all_updates_rule) == 0
+    error_message = "Google refuses a rule that names neither a channel nor a topic."
   }
 }

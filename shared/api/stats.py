@@ -109,7 +109,7 @@ class EstimateQuery(BaseModel):
     cpu: float = Field(1.0, ge=1, le=8, description="processors of a stage")
     memory: float = Field(2.0, ge=0.5, le=32, description="memory of a stage in GiB")
     slowdown: float = Field(
-        2.0, ge=0.25, le=10, description="how many times slower a processor there is than the one measured on"
+        Size().slowdown, ge=0.25, le=10, description="how many times slower a processor there is than the measured one"
     )
 
 

@@ -38,7 +38,7 @@ Examples:
 @click.option(
     "--slowdown",
     type=click.FloatRange(min=0.25, max=10),
-    default=2.0,
+    default=Size().slowdown,
     show_default=True,
     help="How many times slower a processor there is than the one measured on.",
 )

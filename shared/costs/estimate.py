@@ -23,16 +23,18 @@ _GIB = 2.0**30
 class Assumptions:
     """What was neither measured nor looked up; each errs towards the expensive side."""
 
-    #: Seconds of a step beside its work: look up, read, write, publish. Nobody could measure them without the service.
+    #: Seconds of a step on the network: look up, read, write, publish. Nobody could measure them without the service.
     io_s: float = 0.2
     #: Seconds of the dispatcher for one event, most of it waiting; several events share an instance.
     dispatch_s: float = 0.15
     dispatch_sharing: float = 4.0
-    #: Bytes per pixel of an upload (JPEG from a camera), of a result (the largest of four that `product` made of
-    #: scikit-image's photographs; white compresses well), and of what lies between the stages (lossless WebP).
+    #: Bytes per pixel: of an upload (JPEG from a camera); of a result (the mean of three that `product` made of
+    #: scikit-image's photographs; white compresses well); of what lies between the stages (lossless WebP), as a whole
+    #: picture and as a cut-out, which hides a part (the largest of eight).
     upload_bytes: float = 0.35
-    result_bytes: float = 0.11
+    result_bytes: float = 0.15
     working_bytes: float = 1.9
+    cutout_bytes: float = 1.36
     #: Months for which uploads and results are kept, and artifacts.
     kept_months: float = 1.0
     artifact_months: float = 7.0 / 30.0
@@ -49,8 +51,9 @@ class Size:
 
     cpu: float = 1.0
     memory_gib: float = 2.0
-    #: How many times slower one of its processors is than the one that was measured on; nobody has measured it.
-    slowdown: float = 2.0
+    #: How many times slower one of its processors is than the one that was measured on. Nobody has measured it; that
+    #: one had AVX2 at half width and other work beside it, and is meant to be the slowest to be had there.
+    slowdown: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +140,11 @@ def _measured(figures: Mapping[str, float], stage: Stage, method: str) -> float:
 
 
 def _method(stage: Stage, registry: Registry) -> str | None:
-    if stage in ("assess", "finish"):
+    if stage == "finish":
         return "classical"
     if registry.default(stage) is not None:
         return "model"
-    return next(iter(PARAMETERS[stage].classical), None)
+    return "classical" if stage == "assess" else next(iter(PARAMETERS[stage].classical), None)
 
 
 def estimate(
@@ -202,14 +205,22 @@ def _bytes(
 ) -> tuple[Line, ...]:
     results = pictures * steps[-1].megapixels * 1e6 * a.result_bytes / _GIB
     uploads = pictures * megapixels * 1e6 * a.upload_bytes / _GIB
-    between = [step.megapixels for step in steps if step.stage not in ("assess", "finish")]
-    artifacts = pictures * sum(between) * 1e6 * a.working_bytes / _GIB
+    artifacts = pictures * _working_bytes(steps, a) / _GIB
     months = (uploads + results) * a.kept_months + artifacts * a.artifact_months
     fetched = results * a.fetched
     return (
         Line(what="storage", amount=months, unit="GiB months", dollars=months * prices["storage"]["gib_month"]),
         Line(what="results fetched", amount=fetched, unit="GiB", dollars=fetched * prices["network"]["gib_out"]),
     )
+
+
+def _working_bytes(steps: Sequence[Work], assumed: Assumptions) -> float:
+    """Bytes between the stages of one picture; what follows `background` is a cut-out."""
+    total, each = 0.0, assumed.working_bytes
+    for step in steps:
+        each = assumed.cutout_bytes if step.stage == "background" else each
+        total += step.megapixels * 1e6 * each if step.stage not in ("assess", "finish") else 0.0
+    return total
 
 
 def preset_estimate(

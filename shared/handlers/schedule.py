@@ -25,6 +25,8 @@ class Swept:
 
     #: Jobs that stood still and were driven again.
     driven: int
+    #: Those of them that had been driven before, in vain.
+    stuck: int
     #: Uploads without a job that got one.
     adopted: int
     #: Expired jobs that were deleted with their artifacts.
@@ -33,37 +35,43 @@ class Swept:
 
 def sweep(system: System) -> Swept:
     """Drive, adopt and purge. May run at any time, several at once too."""
-    swept = Swept(driven=_drive_stalled(system), adopted=_adopt_orphans(system), purged=_purge_expired(system))
+    drives = [_times_driven(job) for job in _drive_stalled(system)]
+    stuck = sum(times > 1 for times in drives)
+    swept = Swept(driven=len(drives), stuck=stuck, adopted=_adopt_orphans(system), purged=_purge_expired(system))
     log("INFO", "swept", f"Drove {swept.driven}, adopted {swept.adopted}, purged {swept.purged}.", **asdict(swept))
     return swept
 
 
-def _drive_stalled(system: System) -> int:
+def _drive_stalled(system: System) -> list[Job]:
     before = system.clock.now() - timedelta(seconds=system.settings.stall_after_s)
     stalled = [
         job
         for status in ("pending", "processing")
         for job in _all(system, JobQuery(status=status, updated_before=before))
     ]
-    return sum(_drive_again(system, job, before) for job in stalled)
+    return [driven for job in stalled if (driven := _drive_again(system, job, before))]
 
 
-def _drive_again(system: System, job: Job, before: datetime) -> bool:
+def _times_driven(job: Job) -> int:
+    return sum(entry.action == "driven" for entry in job.history)
+
+
+def _drive_again(system: System, job: Job, before: datetime) -> Job | None:
     """Say on the job that it is driven, so that the next sweep waits as long again, and drive it."""
 
     def change(job: Job) -> Job:
         if job.status in FINAL or job.updated_at >= before:
             return job
-        if sum(entry.action == "driven" for entry in job.history) >= MAX_DRIVES:
+        if _times_driven(job) >= MAX_DRIVES:
             return job.failed(system.clock.now(), "stalled", f"nothing came of driving the job {MAX_DRIVES} times")
         return job.noted(system.clock.now(), "driven", "nothing had happened for too long")
 
     driven = change_job(system, job.id, change)
     announce(system, driven)
     if driven.updated_at < before or driven.history[-1].action != "driven":
-        return False
+        return None
     drive(system, driven)
-    return True
+    return driven
 
 
 def _adopt_orphans(system: System) -> int:

@@ -5,12 +5,14 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from infra.simulation.measure import widest_instructions
 from shared.cli.main import cli
 from shared.costs.estimate import (
     FOLDER,
     Assumptions,
     Estimate,
     Size,
+    Work,
     estimate,
     preset_estimate,
     read_figures,
@@ -62,7 +64,7 @@ def test_the_free_tier_takes_off_no_more_than_it_holds_and_no_more_than_was_used
 
 def test_processor_seconds_are_measured_seconds_slowed_down_and_the_time_of_reading_and_writing() -> None:
     (first, *_) = steps_of((), 2.0, REGISTRY, Size(slowdown=3.0))
-    assert first.seconds == pytest.approx(read_figures()["assess/classical"] * 2.0 * 3.0 + Assumptions().io_s)
+    assert first.seconds == pytest.approx(read_figures()["assess/model"] * 2.0 * 3.0 + Assumptions().io_s)
 
 
 def test_a_bill_worked_by_hand() -> None:
@@ -78,6 +80,21 @@ def test_a_bill_worked_by_hand() -> None:
 def test_every_stage_that_has_a_classical_method_was_measured() -> None:
     measured = {name.partition("/")[0] for name in read_figures()}
     assert {stage for stage, kind in PARAMETERS.items() if kind.classical} | {"assess", "finish"} <= measured
+
+
+def test_every_model_that_runs_by_default_was_measured() -> None:
+    defaults = {stage for stage in PARAMETERS if stage != "finish" and REGISTRY.default(stage) is not None}
+    assert {"assess", "background", "upscale"} <= defaults
+    assert {f"{stage}/model" for stage in defaults} <= set(read_figures())
+
+
+def test_what_lies_between_the_stages_is_smaller_once_it_is_a_cut_out() -> None:
+    whole, cut = (
+        (Work(stage=stage, method="model", seconds=1.0, megapixels=2.0),) for stage in ("denoise", "background")
+    )
+    kept = Assumptions(upload_bytes=0.0, result_bytes=0.0)
+    bills = [estimate(1000, 1.0, steps, size=Size(), assumed=kept) for steps in (whole, cut)]
+    assert line(bills[1], "storage") / line(bills[0], "storage") == pytest.approx(1.36 / 1.9)
 
 
 def test_a_stage_that_was_never_measured_is_refused(tmp_path: object) -> None:
@@ -96,9 +113,15 @@ def test_prices_and_figures_say_when_and_how_they_came() -> None:
     figures = json.loads((FOLDER / "figures.json").read_text(encoding="utf-8"))
     assert figures["command"] == "python -m infra.simulation.measure"
     assert figures["machine"]
+    assert figures["instructions"] in {"AVX2", "AVX-512", "AVX-512 with VNNI"}
     text = (FOLDER / "prices.toml").read_text(encoding="utf-8")
     assert "as_of = " in text
     assert text.count("https://") >= len(read_prices())
+
+
+def test_the_instructions_of_the_machine_stand_beside_its_seconds() -> None:
+    assert widest_instructions("flags : fma avx avx2 bmi1") == "AVX2"
+    assert widest_instructions("flags : avx2 avx512f avx512_vnni") == "AVX-512 with VNNI"
 
 
 def test_the_command_prints_the_same_for_people_and_machines() -> None:

@@ -14,6 +14,7 @@ from shared.logs import Action, configure
 from shared.settings import Settings
 from shared.topology import SUBSCRIPTIONS, UPLOADS_TOPIC
 from tests.infra.terraform import INFRA, ROOT
+from tests.photographs import small_jpeg
 from tests.world import memory_world
 
 MONITORING = (INFRA / "monitoring.tf").read_text(encoding="utf-8")
@@ -44,16 +45,26 @@ def log() -> io.StringIO:
     return stream
 
 
-def test_the_metric_of_stalled_jobs_finds_its_number_in_the_line_of_a_sweep(log: io.StringIO) -> None:
+def test_the_alert_on_stuck_jobs_hears_of_a_job_that_was_driven_in_vain_and_not_of_one_that_was_driven_once(
+    log: io.StringIO,
+) -> None:
     world = memory_world()
-    sweep(world.system)
-    (line,) = (json.loads(each) for each in log.getvalue().splitlines())
-    assert 'EXTRACT(jsonPayload.driven)"' in MONITORING
-    assert line["driven"] == 0
+    world.drop("denoise/cat.jpg", small_jpeg(40))
+    told = []
+    for _ in range(3):  # nobody delivers anything
+        world.clock.advance(world.system.settings.stall_after_s + 1)
+        sweep(world.system)
+        told.append(json.loads(log.getvalue().splitlines()[-1]))
+    assert [(line["action"], line["driven"], line["stuck"]) for line in told] == [
+        ("swept", 0, 0),
+        ("swept", 1, 0),
+        ("swept", 1, 1),
+    ]
+    assert '=\\"swept\\" AND jsonPayload.stuck>0"' in MONITORING
 
 
 def test_what_the_distributions_measure_is_logged_with_every_completed_step() -> None:
-    measured = set(re.findall(r"EXTRACT\(jsonPayload\.(\w+)\)", MONITORING)) - {"action", "driven"}
+    measured = set(re.findall(r"EXTRACT\(jsonPayload\.(\w+)\)", MONITORING)) - {"action"}
     assert measured == {"elapsed_ms", "peak_memory_mb", "stage"}
     handler = (ROOT / "shared" / "handlers" / "stages.py").read_text(encoding="utf-8")
     assert [name for name in sorted(measured) if f'"{name}"' not in handler] == []
@@ -63,6 +74,19 @@ def test_the_variables_of_the_configuration_are_those_of_the_documentation() -> 
     declared = re.findall(r'^variable "(\w+)"', (INFRA / "variables.tf").read_text(encoding="utf-8"), re.MULTILINE)
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z]\w*)` \|", page, re.MULTILINE) == declared
+
+
+def test_the_agents_that_get_roles_are_made_by_the_documented_command_before_they_would_make_themselves() -> None:
+    agents = re.findall(r"^ +(\w+) += \"gcp-sa-", (INFRA / "locals.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (made,) = re.findall(
+        r"for service in (.+); do gcloud beta services identity create.*\n.*CpuAllocPerProjectRegion", page
+    )
+    assert made.split() == sorted(agents) == ["eventarc", "pubsub"]
+    (enabled,) = re.findall(r"gcloud services enable (.+) --project=\S+\nfor service in eventarc", page)
+    needed = {"cloudresourcemanager", "serviceusage", *agents}
+    assert {name.removesuffix(".googleapis.com") for name in enabled.split()} == needed
+    assert [name for name in needed if f'"{name}"' not in (INFRA / "apis.tf").read_text(encoding="utf-8")] == []
 
 
 def alerts() -> list[str]:

@@ -1,5 +1,6 @@
 """The model of the path keeps count, answers simple questions exactly, and moves its bottleneck where it should."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -9,7 +10,7 @@ from infra.simulation.plot import draw
 from infra.simulation.scenarios import Case, ladder, played, product_steps
 
 #: Nothing but the work itself takes time.
-FREE = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0, most_writes=1e9)
+FREE = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0, most_writes=1e9, pushed_at_first=3000)
 STEPS = (("denoise", 2.0), ("upscale", 3.0))
 
 
@@ -49,6 +50,18 @@ def test_the_ramp_of_firestore_bounds_a_short_run() -> None:
     run = play(20_000, (("denoise", 0.001),), {"denoise": 1000}, at=at)
     assert run.bottleneck == "Firestore's ramp"
     assert run.seconds == pytest.approx(40_000 / 500, rel=0.02)
+
+
+def test_a_subscription_that_was_quiet_is_pushed_to_slowly_at_first() -> None:
+    run = play(200, (("denoise", 1.0),), {"denoise": 100}, at=replace(FREE, pushed_at_first=3))
+    # 3, 6, 12, 24, 48, 96 and the last eleven messages, a second each
+    assert run.seconds == pytest.approx(7.0, abs=0.1)
+
+
+def test_no_more_messages_are_under_way_than_a_subscription_may_have() -> None:
+    run = play(200, (("denoise", 1.0),), {"denoise": 100}, at=replace(FREE, pushed_at_first=10, most_pushed=10))
+    assert run.seconds == pytest.approx(20.0, abs=0.1)
+    assert run.cold_starts == 10
 
 
 def test_few_slots_of_the_dispatcher_hold_everything_back() -> None:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ from google.cloud import pubsub_v1
 from infra.staging.stage import Staged
 from shared.adapters.finalized import finalized_event
 from shared.adapters.firestore import FirestoreJobStore
+from shared.callbacks import CALLBACK_KEY, CallbackDue, encode_callback
+from shared.catalogue.batches import Batch, batch_name
+from shared.catalogue.messages import JobsChosen, Member, RowRequested, encode_catalogue
+from shared.catalogue.rows import Row
 from shared.inference.registry import Registry
 from shared.job import Job, job_id
 from shared.messages import (
@@ -64,16 +68,21 @@ class Cloud:
     variables: Mapping[str, Mapping[str, str]]
     jobs: FirestoreJobStore
 
-    def upload(self, name: str) -> ObjectInfo:
+    @property
+    def catalogue(self) -> str:
+        return self.variables["importer"]["DARKROOM_CATALOGUE_BUCKET"]
+
+    def upload(self, name: str, **metadata: str) -> ObjectInfo:
         """A photograph in the uploads bucket, as an adapter would describe it."""
         bucket = self.variables["assess"]["DARKROOM_UPLOADS_BUCKET"]
-        resource = self.buckets.store(bucket, {"name": name, "contentType": "image/jpeg"}, small_jpeg(64))
+        given = {"name": name, "contentType": "image/jpeg", "metadata": metadata}
+        resource = self.buckets.store(bucket, given, small_jpeg(64))
         return ObjectInfo(
             ref=ObjectRef(bucket=bucket, name=name, generation=int(resource["generation"])),
             size_bytes=int(resource["size"]),
             content_type="image/jpeg",
             crc32c=resource["crc32c"],
-            metadata={},
+            metadata=metadata,
             created_at=datetime.fromisoformat(resource["timeCreated"]),
         )
 
@@ -89,7 +98,7 @@ def cloud(rehearsal: Rehearsal, pubsub_emulator: str, firestore_emulator: str) -
         }
         for name, host in hosts.items():
             patch.setenv(name, host)
-        for kind in ("UPLOADS", "ARTIFACTS", "RESULTS", "KEYS"):
+        for kind in ("UPLOADS", "ARTIFACTS", "RESULTS", "KEYS", "CATALOGUE"):
             buckets.objects[variables["assess"][f"DARKROOM_{kind}_BUCKET"]] = {}
         make_topics()
         yield Cloud(hosts=hosts, buckets=buckets, variables=variables, jobs=FirestoreJobStore(PROJECT))
@@ -204,8 +213,8 @@ def dispatcher(cloud: Cloud, staged: dict[str, Staged], entry_point: str) -> Ite
 
 @pytest.fixture(scope="module")
 def begun(cloud: Cloud, staged: dict[str, Staged]) -> Job:
-    """A job that the staged dispatcher began."""
-    info = cloud.upload("optimize/cat.jpg")
+    """A job that the staged dispatcher began, of which a server of this very machine wants to hear."""
+    info = cloud.upload("optimize/cat.jpg", **{CALLBACK_KEY: "https://127.0.0.1/done"})
     resource, _ = finalized_event(info)
     headers = {"ce-specversion": "1.0", "ce-id": "17", "ce-source": "//storage.googleapis.com", "ce-type": UPLOADED}
     with dispatcher(cloud, staged, "on_upload") as port:
@@ -242,6 +251,68 @@ def test_the_staged_dispatcher_sweeps(cloud: Cloud, staged: dict[str, Staged]) -
     with dispatcher(cloud, staged, "on_schedule") as port:
         status, body = post(port, b"{}")
     assert (status, json.loads(body)) == (200, {"driven": 0, "adopted": 0, "purged": 0})
+
+
+@pytest.fixture
+def batch(cloud: Cloud) -> Batch:
+    """A batch that was written down."""
+    batch = Batch(id=uuid.uuid4().hex[:24], kind="import", owner="", created_at=datetime.now(UTC))
+    given = {"name": batch_name(batch.id), "contentType": "application/json", "metadata": {}}
+    cloud.buckets.store(cloud.catalogue, given, batch.model_dump_json().encode())
+    return batch
+
+
+def refusals(cloud: Cloud, batch: Batch) -> list[str]:
+    """The codes of what the batch did not take."""
+    objects = cloud.buckets.objects[cloud.catalogue]
+    return [json.loads(content)["code"] for name, (_, content) in objects.items() if f"{batch.id}/refused/" in name]
+
+
+def test_the_staged_dispatcher_takes_an_upload_into_a_batch_and_refuses_what_is_not_there(
+    cloud: Cloud, staged: dict[str, Staged], batch: Batch
+) -> None:
+    info = cloud.upload("optimize/dog.jpg")
+    members = (Member(kind="object", name=info.ref.name), Member(kind="object", name="optimize/unicorn.jpg"))
+    with dispatcher(cloud, staged, "on_batch") as port:
+        assert post(port, push(*encode_catalogue(JobsChosen(batch_id=batch.id, members=members))))[0] == 200
+    job = cloud.jobs.get(job_id(info.ref))
+    assert (job.status, job.batches) == ("pending", (batch.id,))
+    assert published("stage-assess").job_id == job.id
+    assert refusals(cloud, batch) == ["object_not_found"]
+
+
+@contextmanager
+def outgoing(cloud: Cloud, staged: dict[str, Staged], name: str, entry_point: str) -> Iterator[int]:
+    # Terraform has Secret Manager set the signing key, where there is one.
+    secrets = {"DARKROOM_SIGNING_KEY": "k" * 32} if name == "caller" else {}
+    with served(staged["importer"], entry_point, cloud.variables[name] | cloud.hosts | secrets) as port:
+        yield port
+
+
+def test_the_staged_importer_refuses_a_row_of_the_metadata_server(
+    cloud: Cloud, staged: dict[str, Staged], batch: Batch
+) -> None:
+    row = Row(sku_id="4711", image_url="http://169.254.169.254/computeMetadata/v1/")
+    asked = RowRequested(batch_id=batch.id, row=1, picture=row)
+    with outgoing(cloud, staged, "importer", "on_import") as port:
+        assert post(port, push(*encode_catalogue(asked)))[0] == 200
+    assert len(refusals(cloud, batch)) == 1
+
+
+def test_the_staged_caller_notes_on_the_job_that_it_calls_no_private_address(
+    cloud: Cloud, staged: dict[str, Staged], begun: Job
+) -> None:
+    due = CallbackDue(job_id=begun.id, run=1, status="completed")
+    with outgoing(cloud, staged, "caller", "on_callback") as port:
+        assert post(port, push(*encode_callback(due)))[0] == 200
+    assert cloud.jobs.get(begun.id).history[-1].action == "callback_failed"
+
+
+def test_every_function_of_the_configuration_is_started_here(cloud: Cloud) -> None:
+    entry_points = ("on_upload", "on_stage_event", "on_dead_letter", "on_batch", "on_schedule")
+    dispatchers = {f"dispatcher-{name.replace('_', '-')}" for name in entry_points}
+    stages = {stage.replace("_", "-") for stage in STAGES}
+    assert set(cloud.variables) == dispatchers | stages | {"importer", "caller", "api"}
 
 
 def test_the_staged_api_answers_and_finds_its_backend(cloud: Cloud, staged: dict[str, Staged]) -> None:

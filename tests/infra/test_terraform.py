@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.adapters.gcs_uploads import upload_headers
+from shared.ports import UploadGrant
 from shared.settings import read_settings
 from shared.topology import STAGES
 from tests.infra.terraform import INFRA, Rehearsal, prepared, run_tests, terraform
@@ -66,13 +70,104 @@ def test_no_basic_role_is_granted_and_only_a_public_api_is_open_to_everybody(reh
 
 
 @pytest.mark.parametrize("run", [DEFAULTS, EVERYTHING])
-def test_no_role_of_storage_or_of_pubsub_administration_is_held_on_the_project(rehearsal: Rehearsal, run: str) -> None:
+def test_the_one_role_of_storage_on_the_project_is_the_builder_s_and_narrowed_to_one_bucket(
+    rehearsal: Rehearsal, run: str
+) -> None:
+    grants = [values for kind, values in granted(rehearsal, run) if kind == "google_project_iam_member"]
+    (builder,) = (values for values in grants if values["role"].startswith("roles/storage."))
+    assert builder["role"] == "roles/storage.objectViewer"
+    (condition,) = builder["condition"]
+    bucket = "projects/_/buckets/gcf-v2-sources-123456789012-europe-west1"
+    assert condition["expression"] == f'resource.name.startsWith("{bucket}")'
+
+
+@pytest.mark.parametrize("run", [DEFAULTS, EVERYTHING])
+def test_no_role_of_pubsub_administration_is_held_on_the_project(rehearsal: Rehearsal, run: str) -> None:
     on_project = {values["role"] for kind, values in granted(rehearsal, run) if kind == "google_project_iam_member"}
     assert "roles/datastore.user" in on_project
-    assert [role for role in on_project if role.startswith("roles/storage.") or role == "roles/pubsub.admin"] == []
+    assert "roles/pubsub.admin" not in on_project
     assert [
         role for role in on_project if role.startswith(("roles/iam.serviceAccount", "roles/resourcemanager."))
     ] == []
+
+
+def test_a_browser_may_send_every_header_that_a_signed_upload_asks_for(rehearsal: Rehearsal) -> None:
+    (cors,) = (
+        resource["values"]["cors"][0]
+        for resource in rehearsal.resources(EVERYTHING)
+        if resource["type"] == "google_storage_bucket" and resource["values"]["cors"]
+    )
+    grant = UploadGrant(
+        bucket="uploads",
+        name="a.jpg",
+        content_type="image/jpeg",
+        max_bytes=1,
+        metadata={"pipeline": "{}", "label-upload": "17"},
+        expires_at=datetime(2026, 1, 1, tzinfo=UTC),
+        resumable=True,
+    )
+    asked = ["Content-Type", "x-goog-resumable", *upload_headers(grant)]
+    assert len(asked) == 6
+    assert [name for name in asked if not any(fnmatch(name, each) for each in cors["response_header"])] == []
+    assert {"PUT", "POST"} <= set(cors["method"])
+
+
+def waits(graph: str) -> dict[str, set[str]]:
+    """What each node of Terraform's graph waits for, directly."""
+    edges: dict[str, set[str]] = {}
+    for begins, ends in re.findall(r'"\[root\] (.+?)" -> "\[root\] (.+?)"', graph):
+        edges.setdefault(begins, set()).add(ends)
+    return edges
+
+
+def waited_for(node: str, edges: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        new = edges.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.fixture(scope="module")
+def edges() -> dict[str, set[str]]:
+    return waits(terraform(prepared(INFRA), "graph", "-type=plan").stdout)
+
+
+SERVICES = "google_project_service.enabled (expand)"
+
+
+def test_nothing_is_made_before_the_services_are_switched_on(edges: dict[str, set[str]]) -> None:
+    made = {node for node in edges if re.match(r"(module\.\w+\.)?google_\w+\.\w+ \(expand\)", node)}
+    assert len(made) > 40
+    assert [node for node in sorted(made - {SERVICES}) if SERVICES not in waited_for(node, edges)] == []
+
+
+def test_roles_have_minutes_to_spread_before_a_function_is_built_and_metrics_before_an_alert_needs_them(
+    edges: dict[str, set[str]],
+) -> None:
+    function = "module.function.google_cloudfunctions2_function.this (expand)"
+    granted_to = ("builder_source", "builder_logs", "eventarc_agent", "storage_announces", "uploads_receives")
+    before = {f"google_project_iam_member.{name} (expand)" for name in granted_to}
+    assert before | {"google_firestore_index.jobs (expand)"} <= waited_for(function, edges)
+    for alert in ("threshold", "failing", "silent"):
+        assert function in waited_for(f"google_monitoring_alert_policy.{alert} (expand)", edges), alert
+
+
+def test_the_deployer_can_see_every_bucket_and_the_repository_that_its_plan_looks_at(rehearsal: Rehearsal) -> None:
+    buckets, seen, readable = set(), set(), set()
+    for resource in rehearsal.resources(EVERYTHING):
+        values = resource["values"]
+        if resource["type"] == "google_storage_bucket":
+            buckets.add(values["name"])
+        elif resource["address"].startswith("google_storage_bucket_iam_member.deployer"):
+            seen |= {values["bucket"]} if values["role"] == "roles/storage.legacyBucketReader" else set()
+        elif resource["address"].startswith("google_artifact_registry_repository_iam_member.deployer"):
+            readable.add(values["role"])
+    assert len(buckets) == 6
+    assert seen == buckets
+    assert readable == {"roles/artifactregistry.reader"}
 
 
 def test_the_functions_have_the_sizes_that_the_documentation_of_cost_reckons_with(rehearsal: Rehearsal) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.adapters.broker import Delivery
+from shared.callbacks import CALLBACK_KEY
 from shared.logs import configure, log
 from shared.trace import trace_of
 from tests.photographs import small_jpeg
@@ -45,6 +47,20 @@ def test_the_lines_of_a_step_carry_the_span_of_its_request(stream: io.StringIO) 
     assert {"assess", "finish"} <= spans.keys()
     assert len(set(spans.values())) == len(spans)
     assert all(re.fullmatch("[0-9a-f]{16}", span) for span in spans.values())
+
+
+def test_every_message_about_a_job_carries_the_trace_of_its_lines() -> None:
+    world, told = memory_world(), []
+
+    def seen(due: list[Delivery]) -> list[Delivery]:
+        told.extend(delivery.attributes for delivery in due if "job_id" in delivery.attributes)
+        return due
+
+    job_id = world.drop("denoise/photo.jpg", small_jpeg(96), **{CALLBACK_KEY: "https://shop.example/done"})
+    world.deliver(order=seen)
+    assert {"StageRequested", "StageCompleted", "CallbackDue"} == {each["type"] for each in told}
+    for attributes in told:
+        assert attributes["traceparent"] == f"00-{trace_of(job_id)}-{attributes['event_id']}-01"
 
 
 def test_a_line_without_a_job_has_no_trace(stream: io.StringIO) -> None:

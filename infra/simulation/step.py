@@ -1,0 +1,56 @@
+"""What is measured of a step: all that its function does, with memory in the place of the services.
+
+Reading, decoding, the work, encoding, writing, answering, with the one thread that an instance with one processor has.
+What is missing is the way over the network, which nobody could measure without the service.
+"""
+
+from itertools import count
+from typing import cast
+
+from shared.handlers.stages import run_stage
+from shared.imaging.codec import Limits, decode, encode_working
+from shared.messages import ObjectRef, StageRequested, Step
+from shared.parameters import PARAMETERS, Stage
+from shared.ports import NewObject
+from tests.bench.ours import ASKED, EXTENSIONS, Act
+from tests.world import World, memory_world
+
+
+def prepare(name: str, data: bytes) -> Act:
+    """What is to be timed, for `STAGE/METHOD`; `data` is the photograph's file."""
+    stage, _, method = name.partition("/")
+    world, numbers = memory_world(), count()
+    source = _stored(world, "uploads", "a.jpg", data)
+    between = encode_working(decode(data, Limits()).picture, "webp")
+    given = source if stage == "assess" else _stored(world, "artifacts", "between.webp", between)
+
+    def act() -> None:
+        step = _step(world, cast(Stage, stage), method, next(numbers))
+        run_stage(world.system, step.stage, _request(step, given, source))
+        written = world.raw_objects.stat(step.output_bucket, step.output_name)  # raises unless the step was done
+        if world.raw_objects.read(written.ref) == between:
+            raise RuntimeError(f"{stage} did nothing by {method}")
+
+    return act
+
+
+def _stored(world: World, bucket: str, name: str, data: bytes) -> ObjectRef:
+    return world.raw_objects.put(bucket, name, NewObject(data=data, content_type="image/jpeg")).ref
+
+
+def _request(step: Step, given: ObjectRef, source: ObjectRef) -> StageRequested:
+    return StageRequested(job_id="measured", run=1, index=1, step=step, input=given, source=source)
+
+
+def _step(world: World, stage: Stage, method: str, number: int) -> Step:
+    """Another output each time, since one that is written would not be made again."""
+    return Step(
+        stage=stage,
+        method=method,
+        parameters=PARAMETERS[stage].model_validate(ASKED.get(stage, {})).model_dump(mode="json"),
+        model=world.system.catalogue.model_ref(stage, None) if method == "model" or stage == "assess" else None,
+        output_bucket="artifacts",
+        output_name=f"{number}-{stage}.{EXTENSIONS.get(stage, 'webp')}",
+        digest="",
+        reason="measured",
+    )
