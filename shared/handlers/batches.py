@@ -81,7 +81,11 @@ def read_batch(system: System, batch_id: str) -> Batch:
 
 def is_cancelled(system: System, batch_id: str) -> bool:
     """Whether somebody cancelled the batch."""
-    return find_record(system, cancelled_name(batch_id), Cancelled) is not None
+    return _cancellation(system, batch_id) is not None
+
+
+def _cancellation(system: System, batch_id: str) -> Cancelled | None:
+    return find_record(system, cancelled_name(batch_id), Cancelled)
 
 
 def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
@@ -170,8 +174,8 @@ def take(system: System, batch: Batch, member: Member) -> None:
 
 def cancel_if_cancelled(system: System, batch_id: str, job: Job) -> None:
     """Cancel a job that joined its batch while somebody cancelled that."""
-    if is_cancelled(system, batch_id):
-        _cancel(system, job.id)
+    if found := _cancellation(system, batch_id):
+        _cancel(system, job.id, found.by)
 
 
 def _take_job(system: System, batch: Batch, job_id: str) -> Job:
@@ -230,18 +234,20 @@ def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
 
 def cancel_some(system: System, batch: Batch) -> None:
     """Cancel some of the batch's unfinished jobs, and ask for the others."""
+    found = _cancellation(system, batch.id)
+    who = found.by if found else ""
     for status in ("pending", "processing"):
         page = system.jobs.query(JobQuery(batch=batch.id, status=status, limit=CANCELLED_AT_ONCE))
         for job in page.jobs:
-            _cancel(system, job.id)
+            _cancel(system, job.id, who)
         if page.next_cursor is not None:
             send_catalogue(system, BatchCancelled(batch_id=batch.id))
             return
 
 
-def _cancel(system: System, job_id: str) -> None:
+def _cancel(system: System, job_id: str, who: str) -> None:
     try:
-        cancel_job(system, job_id)
+        cancel_job(system, job_id, who=who)
     except (NotAllowed, JobNotFound):
         return  # it has ended meanwhile
 

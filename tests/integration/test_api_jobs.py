@@ -300,6 +300,22 @@ def test_a_job_is_cancelled_once(api: Service) -> None:
     assert (again.status_code, again.get_json()["code"]) == (409, "not_allowed")
 
 
+def test_the_history_says_who_cancelled_replayed_and_reworked(api: Service) -> None:
+    anna, ada = api.key("anna", "submitter"), api.key("ada", "admin")
+    job_id = api.finished_job(data=pictures.truncated_jpeg(), headers=anna)
+    api.client.post(f"/v1/jobs/{job_id}/replay", headers=anna)
+    api.client.post(f"/v1/jobs/{job_id}/cancel", headers=ada)
+    wishes = {"pipeline": "sharpen", "notes": "once more"}
+    api.client.post(f"/v1/jobs/{job_id}/rework", headers=anna, json=wishes)
+    told = api.client.get(f"/v1/qc/{job_id}/history", headers=anna).get_json()["history"]
+    assert [(line["action"], line["who"]) for line in told[-3:]] == [
+        ("replayed", "anna"),
+        ("cancelled", "ada"),
+        ("rework", "anna"),
+    ]
+    assert told[-1]["text"] == "run 2 with preset sharpen: once more"
+
+
 def test_a_finished_job_is_reworked_and_a_failed_one_replayed(api: Service) -> None:
     job_id = api.finished_job()
     answer = api.client.post(f"/v1/jobs/{job_id}/rework", json={"pipeline": {"preset": "sharpen"}, "notes": "softer"})
