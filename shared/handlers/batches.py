@@ -226,7 +226,12 @@ def _wished(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> Upload:
 
 
 def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
-    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once."""
+    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once.
+
+    A batch that has come to its end stays as it is.
+    """
+    if progress_of(system, batch).state == "completed":
+        return
     write_once(system, cancelled_name(batch.id), Cancelled(by=who, at=system.clock.now()))
     log("INFO", "batch_cancelled", f"Batch {batch.id} was cancelled.", event_id=batch.id)
     send_catalogue(system, BatchCancelled(batch_id=batch.id))
