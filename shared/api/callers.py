@@ -114,7 +114,9 @@ class Door:
         text = key_text(request)
         caller = self._by_key(text) if text else self._by_place(request)
         if not caller.may(access):
-            raise Forbidden(f"this needs the role {access}, the key has the role {caller.role}")
+            raise Forbidden(
+                f"this needs the role {access}, the key has the role {caller.role}", value=caller.role, limit=access
+            )
         return caller
 
     def _by_key(self, text: str) -> Caller:

@@ -114,7 +114,9 @@ def check_rows(values: Iterable[object], columns: Columns) -> Checked:
     seen: dict[Row, int] = {}
     for number, value in enumerate(values, start=1):
         if number > MAX_ROWS:
-            raise PermanentError(f"an import has at most {MAX_ROWS} rows; send several", code="too_many_rows")
+            raise PermanentError(
+                f"an import has at most {MAX_ROWS} rows; send several", code="too_many_rows", limit=MAX_ROWS
+            )
         found = _check(number, value, columns)
         if not isinstance(found, Row):
             problems += found

@@ -109,8 +109,30 @@ def test_a_stage_that_cannot_be_run_alone_is_404(api: Service, stage: str) -> No
 def test_a_parameter_out_of_range_is_422_with_value_and_limit(api: Service) -> None:
     query = {"parameters": '{"strength": 7}'}
     answer = api.client.post("/v1/stages/denoise", query_string=query, data=png_bytes())
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "bad_pipeline")
-    assert "less than or equal to 1, not 7" in answer.get_json()["detail"]
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (422, "bad_pipeline")
+    assert "less than or equal to 1, not 7" in told["detail"]
+    assert (told["value"], told["limit"]) == (7, 1.0)
+    assert [(each["where"], each["value"], each["limit"]) for each in told["errors"]] == [
+        ("pipeline.stages.denoise.strength", 7, 1.0)
+    ]
+
+
+def test_every_wish_that_is_not_valid_is_named_with_its_value_and_limit(api: Service) -> None:
+    told = api.client.post("/v1/adjust?brightness=2&smoothing=-1&format=gif", data=png_bytes()).get_json()
+    assert "value" not in told, "there are three"
+    assert {each["where"]: (each["value"], each["limit"]) for each in told["errors"]} == {
+        "brightness": ("2", 1.0),
+        "smoothing": ("-1", 0.0),
+        "format": ("gif", "'keep', 'jpeg', 'png', 'webp', 'tiff' or 'avif'"),
+    }
+
+
+def test_a_number_that_no_document_can_hold_is_refused_without_it(api: Service) -> None:
+    body = b'{"url": "https://shop.example/a.jpg", "brightness": 1e999}'
+    answer = api.client.post("/v1/adjust", data=body, content_type="application/json")
+    assert answer.status_code == 422
+    assert "value" not in answer.get_json()
 
 
 @pytest.mark.parametrize(

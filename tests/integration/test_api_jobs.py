@@ -129,7 +129,10 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
 def test_what_is_no_photograph_is_refused_and_leaves_nothing(api: Service, kind: str) -> None:
     make, status, code = BAD[kind]
     answer = api.post_job(make())
-    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (status, code)
+    if status == 413:
+        assert (told["value"], told["limit"]) == (10_000_000_000, 40_000_000)
     assert list(api.world.raw_objects.list("uploads")) == []
     assert api.client.get("/v1/jobs").get_json()["jobs"] == []
 
