@@ -24,7 +24,8 @@ label { display: grid; gap: .2rem; font-size: .85rem; max-width: 100% } select {
 input, select, button { font: inherit; padding: .35rem .6rem }
 button { cursor: pointer; border: 1px solid var(--line); border-radius: 6px; background: transparent; color: inherit }
 form.add button { background: var(--strong); color: Canvas; border-color: transparent; padding: .45rem 1.1rem }
-.problem { border-left: 4px solid var(--bad); padding: .5rem .9rem; background: var(--soft) }
+.notice, .problem { border-left: 4px solid var(--strong); padding: .5rem .9rem; background: var(--soft) }
+.problem { border-color: var(--bad) }
 ul { list-style: none; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)) }
 li { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; display: flex; flex-direction: column }
@@ -64,15 +65,15 @@ POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data:; "
     f"connect-src 'self'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}"
 )
-#: Seconds after which the page looks again while something is being worked on.
-_AGAIN_S = 2
+#: Seconds after which the page looks again while something is being worked on; later if there is something to read.
+_AGAIN_S, _AGAIN_AFTER_DANGER_S = 2, 10
 
 
-def render(album: Json, *, problem: str = "") -> str:
+def render(album: Json) -> str:
     """The page of an album as its JSON tells it."""
     busy = any(job["status"] in ("pending", "processing") for job in album["jobs"])
-    again = f'<meta http-equiv="refresh" content="{_AGAIN_S};url=/">' if busy else ""
-    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    again = f'<meta http-equiv="refresh" content="{_wait_s(album["message"])};url=/">' if busy else ""
+    told = _message(album["message"])
     kept = f"{album['count']} of {album['limit']} photographs" if album["limit"] else f"{album['count']} photographs"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -82,6 +83,17 @@ def render(album: Json, *, problem: str = "") -> str:
         f'<p>{kept}. For programs: <a href="/docs">the API</a>.</p>{told}{_form()}'
         f"<ul>{''.join(map(_entry, album['jobs']))}</ul><script>{SCRIPT}</script></body></html>"
     )
+
+
+def _wait_s(message: Json | None) -> int:
+    return _AGAIN_AFTER_DANGER_S if message and message["kind"] == "danger" else _AGAIN_S
+
+
+def _message(message: Json | None) -> str:
+    if message is None:
+        return ""
+    kind, role = ("problem", "alert") if message["kind"] == "danger" else ("notice", "status")
+    return f'<p class="{kind}" role="{role}">{escape(message["text"])}</p>'
 
 
 def _form() -> str:
@@ -100,6 +112,8 @@ def _form() -> str:
 def _entry(job: Json) -> str:
     name, links = escape(job["display_name"]), job["links"]
     pictures = f'<img src="{links["thumbnail"]}?of=original" alt="{name}, as it came" loading="lazy">'
+    if job["error"] and not job["before"]:
+        pictures = ""  # what could not be measured cannot be shown either
     result = ""
     if links["result"]:
         pictures += f'<img src="{links["thumbnail"]}?of=result" alt="{name}, result" loading="lazy">'

@@ -1,8 +1,9 @@
 """Who asks, and what may they do?
 
-With an API key: whom the key names. Without any key ever created, on a laptop: whoever sits at it, which the request's
-address, its `Host` and its `Origin` must show. A page of another origin can make a browser on this computer ask, and a
-name that an attacker controls can be made to point here; neither gets through.
+With an API key: whom the key names. Without one, where visitors are let in: whoever has the cookie of one. Without any
+key ever created, on a laptop that lets no visitors in: whoever sits at it, which the request's address, its `Host` and
+its `Origin` must show. A page of another origin can make a browser on this computer ask, and a name that an attacker
+controls can be made to point here; neither gets through.
 """
 
 import re
@@ -93,7 +94,7 @@ class Door:
     """Lets callers in."""
 
     keys: Keys
-    #: Whether this is the local backend, where nobody needs a key as long as there is none.
+    #: Whether this is the local backend, where nobody needs a key as long as there is none and no visitors are let in.
     is_local: bool
     #: Origins whose pages may ask.
     origins: Collection[str]
@@ -105,7 +106,7 @@ class Door:
     @property
     def is_open(self) -> bool:
         """Whether requests from this computer need no key."""
-        return self.is_local and not self.keys.any()
+        return self.is_local and self.visitors is None and not self.keys.any()
 
     def caller(self, request: Request, access: Access) -> Caller:
         """Who asks. Raises NotAuthenticated, Forbidden or CrossOrigin."""
