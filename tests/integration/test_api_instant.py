@@ -344,10 +344,30 @@ def test_a_product_photograph_comes_back_on_white_and_small_enough(api: Service)
     assert len(base64.b64decode(told["processed_image"])) <= 20_000
 
 
-@pytest.mark.parametrize("mode", ["auto", "full", "sharpen", "denoise", "upscale", "optimize"])
-def test_every_mode_of_a_product_photograph_is_known(api: Service, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "size", "stages"),
+    [
+        ("auto", (2000, 1500), {"denoise", "background", "upscale"}),
+        ("full", (2000, 1500), {"repair", "denoise", "deblur", "low_light", "white_balance", "background", "upscale"}),
+        ("sharpen", (64, 48), set()),
+        ("denoise", (64, 48), {"denoise"}),
+        ("upscale", (128, 96), {"upscale"}),
+        ("optimize", (64, 48), set()),
+    ],
+)
+def test_every_mode_of_a_product_photograph_does_what_it_says(
+    api: Service, mode: str, size: tuple[int, int], stages: set[str]
+) -> None:
     form = {"file": (BytesIO(jpeg_bytes()), "p.jpg"), "mode": mode}
-    assert api.client.post("/api/v1/enhance/upload", data=form).status_code == 200
+    told = api.client.post("/api/v1/enhance/upload", data=form).get_json()
+    assert (told["width"], told["height"]) == size
+    assert {each["stage"] for each in told["stages"]} - {"assess", "finish"} == stages
+
+
+def test_a_product_photograph_that_is_large_enough_is_not_enlarged(api: Service) -> None:
+    form = {"file": (BytesIO(jpeg_bytes(np.full((1500, 1520, 3), 90, np.uint8))), "p.jpg"), "mode": "auto"}
+    told = api.client.post("/api/v1/enhance/upload", data=form | {"remove_background": "false"}).get_json()
+    assert (told["width"], told["height"]) == (1520, 1500)
 
 
 def test_the_other_short_forms_answer_as_their_long_ones(api: Service) -> None:
