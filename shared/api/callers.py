@@ -9,6 +9,7 @@ controls can be made to point here; neither gets through.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Literal
 
 from flask import Request
@@ -169,5 +170,15 @@ def address(request: Request, *, is_local: bool) -> str:
     """Where a request comes from; Google's front end appends the address that it saw to what the client claims."""
     claimed = request.headers.get("X-Forwarded-For", "")
     if is_local or not claimed:
-        return request.remote_addr or "unknown"
-    return claimed.rpartition(",")[2].strip()
+        return _house(request.remote_addr or "unknown")
+    return _house(claimed.rpartition(",")[2].strip())
+
+
+def _house(text: str) -> str:
+    """An address as it is counted: of version 6 every connection has 2**64, which count as one (RFC 6177)."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return text
+    is_one = isinstance(found, IPv4Address) or found.ipv4_mapped is not None
+    return text if is_one else str(IPv6Network((int(found) >> 64 << 64, 64)))
