@@ -1,6 +1,7 @@
 """How does the album look?
 
-One page without anything from elsewhere. A script renames and deletes, since forms cannot; all else works without it.
+One page without anything from elsewhere. A script renames and deletes, since forms cannot, and looks again for what is
+being worked on, unless somebody is filling in the form; all else works without it.
 """
 
 import hashlib
@@ -37,6 +38,9 @@ li { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; displa
 """
 
 SCRIPT = """
+const again = Number(document.body.dataset.again), form = document.querySelector("form.add");
+const isUsed = () => form.querySelector("[type=file]").value || form.contains(document.activeElement);
+if (again) setInterval(() => { if (!isUsed()) location.replace("/"); }, again * 1000);
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-act]");
   if (!button) return;
@@ -72,14 +76,15 @@ _AGAIN_S, _AGAIN_AFTER_DANGER_S = 2, 10
 def render(album: Json) -> str:
     """The page of an album as its JSON tells it."""
     busy = any(job["status"] in ("pending", "processing") for job in album["jobs"])
-    again = f'<meta http-equiv="refresh" content="{_wait_s(album["message"])};url=/">' if busy else ""
+    wait_s = _wait_s(album["message"]) if busy else 0
+    again = f'<noscript><meta http-equiv="refresh" content="{wait_s};url=/"></noscript>' if busy else ""
     told = _message(album["message"])
     kept = f"{album['count']} of {album['limit']} photographs" if album["limit"] else f"{album['count']} photographs"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
         f'<title>Darkroom</title><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style></head><body><h1>Darkroom</h1>"
+        f'<style>{STYLE}</style></head><body data-again="{wait_s}"><h1>Darkroom</h1>'
         f'<p>{kept}. For programs: <a href="/docs">the API</a>.</p>{told}{_form()}'
         f"<ul>{''.join(map(_entry, album['jobs']))}</ul><script>{SCRIPT}</script></body></html>"
     )
