@@ -15,6 +15,7 @@ from shared.messages import ObjectRef
 from shared.ports import NewObject
 from tests import pictures
 from tests.api_client import Service, service
+from tests.fault.test_bad_input import BAD as BAD_INPUT
 from tests.photographs import small_jpeg
 from tests.pictures import jpeg_bytes, png_bytes
 
@@ -135,6 +136,18 @@ def test_what_is_no_photograph_is_refused_and_leaves_nothing(api: Service, kind:
         assert (told["value"], told["limit"]) == (10_000_000_000, 40_000_000)
     assert list(api.world.raw_objects.list("uploads")) == []
     assert api.client.get("/v1/jobs").get_json()["jobs"] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind, bad in BAD_INPUT.items() if not kind.startswith("folder")])
+def test_every_bad_input_of_the_pipeline_is_refused_or_fails_with_its_code(api: Service, kind: str) -> None:
+    bad = BAD_INPUT[kind]
+    answer = api.post_job(bad.data(), pipeline=dict(bad.metadata).get("pipeline", "auto"))
+    assert answer.status_code in (202, 413, 415, 422)
+    told = answer.get_json()
+    if answer.status_code == 202:
+        api.world.deliver_all()
+        told = job(api, told["id"])["error"]
+    assert told["code"] == bad.code
 
 
 def test_a_photograph_that_is_damaged_inside_is_a_failed_job_with_its_reason(api: Service) -> None:
