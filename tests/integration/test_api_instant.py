@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -90,6 +91,28 @@ def test_json_tells_what_was_done_and_brings_the_picture(api: Service) -> None:
 def test_whoever_does_not_ask_for_json_gets_the_picture(api: Service, accept: str, kind: str) -> None:
     answer = api.client.post("/v1/enhance?pipeline=optimize", data=png_bytes(), headers={"Accept": accept})
     assert answer.content_type == kind
+
+
+def test_whoever_wants_the_picture_alone_does_not_wait_for_its_score(api: Service) -> None:
+    opened: list[str] = []
+    models = Counting(api.world.system.models, opened)
+    counted = flask_app(Api.of(replace(api.world.system, models=models), places=1)).test_client()
+    picture = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64))
+    assert opened == ["assess", "denoise"]
+    told = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64), headers=JSON).get_json()
+    assert opened == ["assess", "denoise", "assess", "denoise", "assess"]
+    assert base64.b64decode(told["processed_image"]) == picture.data
+
+
+class Counting:
+    """Notes which stage's model is opened."""
+
+    def __init__(self, models: Any, opened: list[str]) -> None:
+        self._models, self._opened = models, opened
+
+    def open(self, stage: str, *args: Any, **named: Any) -> Any:
+        self._opened.append(stage)
+        return self._models.open(stage, *args, **named)
 
 
 def test_one_stage_runs_alone_with_its_parameters(api: Service) -> None:
@@ -250,8 +273,6 @@ class SlowModels:
 
 
 def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> None:
-    from dataclasses import replace
-
     slow = Api.of(replace(api.world.system, models=SlowModels(api)), places=1)
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
