@@ -500,6 +500,19 @@ def test_the_queue_is_oldest_first_and_says_why(api: Service) -> None:
     assert [each["job"]["id"] for each in rest["pending"]] == ids[2:]
 
 
+def test_the_queue_says_which_stage_had_to_guess(api: Service) -> None:
+    """The score alone would have approved it."""
+    flat = png_bytes(np.full((64, 64, 3), 128, np.uint8))
+    job_id = api.finished_job(data=flat, pipeline='{"preset": "cutout", "qc_threshold": 0}')
+    (waiting,) = api.client.get("/v1/qc/pending").get_json()["pending"]
+    assert (waiting["job"]["id"], [each["stage"] for each in waiting["job"]["stages"] if each["doubtful"]]) == (
+        job_id,
+        ["background"],
+    )
+    (reason,) = waiting["reasons"]
+    assert reason.startswith("background had to guess")
+
+
 def test_a_verdict_is_recorded_with_who_when_and_why(api: Service) -> None:
     job_id = needing_review(api)
     body = {"status": "approved", "reviewer_id": "anna", "notes": "LGTM"}
