@@ -38,10 +38,15 @@ def _fields(error: ValidationError, within: tuple[str, ...]) -> Iterator[FieldPr
 
 
 def _field(item: Mapping[str, Any], place: tuple[str, ...]) -> FieldProblem:
-    context: Mapping[str, Any] = item.get("ctx", {})
+    where, context = ".".join(place) or "value", item.get("ctx", {})
+    if "error" in context:
+        # What a rule of ours raised says by itself what may be told of the value: no password of a URL, for instance.
+        error = context["error"]
+        value, limit = getattr(error, "value", None), getattr(error, "limit", None)
+        return FieldProblem(where=where, problem=str(error), value=shown(value), limit=limit)
     limit = next((context[name] for name in _LIMITS if name in context), None)
     value = None if item["type"] == "missing" else shown(item["input"])
-    return FieldProblem(where=".".join(place) or "value", problem=item["msg"], value=value, limit=limit)
+    return FieldProblem(where=where, problem=item["msg"], value=value, limit=limit)
 
 
 def shown(value: object) -> JsonValue:

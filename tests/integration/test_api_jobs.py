@@ -173,6 +173,12 @@ def test_wishes_that_are_not_valid_are_refused(api: Service, wishes: dict[str, s
     assert list(api.world.raw_objects.list("uploads")) == []
 
 
+def test_what_a_rule_of_ours_says_is_told_in_its_words(api: Service) -> None:
+    (told,) = api.post_job(callback_url="ftp://x.example").get_json()["errors"]
+    words = "is no http or https URL with a host"
+    assert told == {"where": "callback_url", "problem": words, "value": "ftp://x.example"}
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "C:\\photos\\cat.jpg", "a\r\nSet-Cookie: x=1.jpg", "\u202ecat.jpg", ""]
 )
