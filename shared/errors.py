@@ -26,14 +26,17 @@
 class DarkroomError(Exception):
     """Base of all errors that this project raises on purpose.
 
-    `code` is stable and machine-readable; the message is a sentence with the offending value and the limit.
+    `code` is stable and machine-readable; the message is a sentence with the offending value and the limit, which
+    programs find in `value` and `limit` if there is a single one of each.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, value: object = None, limit: object = None) -> None:
         super().__init__(message)
         self.code = code or type(self).code
+        self.value = value
+        self.limit = limit
 
 
 class PermanentError(DarkroomError):

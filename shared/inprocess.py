@@ -60,6 +60,14 @@ def _unwatched(step: Step, picture: Picture) -> None:
 
 def develop(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched) -> Developed:
     """Run the whole pipeline on the bytes of one picture. Raises PermanentError if it cannot be done."""
+    made = render(bench, name, data, pipeline, watch=watch)
+    finished = decode(made.data, replace(bench.limits, max_bytes=len(made.data), max_pixels=2**40))
+    job = _assessed(bench, made.job, finished, run_again=True).completed(bench.clock.now())
+    return replace(made, job=job)
+
+
+def render(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched) -> Developed:
+    """The same bytes without their score: the job stands before its last step. Raises PermanentError."""
     job = _begin(bench, name, data, pipeline)
     decoded = decode(data, bench.limits)
     job = _assessed(bench, job, decoded, run_again=False)
@@ -113,8 +121,6 @@ def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Develo
         job = job.advanced(bench.clock.now(), record.model_copy(update=told))
         if outcome.picture is not None:
             picture = outcome.picture
-    finished = decode(outcome.data, replace(bench.limits, max_bytes=len(outcome.data), max_pixels=2**40))
-    job = _assessed(bench, job, finished, run_again=True).completed(bench.clock.now())
     return Developed(job=job, data=outcome.data, content_type=outcome.content_type)
 
 

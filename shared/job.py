@@ -190,13 +190,14 @@ class Job(Record):
         update = {"status": "failed", "error": error, "completed_at": now}
         return self.model_copy(update=update).noted(now, "failed", f"{code}: {message}")
 
-    def cancelled(self, now: datetime) -> "Job":
+    def cancelled(self, now: datetime, *, who: str | None = None) -> "Job":
         """The job stopped by a person. Raises NotAllowed if it has ended already."""
         if self.status in FINAL:
             raise NotAllowed(f"job {self.id} is {self.status}, only pending and processing jobs can be cancelled")
-        return self.model_copy(update={"status": "cancelled", "completed_at": now}).noted(now, "cancelled", "")
+        stopped = self.model_copy(update={"status": "cancelled", "completed_at": now})
+        return stopped.noted(now, "cancelled", "", who=who)
 
-    def replayed(self, now: datetime, expires_at: datetime) -> "Job":
+    def replayed(self, now: datetime, expires_at: datetime, *, who: str | None = None) -> "Job":
         """The failed job, standing again at the step that failed. Raises NotAllowed for any other job.
 
         A job that failed because it could not be planned stands at `assess` again, whose answer is planned anew.
@@ -210,7 +211,7 @@ class Job(Record):
         if len(self.records) >= len(self.plan):
             update |= {"records": (), "before": None}
         job = self.model_copy(update=update)
-        return job.noted(now, "replayed", f"from step {len(job.records)}")
+        return job.noted(now, "replayed", f"from step {len(job.records)}", who=who)
 
     def described(
         self, now: datetime, *, display_name: str | None, labels: dict[str, str] | None, who: str | None = None
@@ -236,7 +237,9 @@ class Job(Record):
         verdict = "approved" if approved else "rejected"
         return self.model_copy(update={"qc_status": verdict}).noted(now, verdict, notes, who=who)
 
-    def reworked(self, now: datetime, pipeline: Pipeline, expires_at: datetime) -> "Job":
+    def reworked(
+        self, now: datetime, pipeline: Pipeline, expires_at: datetime, *, who: str | None = None, notes: str = ""
+    ) -> "Job":
         """The next run of the job, with another pipeline and no plan yet."""
         fresh = Job(
             id=self.id,
@@ -253,7 +256,8 @@ class Job(Record):
             expires_at=expires_at,
             revision=self.revision,
         )
-        return fresh.noted(now, "rework", f"run {fresh.run} with {pipeline.label}")
+        text = f"run {fresh.run} with {pipeline.label}" + (f": {notes}" if notes else "")
+        return fresh.noted(now, "rework", text, who=who)
 
 
 def job_id(ref: ObjectRef) -> str:

@@ -142,7 +142,9 @@ def _refuse_constant(word: str) -> None:
 def preset_pipeline(name: str) -> Pipeline:
     """The pipeline of a preset. Raises BadPipeline, naming the presets, if there is none of that name."""
     if name not in PRESETS:
-        raise BadPipeline(f"preset {name!r} is unknown, expected one of {', '.join(PRESETS)}", code="unknown_preset")
+        raise BadPipeline(
+            f"preset {name!r} is unknown, expected one of {', '.join(PRESETS)}", code="unknown_preset", value=name
+        )
     return build_pipeline({"preset": name})
 
 

@@ -71,4 +71,6 @@ def require_writable(height: int, width: int) -> None:
         raise BadPipeline(
             f"a result of {height}x{width} = {height * width} pixels exceeds {MAX_OUTPUT_PIXELS} pixels",
             code="output_too_large",
+            value=height * width,
+            limit=MAX_OUTPUT_PIXELS,
         )

@@ -1,16 +1,19 @@
 """What does somebody see who opens the API in a browser?
 
-Their own photographs, a form for the next one, and for each a name that can be changed and a way to be rid of it. The
-same paths serve programs, in JSON.
+Their own photographs, a form for the next one, and for each a name that can be changed and a way to be rid of it. What
+became of a form is told on the page to which it leads back. The same paths serve programs, in JSON.
 """
 
 import secrets
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.api.album_page import POLICY, render
+from shared.api.flash import Flash, flash_of, forget
 from shared.api.jobs import MAX_NAME, delete, describe
 from shared.api.posting import FOLDER, metadata_of, require_acceptable, require_room
+from shared.api.refusals import QuotaReached
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels, Submission, Wishes, asked_pipeline, picture_of
 from shared.api.views import JobView
@@ -22,6 +25,7 @@ from shared.ports import JobQuery, NewObject
 
 #: Photographs that are shown, newest first.
 SHOWN = 60
+_HTML = "text/html; charset=utf-8"
 
 
 class AlbumWishes(Wishes):
@@ -50,31 +54,39 @@ class Album(BaseModel):
     user_id: str = Field(description="whose; empty on a laptop without keys")
     limit: int | None = Field(description="photographs that may be kept at the same time; null if there is no limit")
     count: int
+    message: Flash | None = Field(description="what became of the form that was sent before, told once")
     jobs: list[JobView]
 
 
 def show(call: Call) -> Answer:
     """The album."""
-    if not wants_page(call):
-        return Answer(content=_album(call))
-    return _page(call)
+    album = _album(call)
+    told = {"Set-Cookie": forget(call.request)} if album.message else {}
+    if _prefers(call, "text/html", to="application/json"):
+        return _page(album, told)
+    return Answer(content=album, headers=told)
 
 
 def add(call: Call) -> Answer:
     """Put a photograph into the album."""
-    if not wants_page(call):
+    if _prefers(call, "application/json", to="text/html"):
         return Answer(content=JobView.of(_added(call)), status=202)
+    headers = {"Location": "/", "Set-Cookie": _became(call).cookie(call.request)}
+    return Answer(content=b"", status=302, content_type=_HTML, headers=headers)
+
+
+def _became(call: Call) -> Flash:
     try:
-        _added(call)
+        return Flash(kind="success", text=f"{_added(call).display_name} is being worked on.")
+    except QuotaReached as exc:
+        return Flash(kind="danger", text=f"Max limit reached. Please remove a record. ({exc})")
     except DarkroomError as exc:
-        return _page(call, problem=str(exc))
-    return Answer(content=b"", status=303, content_type="text/html; charset=utf-8", headers={"Location": "/"})
+        return Flash(kind="danger", text=f"Failed to generate the image: {exc}.")
 
 
-def wants_page(call: Call) -> bool:
-    """Whether a browser asks that shows pages."""
+def _prefers(call: Call, kind: str, *, to: str) -> bool:
     accepted = call.request.accept_mimetypes
-    return accepted["text/html"] > accepted["application/json"]
+    return accepted[kind] > accepted[to]
 
 
 def _added(call: Call) -> Job:
@@ -88,18 +100,19 @@ def _added(call: Call) -> Job:
 
 
 def _album(call: Call) -> Album:
-    owner, jobs = call.caller.owner, call.parts.system.jobs
-    found = jobs.query(JobQuery(owner=owner, limit=SHOWN)).jobs
-    count = jobs.count(JobQuery(owner=owner))
+    owner, store = call.caller.owner, call.parts.system.jobs
+    found = store.query(JobQuery(owner=owner, limit=SHOWN)).jobs
+    count = store.count(JobQuery(owner=owner))
     limit = call.caller.limit(call.parts.system.settings) or None
-    return Album(user_id=owner, limit=limit, count=count, jobs=[JobView.of(job) for job in found])
+    jobs = [JobView.of(job) for job in found]
+    return Album(user_id=owner, limit=limit, count=count, message=flash_of(call.request), jobs=jobs)
 
 
-def _page(call: Call, *, problem: str = "") -> Answer:
-    page = render(_album(call).model_dump(mode="json"), problem=problem).encode()
+def _page(album: Album, headers: Mapping[str, str]) -> Answer:
+    page = render(album.model_dump(mode="json")).encode()
     # Under `no-referrer` a browser sends this page's own form from the origin `null`.
-    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
-    return Answer(content=page, content_type="text/html; charset=utf-8", headers=headers)
+    own = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+    return Answer(content=page, content_type=_HTML, headers={**own, **headers})
 
 
 class Renamed(BaseModel):
@@ -156,9 +169,8 @@ ROUTES: tuple[Route, ...] = (
         access="submitter",
         handler=add,
         outcomes=(
-            Outcome(what="the page, with what was wrong", media=_PAGE),
-            Outcome(what="the job, which is being worked on", status=202, model=JobView),
-            Outcome(what="back to the album", status=303, media=_PAGE),
+            Outcome(what="the job, which is being worked on, if `Accept` prefers JSON", status=202, model=JobView),
+            Outcome(what="back to the album, which says what became of it", status=302, media=_PAGE),
         ),
         picture=AlbumWishes,
     ),

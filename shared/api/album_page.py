@@ -1,6 +1,7 @@
 """How does the album look?
 
-One page without anything from elsewhere. A script renames and deletes, since forms cannot; all else works without it.
+One page without anything from elsewhere. A script renames and deletes, since forms cannot, and looks again for what is
+being worked on, unless somebody is filling in the form; all else works without it.
 """
 
 import hashlib
@@ -24,7 +25,8 @@ label { display: grid; gap: .2rem; font-size: .85rem; max-width: 100% } select {
 input, select, button { font: inherit; padding: .35rem .6rem }
 button { cursor: pointer; border: 1px solid var(--line); border-radius: 6px; background: transparent; color: inherit }
 form.add button { background: var(--strong); color: Canvas; border-color: transparent; padding: .45rem 1.1rem }
-.problem { border-left: 4px solid var(--bad); padding: .5rem .9rem; background: var(--soft) }
+.notice, .problem { border-left: 4px solid var(--strong); padding: .5rem .9rem; background: var(--soft) }
+.problem { border-color: var(--bad) }
 ul { list-style: none; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)) }
 li { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; display: flex; flex-direction: column }
@@ -36,6 +38,9 @@ li { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; displa
 """
 
 SCRIPT = """
+const again = Number(document.body.dataset.again), form = document.querySelector("form.add");
+const isUsed = () => form.querySelector("[type=file]").value || form.contains(document.activeElement);
+if (again) setInterval(() => { if (!isUsed()) location.replace("/"); }, again * 1000);
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-act]");
   if (!button) return;
@@ -64,24 +69,36 @@ POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data:; "
     f"connect-src 'self'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}"
 )
-#: Seconds after which the page looks again while something is being worked on.
-_AGAIN_S = 2
+#: Seconds after which the page looks again while something is being worked on; later if there is something to read.
+_AGAIN_S, _AGAIN_AFTER_DANGER_S = 2, 10
 
 
-def render(album: Json, *, problem: str = "") -> str:
+def render(album: Json) -> str:
     """The page of an album as its JSON tells it."""
     busy = any(job["status"] in ("pending", "processing") for job in album["jobs"])
-    again = f'<meta http-equiv="refresh" content="{_AGAIN_S};url=/">' if busy else ""
-    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    wait_s = _wait_s(album["message"]) if busy else 0
+    again = f'<noscript><meta http-equiv="refresh" content="{wait_s};url=/"></noscript>' if busy else ""
+    told = _message(album["message"])
     kept = f"{album['count']} of {album['limit']} photographs" if album["limit"] else f"{album['count']} photographs"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
         f'<title>Darkroom</title><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style></head><body><h1>Darkroom</h1>"
+        f'<style>{STYLE}</style></head><body data-again="{wait_s}"><h1>Darkroom</h1>'
         f'<p>{kept}. For programs: <a href="/docs">the API</a>.</p>{told}{_form()}'
         f"<ul>{''.join(map(_entry, album['jobs']))}</ul><script>{SCRIPT}</script></body></html>"
     )
+
+
+def _wait_s(message: Json | None) -> int:
+    return _AGAIN_AFTER_DANGER_S if message and message["kind"] == "danger" else _AGAIN_S
+
+
+def _message(message: Json | None) -> str:
+    if message is None:
+        return ""
+    kind, role = ("problem", "alert") if message["kind"] == "danger" else ("notice", "status")
+    return f'<p class="{kind}" role="{role}">{escape(message["text"])}</p>'
 
 
 def _form() -> str:
@@ -100,6 +117,8 @@ def _form() -> str:
 def _entry(job: Json) -> str:
     name, links = escape(job["display_name"]), job["links"]
     pictures = f'<img src="{links["thumbnail"]}?of=original" alt="{name}, as it came" loading="lazy">'
+    if job["error"] and not job["before"]:
+        pictures = ""  # what could not be measured cannot be shown either
     result = ""
     if links["result"]:
         pictures += f'<img src="{links["thumbnail"]}?of=result" alt="{name}, result" loading="lazy">'

@@ -151,5 +151,6 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 def refusal(exc: Exception, request_id: str) -> Response:
     """The problem document of an error as a response."""
     problem, headers = problem_of(exc, request_id)
-    data = json.dumps(body_of(problem), ensure_ascii=False).encode()
+    # A value that was sent may hold half a surrogate pair, which no encoding of text can.
+    data = json.dumps(body_of(problem), ensure_ascii=False).encode(errors="replace")
     return _whole(data, Answer(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

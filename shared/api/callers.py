@@ -1,13 +1,15 @@
 """Who asks, and what may they do?
 
-With an API key: whom the key names. Without any key ever created, on a laptop: whoever sits at it, which the request's
-address, its `Host` and its `Origin` must show. A page of another origin can make a browser on this computer ask, and a
-name that an attacker controls can be made to point here; neither gets through.
+With an API key: whom the key names. Without one, where visitors are let in: whoever has the cookie of one. Without any
+key ever created, on a laptop that lets no visitors in: whoever sits at it, which the request's address, its `Host` and
+its `Origin` must show. A page of another origin can make a browser on this computer ask, and a name that an attacker
+controls can be made to point here; neither gets through.
 """
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Literal
 
 from flask import Request
@@ -93,7 +95,7 @@ class Door:
     """Lets callers in."""
 
     keys: Keys
-    #: Whether this is the local backend, where nobody needs a key as long as there is none.
+    #: Whether this is the local backend, where nobody needs a key as long as there is none and no visitors are let in.
     is_local: bool
     #: Origins whose pages may ask.
     origins: Collection[str]
@@ -105,7 +107,7 @@ class Door:
     @property
     def is_open(self) -> bool:
         """Whether requests from this computer need no key."""
-        return self.is_local and not self.keys.any()
+        return self.is_local and self.visitors is None and not self.keys.any()
 
     def caller(self, request: Request, access: Access) -> Caller:
         """Who asks. Raises NotAuthenticated, Forbidden or CrossOrigin."""
@@ -114,7 +116,9 @@ class Door:
         text = key_text(request)
         caller = self._by_key(text) if text else self._by_place(request)
         if not caller.may(access):
-            raise Forbidden(f"this needs the role {access}, the key has the role {caller.role}")
+            raise Forbidden(
+                f"this needs the role {access}, the key has the role {caller.role}", value=caller.role, limit=access
+            )
         return caller
 
     def _by_key(self, text: str) -> Caller:
@@ -166,5 +170,15 @@ def address(request: Request, *, is_local: bool) -> str:
     """Where a request comes from; Google's front end appends the address that it saw to what the client claims."""
     claimed = request.headers.get("X-Forwarded-For", "")
     if is_local or not claimed:
-        return request.remote_addr or "unknown"
-    return claimed.rpartition(",")[2].strip()
+        return _house(request.remote_addr or "unknown")
+    return _house(claimed.rpartition(",")[2].strip())
+
+
+def _house(text: str) -> str:
+    """An address as it is counted: of version 6 every connection has 2**64, which count as one (RFC 6177)."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return text
+    is_one = isinstance(found, IPv4Address) or found.ipv4_mapped is not None
+    return text if is_one else str(IPv6Network((int(found) >> 64 << 64, 64)))

@@ -19,8 +19,11 @@ from shared.api.submissions import Submission, Wishes
 from shared.api.views import JobView
 from shared.catalogue.batches import Batch
 from shared.pipeline import Pipeline, Preset, build_pipeline
+from shared.presets import PRODUCT_MIN_SIDE
 
 Mode = Literal["auto", "full", "sharpen", "denoise", "upscale", "optimize"]
+#: What is smaller is enlarged by interpolation, as those services do it; a network takes too long for such factors.
+_TO_CATALOGUE_SIZE: JsonValue = {"scale": None, "min_side": PRODUCT_MIN_SIDE, "method": "lanczos"}
 
 
 def remove_color_cast(call: Call) -> Answer:
@@ -72,11 +75,14 @@ class ModeWishes(BaseModel):
 
     def asked(self) -> Pipeline:
         """The same as a pipeline."""
-        cut_out = self.mode in ("auto", "full") if self.remove_background is None else self.remove_background
+        whole = self.mode in ("auto", "full")
+        cut_out = whole if self.remove_background is None else self.remove_background
         output: dict[str, JsonValue] = {"background": "#FFFFFF"} if cut_out else {}
         if self.target_size_kb is not None:
             output["target_size_kb"] = self.target_size_kb
-        stages = {"background": True} if cut_out else {}
+        stages: dict[str, JsonValue] = {"background": True} if cut_out else {}
+        if whole:
+            stages["upscale"] = _TO_CATALOGUE_SIZE
         return build_pipeline({"preset": self.mode, "stages": stages, "output": output})
 
 

@@ -93,7 +93,9 @@ class Fetcher:
     def _checked_address(self, host: str, port: int) -> str:
         try:
             addresses = self.resolve(host, port)
-        except (OSError, UnicodeError) as exc:
+        except UnicodeError as exc:  # a part of it is empty or too long, and stays so
+            raise UnfetchableUrl(f"{host[:200]!r} is no name that a host can have") from exc
+        except OSError as exc:
             raise UnfetchableUrl(f"{host[:200]!r} cannot be resolved", code="url_failed") from exc
         # One address that is not public is enough: which of them a second look would find is not ours to say.
         if not addresses or not all(is_public(address) for address in addresses):

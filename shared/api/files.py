@@ -113,7 +113,11 @@ def stage_output(call: Call) -> Answer:
     job, text = job_of(call), call.path["n"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     if not 0 <= number < len(job.records):
-        raise NothingThere(f"job {job.id} has done {len(job.records)} steps, from 0 on; there is no step {text[:20]!r}")
+        raise NothingThere(
+            f"job {job.id} has done {len(job.records)} steps, from 0 on; there is no step {text[:20]!r}",
+            value=text[:20],
+            limit=len(job.records) - 1,
+        )
     record = job.records[number]
     data = _read(call, record.output)
     if record.stage == "assess":

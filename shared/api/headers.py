@@ -33,9 +33,14 @@ def secured(response: Response, request: Request, *, request_id: str, more: Mapp
     for name in ("Accept", "Origin"):
         response.headers.add("Vary", name)
     response.headers["X-Request-Id"] = request_id
-    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+    if is_https(request):
         response.headers["Strict-Transport-Security"] = _HTTPS_ONLY
     return response
+
+
+def is_https(request: Request) -> bool:
+    """Whether the client asks over https, by itself or as far as the front end that hands the request on."""
+    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
 
 
 def cors_headers(request: Request, origins: Collection[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ begins with a bracket, anything else is CSV.
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from shared.api.batches import BatchView, batch_of, new_id, view
+from shared.api.fields import FieldProblem
 from shared.api.posting import require_room
 from shared.api.reading import checked, parse_json, read_form, read_raw
 from shared.api.refusals import Invalid, UnreadableType
@@ -161,7 +162,12 @@ def _require_size(data: bytes) -> None:
 
 
 def _nothing(found: Checked) -> Invalid:
-    fields = tuple((f"{each.row}.{each.field}".strip("."), each.message) for each in found.problems[:MAX_NAMED])
+    fields = tuple(
+        FieldProblem(
+            where=f"{each.row}.{each.field}".strip("."), problem=each.message, value=each.value, limit=each.limit
+        )
+        for each in found.problems[:MAX_NAMED]
+    )
     return Invalid(f"none of {found.rejected} rows is valid", code="no_valid_row", fields=fields)
 
 

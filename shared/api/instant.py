@@ -94,10 +94,10 @@ def run_stage(call: Call) -> Answer:
 
 def developed_answer(call: Call, pipeline: Pipeline) -> Answer:
     """The answer that the client accepts: the picture, or JSON with everything."""
-    developed, elapsed_s = develop_at_once(call, pipeline)
     if wants_json(call):
-        return Answer(content=told(developed, elapsed_s))
-    return Answer(content=developed.data, content_type=developed.content_type)
+        return Answer(content=told(*develop_at_once(call, pipeline)))
+    made = render_at_once(call, pipeline)
+    return Answer(content=made.data, content_type=made.content_type)
 
 
 def wants_json(call: Call) -> bool:
@@ -111,12 +111,26 @@ def develop_at_once(call: Call, pipeline: Pipeline) -> "tuple[Developed, float]"
     """A picture through the pipeline, and how many seconds that took. Raises TooLarge with advice."""
     from shared.inprocess import develop
 
-    data = picture_of(call)
-    require_small(data)
+    data = _small_picture(call)
     started = call.parts.now()
     with call.parts.place():
         developed = develop(call.parts.bench(), "upload", data, pipeline, watch=_watch(call))
     return developed, (call.parts.now() - started).total_seconds()
+
+
+def render_at_once(call: Call, pipeline: Pipeline) -> "Developed":
+    """The same for whoever wants the picture alone: nobody waits for the score of the result."""
+    from shared.inprocess import render
+
+    data = _small_picture(call)
+    with call.parts.place():
+        return render(call.parts.bench(), "upload", data, pipeline, watch=_watch(call))
+
+
+def _small_picture(call: Call) -> bytes:
+    data = picture_of(call)
+    require_small(data)
+    return data
 
 
 def _watch(call: Call) -> "Watch":

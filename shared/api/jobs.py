@@ -115,12 +115,13 @@ def delete(call: Call) -> Answer:
 
 def cancel(call: Call) -> Answer:
     """Stop a job."""
-    return Answer(content=JobView.of(cancel_job(call.parts.system, own_job(call).id)))
+    return Answer(content=JobView.of(cancel_job(call.parts.system, own_job(call).id, who=call.caller.owner)))
 
 
 def replay(call: Call) -> Answer:
     """Let a failed job go on from the step that failed."""
-    return Answer(content=JobView.of(replay_job(call.parts.system, own_job(call).id)), status=202)
+    replayed = replay_job(call.parts.system, own_job(call).id, who=call.caller.owner)
+    return Answer(content=JobView.of(replayed), status=202)
 
 
 class Rework(BaseModel):

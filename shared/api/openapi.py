@@ -78,8 +78,12 @@ def describe(routes: Iterable[Route]) -> Json:
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "an API key: `dk_…`"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "an API key: `dk_…`; or an ID token of Google, where those are let in",
+                },
+                "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "an API key"},
             },
         },
     }

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import AfterValidator, Field
 
@@ -19,11 +19,14 @@ from shared.api.submissions import Labels, PipelineWishes, Submission, picture_o
 from shared.api.views import JobView
 from shared.callbacks import CALLBACK_KEY
 from shared.catalogue.rows import checked_url
-from shared.errors import ObjectNotFound
+from shared.errors import BadImage, ObjectNotFound
 from shared.handlers.uploads import LABEL_PREFIX, submit_upload
 from shared.pipeline import Pipeline
 from shared.ports import JobQuery, NewObject, ObjectInfo
 from shared.signing import signing_key
+
+if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
+    from shared.imaging.codec.limits import Limits
 
 #: Folder of the uploads bucket for what came through the API.
 FOLDER = "api"
@@ -96,17 +99,30 @@ def require_acceptable(call: Call, data: bytes) -> str:
     """The format of a photograph, if its bytes and its declared size are acceptable. Raises BadImage."""
     from shared.imaging.codec.dimensions import declared_size
     from shared.imaging.codec.faults import reading
-    from shared.imaging.codec.limits import require_bytes, require_size
+    from shared.imaging.codec.limits import require_bytes
     from shared.imaging.codec.sniff import sniff
 
     limits = call.parts.bench().limits
+    size_bytes, most = len(data), limits.max_bytes
+    if size_bytes > most:
+        raise BadImage(f"{size_bytes} bytes exceed {most}", code="too_many_bytes", value=size_bytes, limit=most)
     require_bytes(data, limits)
     kind = sniff(data)
     with reading(f"{kind} file"):
         size = declared_size(data, kind)
     if size is not None:
-        require_size(*size, limits)
+        _require_area(*size, limits)
     return kind
+
+
+def _require_area(width: int, height: int, limits: "Limits") -> None:
+    from shared.imaging.codec.limits import require_size
+
+    pixels, most = width * height, limits.max_pixels
+    if pixels > most:
+        message = f"{width}x{height} is {pixels} pixels, the limit is {most}"
+        raise BadImage(message, code="too_many_pixels", value=pixels, limit=most)
+    require_size(width, height, limits)
 
 
 class Terms(Protocol):
@@ -160,7 +176,9 @@ def _token(call: Call) -> str:
     if key is None:
         return secrets.token_hex(16)
     if not 1 <= len(key) <= MAX_NAME:
-        raise Invalid(f"Idempotency-Key has {len(key)} characters, expected 1 to {MAX_NAME}", limit=MAX_NAME)
+        raise Invalid(
+            f"Idempotency-Key has {len(key)} characters, expected 1 to {MAX_NAME}", value=len(key), limit=MAX_NAME
+        )
     return hashlib.sha256(f"{call.caller.owner}\n{key}".encode()).hexdigest()[:32]
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from shared import errors
+from shared.api.fields import FieldProblem, fields_of, shown
 from shared.api.refusals import Refused
 from shared.logs import log_unexpected
 
@@ -51,13 +52,6 @@ _STATUS_OF_CODE: Mapping[str, int] = {
 }
 
 
-class FieldProblem(BaseModel):
-    """One field that is not valid."""
-
-    where: str = Field(description="path of the field, with dots")
-    problem: str
-
-
 class Problem(BaseModel):
     """A problem document, RFC 9457."""
 
@@ -67,18 +61,17 @@ class Problem(BaseModel):
     detail: str = Field(description="a sentence, with the value and the limit")
     code: str = Field(description="stable and machine-readable")
     request_id: str = Field(description="under this id the request stands in the log")
-    value: JsonValue = Field(None, description="the value that was refused, if it is a single one")
-    limit: JsonValue = Field(None, description="the limit that it broke, if there is one")
+    value: JsonValue = Field(
+        None, description="the value that was refused, if it is a single one, cut to 80 characters"
+    )
+    limit: JsonValue = Field(None, description="the limit that it broke, if there is a single one")
     errors: list[FieldProblem] = Field([], description="all fields that are not valid")
 
 
 def problem_of(exc: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
     """The problem document of an error, and the headers that go with it."""
-    if isinstance(exc, Refused):
-        return _refused(exc, request_id)
     if isinstance(exc, errors.DarkroomError) and (status := _status(exc)) is not None:
-        told = _problem(status, exc.code, detail=_sentence(str(exc)), request_id=request_id)
-        return told, {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+        return _told(exc, status, request_id), _headers(exc, status)
     if isinstance(exc, HTTPException) and exc.code is not None and exc.code < 500:
         return _problem(exc.code, _code(exc.code), detail=exc.description or "", request_id=request_id), {}
     log_unexpected(f"Request {request_id} failed: {type(exc).__name__}.", event_id=request_id)
@@ -86,19 +79,38 @@ def problem_of(exc: Exception, request_id: str) -> tuple[Problem, dict[str, str]
     return _problem(500, "unexpected", detail=detail, request_id=request_id), {}
 
 
-def _refused(exc: Refused, request_id: str) -> tuple[Problem, dict[str, str]]:
-    told = _problem(exc.status, exc.code, detail=_sentence(str(exc)), request_id=request_id)
-    found = [FieldProblem(where=where, problem=text) for where, text in exc.fields]
-    told = told.model_copy(update={"value": exc.value, "limit": exc.limit, "errors": found})
-    headers = {"Retry-After": str(exc.retry_after_s)} if exc.retry_after_s is not None else {}
-    if exc.status == HTTPStatus.UNAUTHORIZED:
+def _told(exc: errors.DarkroomError, status: int, request_id: str) -> Problem:
+    found = _fields(exc)
+    value, limit = shown(exc.value), exc.limit
+    if len(found) == 1 and value is limit is None:
+        value, limit = found[0].value, found[0].limit
+    told = _problem(status, exc.code, detail=_sentence(str(exc)), request_id=request_id)
+    return told.model_copy(update={"value": value, "limit": limit, "errors": found})
+
+
+def _fields(exc: errors.DarkroomError) -> list[FieldProblem]:
+    if isinstance(exc, Refused):
+        return list(exc.fields)
+    if isinstance(exc, errors.BadPipeline) and isinstance(exc.__cause__, ValidationError):
+        return list(fields_of(exc.__cause__, within=("pipeline",)))
+    return []
+
+
+def _headers(exc: errors.DarkroomError, status: int) -> dict[str, str]:
+    wait_s = exc.retry_after_s if isinstance(exc, Refused) else None
+    if wait_s is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        wait_s = RETRY_AFTER_S
+    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="darkroom"'
-    if exc.status == HTTPStatus.METHOD_NOT_ALLOWED:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = str(exc.limit)
-    return told, headers
+    return headers
 
 
 def _status(exc: errors.DarkroomError) -> int | None:
+    if isinstance(exc, Refused):
+        return exc.status
     by_kind = next((status for kind, status in _STATUS if isinstance(exc, kind)), None)
     return None if by_kind is None else _STATUS_OF_CODE.get(exc.code, by_kind)
 

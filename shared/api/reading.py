@@ -11,6 +11,7 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from shared.api.fields import fields_of
 from shared.api.refusals import Invalid, Refused, TooLarge, UnreadableType
 from shared.messages import describe
 
@@ -112,9 +113,7 @@ def checked(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as exc:
-        items = exc.errors(include_url=False, include_context=False, include_input=False)
-        fields = tuple((".".join(str(part) for part in item["loc"]) or "value", item["msg"]) for item in items)
-        raise Invalid(describe(exc), fields=fields) from exc
+        raise Invalid(describe(exc), fields=fields_of(exc)) from exc
 
 
 def read_query(request: Request, model: type[Model] | None) -> Model | None:

@@ -3,6 +3,7 @@
 The codes are listed in docs/http.md, which a test holds to this module.
 """
 
+from shared.api.fields import FieldProblem
 from shared.errors import DarkroomError
 
 
@@ -20,13 +21,11 @@ class Refused(DarkroomError):
         value: object = None,
         limit: object = None,
         retry_after_s: int | None = None,
-        fields: tuple[tuple[str, str], ...] = (),
+        fields: tuple[FieldProblem, ...] = (),
     ) -> None:
-        super().__init__(message, code=code)
-        #: Path and problem of each field that is not valid.
+        super().__init__(message, code=code, value=value, limit=limit)
+        #: Each field that is not valid.
         self.fields = fields
-        self.value = value
-        self.limit = limit
         self.retry_after_s = retry_after_s
 
 

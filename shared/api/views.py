@@ -21,6 +21,7 @@ class StageView(BaseModel):
     model: ModelRef | None
     elapsed_ms: float
     degraded: bool = Field(description="the model could not run and the classical method stood in")
+    doubtful: bool = Field(description="the stage had to guess, so a person is to look")
     reused: bool = Field(description="the output of an earlier run was found")
     notes: list[str]
     values: dict[str, JsonValue] = Field(description="what the stage found out")
@@ -33,6 +34,7 @@ class StageView(BaseModel):
             model=record.model,
             elapsed_ms=record.elapsed_ms,
             degraded=record.degraded,
+            doubtful=record.doubtful,
             reused=record.run < run,
             notes=list(record.notes),
             values=dict(record.values),

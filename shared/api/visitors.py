@@ -13,6 +13,8 @@ from flask import Request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
+from shared.api.headers import is_https
+
 COOKIE = "user_id"
 #: Seconds after which a cookie that was not renewed is forgotten.
 MAX_AGE_S = 365 * 24 * 3600
@@ -48,5 +50,5 @@ class Visitors:
 
 def remember(response: Response, request: Request, value: str) -> None:
     """Give the visitor the cookie; no script and no other site's page gets to use it."""
-    is_https = request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
-    response.set_cookie(COOKIE, value, max_age=MAX_AGE_S, httponly=True, samesite="Strict", secure=is_https)
+    secure = is_https(request)
+    response.set_cookie(COOKIE, value, max_age=MAX_AGE_S, httponly=True, samesite="Strict", secure=secure)

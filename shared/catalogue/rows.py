@@ -114,7 +114,9 @@ def check_rows(values: Iterable[object], columns: Columns) -> Checked:
     seen: dict[Row, int] = {}
     for number, value in enumerate(values, start=1):
         if number > MAX_ROWS:
-            raise PermanentError(f"an import has at most {MAX_ROWS} rows; send several", code="too_many_rows")
+            raise PermanentError(
+                f"an import has at most {MAX_ROWS} rows; send several", code="too_many_rows", limit=MAX_ROWS
+            )
         found = _check(number, value, columns)
         if not isinstance(found, Row):
             problems += found
@@ -224,11 +226,22 @@ def checked_url(text: str) -> str:
         raise _Wrong("is no http or https URL with a host", value=_short(text))
     if parts.username is not None or parts.password is not None:
         raise _Wrong("has a user name or a password, with which nothing is fetched", value=_short(host))
+    if not _is_name(host):
+        raise _Wrong("has a host that no name can be", value=_short(host))
     path, query = quote(parts.path, safe=_ASCII), quote(parts.query, safe=_ASCII)
     plain = urlunsplit(parts._replace(path=path, query=query, fragment=""))
     if len(plain) > MAX_URL_CHARS:
         raise _Wrong(f"{len(plain)} characters exceed {MAX_URL_CHARS}", value=_short(text), limit=MAX_URL_CHARS)
     return plain
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host can be asked for at all: no part of a name is empty, or longer than 63 bytes (RFC 1035)."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _short(value: object) -> str:

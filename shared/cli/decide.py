@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypedDict, Unpack
 
 import click
@@ -26,7 +27,7 @@ def cancel(jobs: tuple[str, ...]) -> None:
 
     JOB is an id or its first digits. A stage that is at work finishes, and its answer is ignored; the upload stays.
     """
-    _each(jobs, cancel_job)
+    _each(jobs, partial(cancel_job, who=getpass.getuser()))
 
 
 @click.command(
@@ -41,7 +42,7 @@ def replay(jobs: tuple[str, ...]) -> None:
 
     JOB is an id or its first digits.
     """
-    _each(jobs, replay_job)
+    _each(jobs, partial(replay_job, who=getpass.getuser()))
 
 
 def _each(jobs: Iterable[str], action: Callable[[System, str], Job]) -> None:

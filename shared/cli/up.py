@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -15,10 +16,12 @@ from rich.table import Table
 
 from shared.adapters.broker import Delivery
 from shared.adapters.local_names import path_of
+from shared.adapters.system import SystemClock
 from shared.cli.job_lines import JobLines
 from shared.cli.wait import is_served
 from shared.errors import ConfigurationError, JobNotFound
 from shared.job import Job, job_id
+from shared.keys import Keys
 from shared.local_cloud.api_server import DEFAULT_PORT, listen
 from shared.local_cloud.mount import FUNCTIONS
 from shared.local_cloud.supervisor import Pace
@@ -27,6 +30,9 @@ from shared.messages import ObjectRef
 from shared.ports import JobStore
 from shared.presets import PRESET_RULES
 from shared.settings import Settings, read_settings
+
+if TYPE_CHECKING:  # what serves is imported when something is served
+    from shared.local_cloud.cloud import LocalCloud
 
 #: How often the display looks for a signal while nothing happens.
 _TICK_S = 0.2
@@ -66,7 +72,7 @@ def up(home: Path | None, workers: int | None, watch: float, port: int | None, q
         ) as cloud,
     ):
         _welcome(console, settings, cloud.size)
-        _introduce_api(console, cloud.api_port)
+        _introduce_api(console, cloud)
         with JobLines(console, lambda job: str(result_path(settings, job))) as lines:
             while not stop.is_set():
                 cloud.check()
@@ -91,11 +97,22 @@ def _listener(port: int | None) -> socket.socket | None:
         return None
 
 
-def _introduce_api(console: Console, port: int | None) -> None:
-    if port is None:
+def _introduce_api(console: Console, cloud: "LocalCloud") -> None:
+    if cloud.api_port is None:
         console.print(f"No HTTP API: port {DEFAULT_PORT} is taken, choose another one with --port.", soft_wrap=True)
-    else:
-        console.print(f"The HTTP API listens on http://127.0.0.1:{port}, described at /docs.", soft_wrap=True)
+        return
+    listens = f"The HTTP API listens on http://127.0.0.1:{cloud.api_port}, described at /docs."
+    console.print(f"{listens} {_who_may_ask(cloud)}", soft_wrap=True)
+
+
+def _who_may_ask(cloud: "LocalCloud") -> str:
+    settings = cloud.settings
+    keys = Keys(objects=cloud.objects, bucket=settings.keys_bucket, clock=SystemClock())
+    if settings.anonymous:
+        return "Whoever asks without a key is a visitor, known again by a cookie."
+    if keys.any():
+        return "Every request needs a key."
+    return "This computer needs no key, and no other gets in."
 
 
 def job_of(delivery: Delivery) -> str:

@@ -81,7 +81,11 @@ def read_batch(system: System, batch_id: str) -> Batch:
 
 def is_cancelled(system: System, batch_id: str) -> bool:
     """Whether somebody cancelled the batch."""
-    return find_record(system, cancelled_name(batch_id), Cancelled) is not None
+    return _cancellation(system, batch_id) is not None
+
+
+def _cancellation(system: System, batch_id: str) -> Cancelled | None:
+    return find_record(system, cancelled_name(batch_id), Cancelled)
 
 
 def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
@@ -170,8 +174,8 @@ def take(system: System, batch: Batch, member: Member) -> None:
 
 def cancel_if_cancelled(system: System, batch_id: str, job: Job) -> None:
     """Cancel a job that joined its batch while somebody cancelled that."""
-    if is_cancelled(system, batch_id):
-        _cancel(system, job.id)
+    if found := _cancellation(system, batch_id):
+        _cancel(system, job.id, found.by)
 
 
 def _take_job(system: System, batch: Batch, job_id: str) -> Job:
@@ -222,7 +226,12 @@ def _wished(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> Upload:
 
 
 def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
-    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once."""
+    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once.
+
+    A batch that has come to its end stays as it is.
+    """
+    if progress_of(system, batch).state == "completed":
+        return
     write_once(system, cancelled_name(batch.id), Cancelled(by=who, at=system.clock.now()))
     log("INFO", "batch_cancelled", f"Batch {batch.id} was cancelled.", event_id=batch.id)
     send_catalogue(system, BatchCancelled(batch_id=batch.id))
@@ -230,18 +239,20 @@ def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
 
 def cancel_some(system: System, batch: Batch) -> None:
     """Cancel some of the batch's unfinished jobs, and ask for the others."""
+    found = _cancellation(system, batch.id)
+    who = found.by if found else ""
     for status in ("pending", "processing"):
         page = system.jobs.query(JobQuery(batch=batch.id, status=status, limit=CANCELLED_AT_ONCE))
         for job in page.jobs:
-            _cancel(system, job.id)
+            _cancel(system, job.id, who)
         if page.next_cursor is not None:
             send_catalogue(system, BatchCancelled(batch_id=batch.id))
             return
 
 
-def _cancel(system: System, job_id: str) -> None:
+def _cancel(system: System, job_id: str, who: str) -> None:
     try:
-        cancel_job(system, job_id)
+        cancel_job(system, job_id, who=who)
     except (NotAllowed, JobNotFound):
         return  # it has ended meanwhile
 

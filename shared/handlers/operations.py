@@ -26,16 +26,16 @@ def unreviewed(job: Job) -> None:
         raise NotAllowed(f"job {job.id} is {job.qc_status} already", code="already_reviewed")
 
 
-def cancel_job(system: System, job_id: str) -> Job:
+def cancel_job(system: System, job_id: str, *, who: str = "") -> Job:
     """Stop a job; a stage that is at work finishes, and its answer is ignored. Raises NotAllowed if it has ended."""
-    job = change_job(system, job_id, lambda job: job.cancelled(system.clock.now()))
+    job = change_job(system, job_id, lambda job: job.cancelled(system.clock.now(), who=who or None))
     announce(system, job)
     return job
 
 
-def replay_job(system: System, job_id: str) -> Job:
+def replay_job(system: System, job_id: str, *, who: str = "") -> Job:
     """Let a failed job go on from the step that failed. Raises NotAllowed for any other job."""
-    job = change_job(system, job_id, lambda job: job.replayed(system.clock.now(), system.expiry()))
+    job = change_job(system, job_id, lambda job: job.replayed(system.clock.now(), system.expiry(), who=who or None))
     drive(system, job)
     return job
 
@@ -77,8 +77,8 @@ def reworked(system: System, job: Job, pipeline: Pipeline, *, who: str, notes: s
         raise NotAllowed(f"job {job.id} is {job.status}, only jobs that have ended can be reworked")
     check_size(job.source, system.settings.max_bytes)
     if job.status == "completed":
-        job = job.reviewed(now, approved=False, who=who, notes=notes)
-    fresh = job.reworked(now, pipeline, system.expiry())
+        job, notes = job.reviewed(now, approved=False, who=who, notes=notes), ""
+    fresh = job.reworked(now, pipeline, system.expiry(), who=who or None, notes=notes)
     return fresh.model_copy(update={"plan": (first_step(fresh, system.buckets, system.catalogue),)})
 
 

@@ -68,10 +68,11 @@ def _result_name(job: Job) -> str:
 class Service:
     """`darkroom up` in a process group of its own."""
 
-    def __init__(self, home: Path, *, workers: int = 2) -> None:
+    def __init__(self, home: Path, *, workers: int = 2, options: Iterable[str] = ()) -> None:
         self.home = home
         self.parts = local_parts(Settings(home=home))
         self._workers = workers
+        self._options = tuple(options)
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> "Service":
@@ -88,7 +89,7 @@ class Service:
     @property
     def command(self) -> list[str]:
         told = ["--home", str(self.home), "--workers", str(self._workers), "--watch", "0.05"]
-        return [sys.executable, "-m", "shared.cli", "up", *told]
+        return [sys.executable, "-m", "shared.cli", "up", *told, *self._options]
 
     @property
     def pid(self) -> int:

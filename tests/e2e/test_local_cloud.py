@@ -16,7 +16,9 @@ import pytest
 from shared.adapters.broker import Delivery
 from shared.adapters.local_broker import LocalBroker
 from shared.adapters.local_objects import LocalObjectStore
+from shared.adapters.system import SystemClock
 from shared.errors import ConfigurationError, TransientError
+from shared.keys import Keys
 from shared.local_cloud.cloud import LocalCloud
 from shared.local_cloud.supervisor import Delivered, Pace
 from shared.ports import NewObject
@@ -235,6 +237,16 @@ def test_the_command_tells_where_to_drop_and_where_the_result_lies(tmp_path: Pat
     assert re.search(r"functions .*assess, .*dispatcher.*white_balance", " ".join(output.split()))
     assert str(tmp_path / "results" / job.result.name) in output
     assert "stage_completed" in output
+
+
+def test_the_command_says_who_may_ask_the_api(tmp_path: Path) -> None:
+    for expected in ("This computer needs no key, and no other gets in.", "Every request needs a key."):
+        with Service(tmp_path, workers=1, options=["--port", "0"]) as service:
+            wait_until(lambda: bool(service.log("supervisor_started")), "the start")
+            _, output = service.end()
+        assert expected in " ".join(output.split())
+        (tmp_path / "logs" / "supervisor.log").unlink()
+        Keys(objects=service.parts.objects, bucket="api-keys", clock=SystemClock()).create("anna", "admin")
 
 
 def _listens(port: object) -> bool:

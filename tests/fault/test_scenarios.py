@@ -256,7 +256,7 @@ def test_a_rework_says_who_rejected_the_result_and_why() -> None:
     world.deliver_all()
     rework_job(world.system, job_id, preset_pipeline("sharpen"), who="ann", notes="too soft")
     told = [(entry.action, entry.who, entry.text) for entry in world.job(job_id).history[-2:]]
-    assert told == [("rejected", "ann", "too soft"), ("rework", None, "run 2 with preset sharpen")]
+    assert told == [("rejected", "ann", "too soft"), ("rework", "ann", "run 2 with preset sharpen")]
 
 
 def test_the_sweep_drives_a_job_whose_message_was_lost() -> None:

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from shared.settings import Settings
 from tests.api_client import Service, service
 from tests.photographs import small_jpeg
+from tests.pictures import truncated_jpeg
 
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def open_house(tmp_path: Path) -> Service:
 
 def add(house: Service, name: str = "cat", **more: Any) -> Any:
     form = {"image": (BytesIO(small_jpeg(64)), "cat.jpg"), "name": name, "preset": "denoise"}
-    return house.client.post("/", data=form, **more)
+    return house.client.post("/", data=form, **{"headers": JSON, **more})
 
 
 def album(house: Service) -> dict[str, Any]:
@@ -84,9 +86,10 @@ def test_a_photograph_is_renamed_as_the_other_service_does(open_house: Service) 
     assert album(open_house)["jobs"][0]["display_name"] == "tabby"
 
 
-def test_a_browser_gets_a_page_and_is_sent_back_to_it(open_house: Service) -> None:
-    answer = add(open_house, headers=PAGE)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+@pytest.mark.parametrize("headers", [PAGE, {}, {"Accept": "*/*"}])
+def test_whoever_sends_the_form_is_sent_back_to_the_page(open_house: Service, headers: dict[str, str]) -> None:
+    answer = add(open_house, headers=headers)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
     open_house.world.deliver_all()
     page = open_house.client.get("/", headers=PAGE)
     assert page.mimetype == "text/html"
@@ -102,13 +105,58 @@ def test_names_on_the_page_are_text(open_house: Service) -> None:
 
 def test_the_page_says_what_was_wrong(open_house: Service) -> None:
     form = {"image": (BytesIO(b"no picture"), "a.txt"), "preset": "denoise"}
-    page = open_house.client.post("/", data=form, headers=PAGE)
-    assert 'role="alert"' in page.text
+    assert open_house.client.post("/", data=form, headers=PAGE).status_code == 302
+    page = open_house.client.get("/", headers=PAGE)
+    assert 'role="alert">Failed to generate the image: ' in page.text
+
+
+def test_what_became_of_the_form_is_told_once(open_house: Service) -> None:
+    add(open_house, headers=PAGE)
+    (cookie,) = (each for each in add(open_house, headers=PAGE).headers.getlist("Set-Cookie") if "flash" in each)
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert album(open_house)["message"] == {"kind": "success", "text": "cat is being worked on."}
+    assert album(open_house)["message"] is None
+
+
+def test_a_full_album_says_so_on_the_page(open_house: Service) -> None:
+    for _ in range(3):
+        assert add(open_house, headers=PAGE).status_code == 302
+    page = open_house.client.get("/", headers=PAGE)
+    assert 'role="alert">Max limit reached. Please remove a record. (2 photographs are kept' in page.text
+    assert album(open_house)["count"] == 2
+
+
+@pytest.mark.parametrize("value", ["bm8", "!", "eyJraW5kIjoiZXZpbCIsInRleHQiOiJ4In0=", "x" * 500])
+def test_a_message_that_is_none_is_passed_over(open_house: Service, value: str) -> None:
+    open_house.client.set_cookie("flash", value)
+    assert album(open_house)["message"] is None
+
+
+def test_a_message_is_text_and_nothing_else(open_house: Service) -> None:
+    open_house.client.set_cookie("flash", "eyJraW5kIjoiZGFuZ2VyIiwidGV4dCI6IjxzY3JpcHQ+YWxlcnQoMSk8L3NjcmlwdD4ifQ==")
+    assert "&lt;script&gt;alert" in open_house.client.get("/", headers=PAGE).text
+
+
+def test_a_photograph_that_cannot_be_read_is_not_shown(open_house: Service) -> None:
+    form = {"image": (BytesIO(truncated_jpeg()), "half.jpg"), "preset": "denoise"}
+    open_house.client.post("/", data=form, headers=JSON)
+    open_house.world.deliver_all()
+    page = open_house.client.get("/", headers=PAGE).text
+    assert "failed: the JPEG file ends too early" in page
+    assert "<img" not in page
 
 
 def test_pages_of_other_sites_may_not_ask_for_visitors(open_house: Service) -> None:
     answer = open_house.client.get("/", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.get_json()["code"]) == (403, "cross_origin")
+
+
+def test_on_a_laptop_without_keys_whoever_asks_is_a_visitor_if_visitors_are_let_in(tmp_path: Path) -> None:
+    house = service(Settings(home=tmp_path / "home", anonymous=True, visitor_limit=1))
+    assert "user_id=" in house.client.get("/").headers["Set-Cookie"]
+    assert [add(house).status_code for _ in range(2)] == [202, 403]
+    assert house.client.get("/v1/qc/pending").status_code == 403
 
 
 def test_without_the_switch_there_are_no_visitors() -> None:

@@ -334,6 +334,14 @@ def test_a_name_that_nobody_knows_is_told(web: Web) -> None:
         web.fetcher()("http://nobody.example/")
 
 
+@pytest.mark.parametrize("host", ["...", "a..example", "a" * 64])
+def test_a_name_that_no_host_can_have_is_refused_for_good(web: Web, host: str) -> None:
+    with pytest.raises(UnfetchableUrl) as caught:
+        web.fetcher()(f"http://{host}/")
+    assert caught.value.code == "url_refused"
+    assert web.connected == []
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(web: Web) -> None:
     with pytest.raises(UnfetchableUrl, match="could not be read"):
         web.fetcher(max_seconds=5)("https://shop.example/")

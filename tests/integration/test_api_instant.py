@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -92,6 +93,28 @@ def test_whoever_does_not_ask_for_json_gets_the_picture(api: Service, accept: st
     assert answer.content_type == kind
 
 
+def test_whoever_wants_the_picture_alone_does_not_wait_for_its_score(api: Service) -> None:
+    opened: list[str] = []
+    models = Counting(api.world.system.models, opened)
+    counted = flask_app(Api.of(replace(api.world.system, models=models), places=1)).test_client()
+    picture = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64))
+    assert opened == ["assess", "denoise"]
+    told = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64), headers=JSON).get_json()
+    assert opened == ["assess", "denoise", "assess", "denoise", "assess"]
+    assert base64.b64decode(told["processed_image"]) == picture.data
+
+
+class Counting:
+    """Notes which stage's model is opened."""
+
+    def __init__(self, models: Any, opened: list[str]) -> None:
+        self._models, self._opened = models, opened
+
+    def open(self, stage: str, *args: Any, **named: Any) -> Any:
+        self._opened.append(stage)
+        return self._models.open(stage, *args, **named)
+
+
 def test_one_stage_runs_alone_with_its_parameters(api: Service) -> None:
     query = {"parameters": '{"method": "grey_world"}', "output": '{"format": "png"}'}
     answer = api.client.post("/v1/stages/white_balance", query_string=query, data=png_bytes(), headers=JSON)
@@ -109,8 +132,30 @@ def test_a_stage_that_cannot_be_run_alone_is_404(api: Service, stage: str) -> No
 def test_a_parameter_out_of_range_is_422_with_value_and_limit(api: Service) -> None:
     query = {"parameters": '{"strength": 7}'}
     answer = api.client.post("/v1/stages/denoise", query_string=query, data=png_bytes())
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "bad_pipeline")
-    assert "less than or equal to 1, not 7" in answer.get_json()["detail"]
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (422, "bad_pipeline")
+    assert "less than or equal to 1, not 7" in told["detail"]
+    assert (told["value"], told["limit"]) == (7, 1.0)
+    assert [(each["where"], each["value"], each["limit"]) for each in told["errors"]] == [
+        ("pipeline.stages.denoise.strength", 7, 1.0)
+    ]
+
+
+def test_every_wish_that_is_not_valid_is_named_with_its_value_and_limit(api: Service) -> None:
+    told = api.client.post("/v1/adjust?brightness=2&smoothing=-1&format=gif", data=png_bytes()).get_json()
+    assert "value" not in told, "there are three"
+    assert {each["where"]: (each["value"], each["limit"]) for each in told["errors"]} == {
+        "brightness": ("2", 1.0),
+        "smoothing": ("-1", 0.0),
+        "format": ("gif", "'keep', 'jpeg', 'png', 'webp', 'tiff' or 'avif'"),
+    }
+
+
+def test_a_number_that_no_document_can_hold_is_refused_without_it(api: Service) -> None:
+    body = b'{"url": "https://shop.example/a.jpg", "brightness": 1e999}'
+    answer = api.client.post("/v1/adjust", data=body, content_type="application/json")
+    assert answer.status_code == 422
+    assert "value" not in answer.get_json()
 
 
 @pytest.mark.parametrize(
@@ -228,8 +273,6 @@ class SlowModels:
 
 
 def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> None:
-    from dataclasses import replace
-
     slow = Api.of(replace(api.world.system, models=SlowModels(api)), places=1)
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
@@ -322,10 +365,30 @@ def test_a_product_photograph_comes_back_on_white_and_small_enough(api: Service)
     assert len(base64.b64decode(told["processed_image"])) <= 20_000
 
 
-@pytest.mark.parametrize("mode", ["auto", "full", "sharpen", "denoise", "upscale", "optimize"])
-def test_every_mode_of_a_product_photograph_is_known(api: Service, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "size", "stages"),
+    [
+        ("auto", (2000, 1500), {"denoise", "background", "upscale"}),
+        ("full", (2000, 1500), {"repair", "denoise", "deblur", "low_light", "white_balance", "background", "upscale"}),
+        ("sharpen", (64, 48), set()),
+        ("denoise", (64, 48), {"denoise"}),
+        ("upscale", (128, 96), {"upscale"}),
+        ("optimize", (64, 48), set()),
+    ],
+)
+def test_every_mode_of_a_product_photograph_does_what_it_says(
+    api: Service, mode: str, size: tuple[int, int], stages: set[str]
+) -> None:
     form = {"file": (BytesIO(jpeg_bytes()), "p.jpg"), "mode": mode}
-    assert api.client.post("/api/v1/enhance/upload", data=form).status_code == 200
+    told = api.client.post("/api/v1/enhance/upload", data=form).get_json()
+    assert (told["width"], told["height"]) == size
+    assert {each["stage"] for each in told["stages"]} - {"assess", "finish"} == stages
+
+
+def test_a_product_photograph_that_is_large_enough_is_not_enlarged(api: Service) -> None:
+    form = {"file": (BytesIO(jpeg_bytes(np.full((1500, 1520, 3), 90, np.uint8))), "p.jpg"), "mode": "auto"}
+    told = api.client.post("/api/v1/enhance/upload", data=form | {"remove_background": "false"}).get_json()
+    assert (told["width"], told["height"]) == (1520, 1500)
 
 
 def test_the_other_short_forms_answer_as_their_long_ones(api: Service) -> None:

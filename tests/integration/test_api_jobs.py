@@ -15,6 +15,7 @@ from shared.messages import ObjectRef
 from shared.ports import NewObject
 from tests import pictures
 from tests.api_client import Service, service
+from tests.fault.test_bad_input import BAD as BAD_INPUT
 from tests.photographs import small_jpeg
 from tests.pictures import jpeg_bytes, png_bytes
 
@@ -129,9 +130,24 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
 def test_what_is_no_photograph_is_refused_and_leaves_nothing(api: Service, kind: str) -> None:
     make, status, code = BAD[kind]
     answer = api.post_job(make())
-    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (status, code)
+    if status == 413:
+        assert (told["value"], told["limit"]) == (10_000_000_000, 40_000_000)
     assert list(api.world.raw_objects.list("uploads")) == []
     assert api.client.get("/v1/jobs").get_json()["jobs"] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind, bad in BAD_INPUT.items() if not kind.startswith("folder")])
+def test_every_bad_input_of_the_pipeline_is_refused_or_fails_with_its_code(api: Service, kind: str) -> None:
+    bad = BAD_INPUT[kind]
+    answer = api.post_job(bad.data(), pipeline=dict(bad.metadata).get("pipeline", "auto"))
+    assert answer.status_code in (202, 413, 415, 422)
+    told = answer.get_json()
+    if answer.status_code == 202:
+        api.world.deliver_all()
+        told = job(api, told["id"])["error"]
+    assert told["code"] == bad.code
 
 
 def test_a_photograph_that_is_damaged_inside_is_a_failed_job_with_its_reason(api: Service) -> None:
@@ -155,6 +171,12 @@ def test_a_photograph_that_is_damaged_inside_is_a_failed_job_with_its_reason(api
 def test_wishes_that_are_not_valid_are_refused(api: Service, wishes: dict[str, str]) -> None:
     assert api.post_job(**wishes).status_code == 422
     assert list(api.world.raw_objects.list("uploads")) == []
+
+
+def test_what_a_rule_of_ours_says_is_told_in_its_words(api: Service) -> None:
+    (told,) = api.post_job(callback_url="ftp://x.example").get_json()["errors"]
+    words = "is no http or https URL with a host"
+    assert told == {"where": "callback_url", "problem": words, "value": "ftp://x.example"}
 
 
 @pytest.mark.parametrize(
@@ -298,6 +320,22 @@ def test_a_job_is_cancelled_once(api: Service) -> None:
     assert api.client.post(f"/v1/jobs/{job_id}/cancel").get_json()["status"] == "cancelled"
     again = api.client.post(f"/v1/jobs/{job_id}/cancel")
     assert (again.status_code, again.get_json()["code"]) == (409, "not_allowed")
+
+
+def test_the_history_says_who_cancelled_replayed_and_reworked(api: Service) -> None:
+    anna, ada = api.key("anna", "submitter"), api.key("ada", "admin")
+    job_id = api.finished_job(data=pictures.truncated_jpeg(), headers=anna)
+    api.client.post(f"/v1/jobs/{job_id}/replay", headers=anna)
+    api.client.post(f"/v1/jobs/{job_id}/cancel", headers=ada)
+    wishes = {"pipeline": "sharpen", "notes": "once more"}
+    api.client.post(f"/v1/jobs/{job_id}/rework", headers=anna, json=wishes)
+    told = api.client.get(f"/v1/qc/{job_id}/history", headers=anna).get_json()["history"]
+    assert [(line["action"], line["who"]) for line in told[-3:]] == [
+        ("replayed", "anna"),
+        ("cancelled", "ada"),
+        ("rework", "anna"),
+    ]
+    assert told[-1]["text"] == "run 2 with preset sharpen: once more"
 
 
 def test_a_finished_job_is_reworked_and_a_failed_one_replayed(api: Service) -> None:
@@ -466,6 +504,19 @@ def test_the_queue_is_oldest_first_and_says_why(api: Service) -> None:
     assert api.client.get(first["before"]).status_code == api.client.get(first["after"]).status_code == 200
     rest = api.client.get("/v1/qc/pending", query_string={"cursor": queue["next_cursor"]}).get_json()
     assert [each["job"]["id"] for each in rest["pending"]] == ids[2:]
+
+
+def test_the_queue_says_which_stage_had_to_guess(api: Service) -> None:
+    """The score alone would have approved it."""
+    flat = png_bytes(np.full((64, 64, 3), 128, np.uint8))
+    job_id = api.finished_job(data=flat, pipeline='{"preset": "cutout", "qc_threshold": 0}')
+    (waiting,) = api.client.get("/v1/qc/pending").get_json()["pending"]
+    assert (waiting["job"]["id"], [each["stage"] for each in waiting["job"]["stages"] if each["doubtful"]]) == (
+        job_id,
+        ["background"],
+    )
+    (reason,) = waiting["reasons"]
+    assert reason.startswith("background had to guess")
 
 
 def test_a_verdict_is_recorded_with_who_when_and_why(api: Service) -> None:

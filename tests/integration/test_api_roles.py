@@ -296,6 +296,16 @@ def test_each_key_and_each_address_has_a_rate_of_its_own() -> None:
     assert api.client.get("/v1/jobs", headers=api.key("ben", "submitter"), environ_overrides=other).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("second", "status"),
+    [("2001:db8:1:2:ffff::9", 429), ("2001:db8:1:3::1", 200), ("::ffff:8.8.8.8", 200), ("8.8.8.8", 200), ("?", 200)],
+)
+def test_the_addresses_of_one_connection_have_one_rate(second: str, status: int) -> None:
+    api = service(Settings(backend="gcp", project="p", api_rate_per_minute=1))
+    for address, expected in (("2001:db8:1:2::1", 200), (second, status)):
+        assert api.client.get("/version", headers={"X-Forwarded-For": address}).status_code == expected
+
+
 def test_guessing_keys_uses_up_the_rate_of_the_address() -> None:
     api = service(Settings(api_rate_per_minute=5))
     api.key("anna", "submitter")

@@ -189,6 +189,16 @@ def test_a_cancelled_batch_takes_nothing_more_and_cancels_what_is_at_work(api: S
     assert {each["code"] for each in done["failures"]} == {"batch_cancelled"}
 
 
+def test_the_history_of_a_cancelled_batchs_jobs_says_who_cancelled_it(api: Service) -> None:
+    (job,) = finished(api, 1, sku_id="A")
+    ada = api.key("ada", "admin")
+    told = post(api, {"jobs": [job], "pipeline": "denoise"}, **ada)
+    api.world.deliver(limit=2)
+    api.client.post(f"/v1/batch/{told['id']}/cancel", headers=ada)
+    deliver_everything(api)
+    assert [(line.action, line.who) for line in api.world.job(job).history[-1:]] == [("cancelled", "ada")]
+
+
 def test_a_job_that_was_taken_while_somebody_cancelled_is_cancelled_too(api: Service) -> None:
     """The cancellation is written down between the look at it and the saving of the job."""
     (job,) = finished(api, 1, sku_id="A")
