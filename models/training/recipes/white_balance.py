@@ -27,8 +27,8 @@ from shared.imaging.surface import spline_weights
 
 #: Sides of the reduction and of the grid.
 SIDE, GRID = 64, 8
-#: Channels at a quarter, an eighth and a sixteenth of the sides.
-WIDTHS, SCENE_WIDTH = (32, 64), 128
+#: Channels at a quarter and at an eighth of the sides.
+WIDTHS = (32, 64)
 #: Bins of the chroma histograms in each direction, and the log ratio at their ends.
 BINS, WIDEST = 32, 1.6
 #: Linear light below which a logarithm says nothing.
@@ -53,7 +53,6 @@ class Balancer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         wide, deep = WIDTHS
-        self.scene = Scene()
         self.first = nn.Conv2d(7, wide, 6, stride=4, padding=1)
         self.down = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
         self.block = Residual(deep)
@@ -85,37 +84,15 @@ class Balancer(nn.Module):
         relative = logs - (base + mean.mean(dim=1, keepdim=True))[..., None, None]
         features = F.relu(self.first(torch.cat([image * 2 - 1, relative * 0.5, usable], dim=1)))
         features = F.relu(self.block(F.relu(self.down(features))))
-        seen, features = self.scene(features)
         bright = usable * (light.mean(dim=1, keepdim=True) / mean.exp().mean(dim=1)[:, None, None, None]).clamp(max=4)
         counts = [histogram(relative, usable), histogram(relative, bright), histogram(logs, usable)]
         pooled = [features.mean(dim=(2, 3)), features.amax(dim=(2, 3)), self.chroma(torch.stack(counts, dim=1))]
-        numbers = self.numbers(F.relu(self.whole(torch.cat([*pooled, found, mean], dim=1)) + seen)).float()
+        numbers = self.numbers(F.relu(self.whole(torch.cat([*pooled, found, mean], dim=1)))).float()
         around = F.relu(self.local(features) + numbers[:, 7:, None, None].to(features.dtype))
         cells = self.cells(around).float() + numbers[:, :6, None, None]
         direct = self.direct(found).float() - START * base.float()
         logit = numbers[:, 6:7, None, None].expand(-1, -1, GRID, GRID)
         return torch.cat([cells[:, :3] + direct[..., None, None], cells[:, 3:] * 0.1, logit], dim=1)
-
-
-class Scene(nn.Module):
-    """What the picture shows: skin, sky and leaves have colours of their own, which tell of the light on them.
-
-    From features (N, 64, 8, 8) to what they say of the whole (N, 128), nothing at first, and to more such features.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        deep = WIDTHS[1]
-        self.blocks = nn.Sequential(Residual(deep), Residual(deep))
-        self.down = nn.Conv2d(deep, SCENE_WIDTH, 3, stride=2, padding=1)
-        self.deeper = nn.Sequential(Residual(SCENE_WIDTH), Residual(SCENE_WIDTH))
-        self.said = nn.Linear(SCENE_WIDTH * (GRID // 2) ** 2, 2 * deep)
-        nn.init.zeros_(self.said.weight)
-        nn.init.zeros_(self.said.bias)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        features = F.relu(self.blocks(features))
-        return self.said(F.relu(self.deeper(F.relu(self.down(features)))).flatten(1)), features
 
 
 def histogram(logs: Tensor, weights: Tensor) -> Tensor:
@@ -168,18 +145,14 @@ def balanced(answer: Tensor, image: Tensor) -> Tensor:
 
 
 class Exported(nn.Module):
-    """The network's numbers as the stage wants them: light and veil (1, 3, 8, 8), and three numbers of the whole.
-
-    What is said of the picture and of its mirror image is averaged.
-    """
+    """The network's numbers as the stage wants them: light and veil (1, 3, 8, 8), and three numbers of the whole."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        mirrored = self.network(image.flip(3)).flip(3)
-        answer = (self.network(image) + mirrored) / 2
+        answer = self.network(image)
         gains, veil, logit = answer[:, :3], answer[:, 3:6], answer[:, 6].mean(dim=(1, 2)).reshape(1, 1)
         light = torch.exp(-gains)
         mean = torch.exp(-gains.mean(dim=(2, 3)))
