@@ -43,7 +43,7 @@ RICHARDSON_LUCY_ITERATIONS = 12
 #: Side in pixels of the part in the middle that a network reads the blur from; below the second one it is filled up.
 READ_SIDE, LEAST_READ_SIDE = 672, 96
 #: A psf that spreads less than this (root mean square, pixels) is none.
-LEAST_EXTENT = 0.3
+LEAST_EXTENT = 0.6
 #: As OVERSHOOT, where the blur is known better and more is to be restored.
 PSF_OVERSHOOT = 0.1
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.training.damage import aged, damaged
-from models.training.degradations import jpeg, quantise
+from models.training.degradations import gaussian_noise, jpeg, quantise
 from models.training.layers import UNet, crop, pad_edges
 from models.training.lookalikes import cluttered
 from models.training.muon import Muon
@@ -50,6 +50,10 @@ LOOKED_AT = 5
 SPARSE = 2
 #: Photographs are trained on at a half to twice their size or, more often, as they are: base-2 logarithm.
 RESIZED, LARGEST_ZOOM = 0.4, 1.0
+#: Share of the samples that are softer than their damage was, as scanners and enlargements make all of a picture, and
+#: the Gaussian's deviation in pixels; share that has the noise of a scan over everything, and its sigma (0-255 scale).
+SOFTENED, SOFTNESS = 0.4, (0.4, 1.8)
+SCANNED, SCAN_NOISE = 0.25, (1.0, 10.0)
 #: Sides of the patches that are trained and validated on.
 SIDE, CHECKED_SIDE = 128, 128
 #: So many pixels in common, and in all, are added to each patch's overlap: on an undamaged one, half of the worst
@@ -122,7 +126,7 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
     clean = patch(photograph, SIDE * sparse, rng)
     clean = aged(cluttered(clean, rng) if rng.random() < 0.35 else clean, rng)
     image, hidden = damaged(clean, rng)
-    image, clean, hidden = (_middle(each) for each in (image, clean, hidden))
+    image, clean, hidden = (_middle(each) for each in softened((image, clean, hidden), rng))
     return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
 
 
@@ -132,8 +136,19 @@ def undamaged(photograph: Pixels, rng: np.random.Generator) -> Sample:
         clean = max((patch(photograph, SIDE, rng) for _ in range(LOOKED_AT)), key=busy)
     else:
         clean = cluttered(patch(photograph, SIDE, rng), rng)
-    clean = aged(clean, rng)
+    (clean,) = softened((aged(clean, rng),), rng)
     return Sample(inputs=(_stored(clean, rng),), target=answer(clean, clean, np.zeros(clean.shape[:2], np.float32)))
+
+
+def softened(planes: tuple[Image, ...], rng: np.random.Generator) -> tuple[Image, ...]:
+    """All of them as soft as a scan or an enlargement makes them, now and then.
+
+    A network that never saw this takes sharpness for the mark of damage, and finds nothing on a soft scan.
+    """
+    if rng.random() >= SOFTENED:
+        return planes
+    sigma = float(rng.uniform(*SOFTNESS))
+    return tuple(cv2.GaussianBlur(each, (0, 0), sigma) for each in planes)
 
 
 def patch(photograph: Pixels, side: int, rng: np.random.Generator) -> Image:
@@ -172,6 +187,8 @@ def answer(clean: Image, image: Image, hidden: Plane) -> Image:
 
 
 def _stored(image: Image, rng: np.random.Generator) -> Image:
+    if rng.random() < SCANNED:
+        image = gaussian_noise(image, float(rng.uniform(*SCAN_NOISE)), rng)
     return jpeg(image, int(rng.integers(75, 98))) if rng.random() < 0.25 else quantise(image)
 
 
