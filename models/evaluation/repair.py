@@ -29,6 +29,8 @@ VISIBLE = 8
 MEDIAN = 7
 #: JPEG quality of the scans of old photographs.
 QUALITY = 85
+#: Deviation in pixels of the Gaussian that stands for a scanner's softness.
+SOFTNESS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +132,18 @@ def _old(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
     return _mixed(aged(image, rng), rng)
 
 
+def _soft(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """As a scanner or an enlargement shows it: damage and photograph are equally soft."""
+    given, clean = (cv2.GaussianBlur(each, (0, 0), SOFTNESS) for each in _mixed(image, rng))
+    return given, clean
+
+
 #: Every kind of damage alone, then one to three kinds together.
 DAMAGES: Mapping[str, Damage] = {
     **{kind.__name__: partial(_one, kind) for kind in KINDS},
     "mixed": _mixed,
     "mixed, four in ten old, JPEG 85": _old,
+    "mixed, softened by 1 px": _soft,
 }
 #: What is stored as JPEG after it was damaged.
 SCANNED: tuple[Damage, ...] = (_old,)

@@ -14,6 +14,7 @@ from shared.pipeline import parse_pipeline
 from shared.ports import Meter, Usage
 from shared.settings import Settings
 from shared.work import Inputs, assess, no_background, perform
+from tests.bench.photograph import scratched
 
 Act = Callable[[], dict[str, float] | None]
 
@@ -89,6 +90,7 @@ def _assess(data: bytes) -> Act:
 
 
 def _stage(stage: Stage, method: str, data: bytes) -> Act:
+    data = scratched(data) if stage == "repair" else data
     decoded, parts = decode(data, Limits()), bench(Stopwatch(), processors())
     step = _step(stage, method, _model(stage, method))
     inputs = Inputs(picture=decoded.picture, source=decoded, read_background=no_background)
