@@ -94,8 +94,8 @@ def normalised(recipe: Recipe) -> bool:
 def test_a_training_may_begin_with_the_weights_of_an_exported_file(name: str, tmp_path: Path) -> None:
     first, second = (Training(recipe=RECIPES[name], device=CPU) for _ in range(2))
     with torch.no_grad():
-        for weight in second.network.parameters():
-            weight.add_(1.0)
+        for weight in first.network.parameters():
+            weight.copy_(0.05 * torch.randn_like(weight))  # of equal ones, as zeros, the exporter keeps one
     export(RECIPES[name], first.network, tmp_path / "model.onnx")
     second.start_from(tmp_path / "model.onnx")
     expected = dict(first.network.named_parameters())
@@ -122,7 +122,7 @@ def test_a_training_cannot_begin_with_the_weights_of_another_network(tmp_path: P
         Training(recipe=RECIPES["repair"], device=CPU).start_from(tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("name", ["deblur", "denoise", "upscale-x2", "upscale-x4"])
+@pytest.mark.parametrize("name", ["denoise", "upscale-x2", "upscale-x4"])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (23, 38)])
 def test_a_graph_of_free_size_takes_any_size(name: str, size: tuple[int, int], tmp_path: Path) -> None:
     free = RECIPES[name]
