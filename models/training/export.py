@@ -81,7 +81,8 @@ def take_weights(network: nn.Module, exported: Path) -> None:
     stored = {each.name.removesuffix("_half"): each for each in onnx.load(exported).graph.initializer}
     taken = 0
     for name, weight in network.named_parameters():
-        fitting = (key for key in stored if f".{key}".endswith(f".{name}") or name.endswith(f".{key}"))
+        # What is exported may be the network within another module, or a module within the network.
+        fitting = (key for key in stored if name in (key, key.partition(".")[2]) or name.partition(".")[2] == key)
         found = stored.get(next(fitting, ""))
         if found is None:
             continue

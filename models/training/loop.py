@@ -82,8 +82,8 @@ class Training:
 
     def start_from(self, exported: Path) -> None:
         """Begin with the weights of a file that `export` has written, of this recipe; SystemExit if they do not fit."""
-        for each in (self.network, self.average):
-            take_weights(each, exported)
+        take_weights(self.network, exported)
+        self.average.load_state_dict(self.network.state_dict())
 
     def advance(self, inputs: tuple[Tensor, ...], target: Tensor, learning_rate: float) -> float:
         """One step; returns the loss."""
