@@ -23,11 +23,11 @@ def main() -> None:
     checkpoint = arguments.out / f"{recipe.id}.pt"
     if arguments.resume or arguments.export_only:
         training.restore(checkpoint)
-    elif arguments.start_from:
-        training.start_from(arguments.start_from)
     if not arguments.export_only:
         examples = recipe.load(arguments.data)
         print(f"{len(examples.training)} examples to train on, {len(examples.validation)} to validate on")
+        if arguments.start_from and not arguments.resume:
+            training.start_from(arguments.start_from, examples)
         train(training, examples, checkpoint, minutes=arguments.minutes, workers=arguments.workers)
     digest = export(recipe, training.average, arguments.out / f"{recipe.id}.onnx")
     print(f"{arguments.out / f'{recipe.id}.onnx'} after {training.step} steps, sha256 {digest}")

@@ -4,14 +4,16 @@ import copy
 import hashlib
 import inspect
 import logging
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 from torch.export import Dim
 
+from models.training.layers import is_normalised
 from models.training.recipe import Recipe
 
 #: What torch.onnx writes at the time of writing; onnxruntime 1.17 and later read it.
@@ -73,27 +75,82 @@ def store_half(graph: GraphProto) -> None:
 def take_weights(network: nn.Module, exported: Path) -> None:
     """Give `network` the weights of a file that `export` has written, as exact as they are stored there.
 
-    What the file does not have (a branch that the recipe has grown since) stays as it is. SystemExit if a tensor has
-    another shape, if nothing fits, or if the network has normalisations: those are folded into the file's convolutions.
+    What the file does not have (a branch that the recipe has grown since) stays as it is. A normalisation, which is part
+    of a convolution in the file, becomes one that does the same; `settle` must tell it what it will see in training.
+    SystemExit if a tensor has another shape, or if nothing fits.
     """
-    if any(isinstance(each, nn.BatchNorm2d) for each in network.modules()):
-        raise SystemExit(f"{exported}: its normalisations are part of its convolutions, training cannot go on from it")
-    stored = {each.name.removesuffix("_half"): each for each in onnx.load(exported).graph.initializer}
+    graph = onnx.load(exported).graph
+    stored = {each.name.removesuffix("_half"): each for each in graph.initializer}
+    biases = {node.input[1]: node.input[2] for node in graph.node if node.op_type == "Conv" and len(node.input) > 2}
     taken = 0
     for name, weight in network.named_parameters():
-        # What is exported may be the network within another module, or a module within the network.
-        fitting = (key for key in stored if name in (key, key.partition(".")[2]) or name.partition(".")[2] == key)
-        found = stored.get(next(fitting, ""))
+        found = _stored_as(name, stored)
         if found is None:
             continue
-        values = torch.from_numpy(numpy_helper.to_array(found).astype("float32"))
+        owner = network.get_submodule(name.rpartition(".")[0].rpartition(".")[0])
+        values = torch.from_numpy(numpy_helper.to_array(stored[found]).astype("float32"))
         if values.shape != weight.shape:
             raise SystemExit(f"{exported}: {name} is {tuple(values.shape)}, the recipe's is {tuple(weight.shape)}")
-        weight.data.copy_(values)
-        taken += weight.numel()
+        if is_normalised(owner):
+            bias = torch.from_numpy(numpy_helper.to_array(stored[biases[found]]).astype("float32"))
+            taken += _unfold(*owner, values, bias)
+        else:
+            weight.data.copy_(values)
+            taken += weight.numel()
     if taken == 0:
         raise SystemExit(f"{exported}: none of its weights are the recipe's")
     print(f"{taken} of {sum(each.numel() for each in network.parameters())} weights are those of {exported}")
+
+
+def _stored_as(name: str, stored: Container[str]) -> str | None:
+    """What is exported may be the network within another module, or a module within the network."""
+    fitting = (key for key in stored if name in (key, key.partition(".")[2]) or name.partition(".")[2] == key)
+    return next(fitting, None)
+
+
+def _unfold(convolution: nn.Conv2d, normalisation: nn.BatchNorm2d, kernels: Tensor, bias: Tensor) -> int:
+    """Kernels as long as fresh ones, so that steps of the usual size move them, and the rest to the normalisation.
+
+    Returns how many weights that were.
+    """
+    lengths, fresh = (each.flatten(1).norm(dim=1) for each in (kernels, convolution.weight.data))
+    scale = (lengths / fresh).clamp_min(1e-6)
+    convolution.weight.data.copy_(kernels / scale[:, None, None, None])
+    normalisation.running_mean.zero_()
+    normalisation.running_var.fill_(1 - normalisation.eps)
+    normalisation.weight.data.copy_(scale)
+    normalisation.bias.data.copy_(bias)
+    return sum(each.numel() for each in (convolution.weight, normalisation.weight, normalisation.bias))
+
+
+@torch.no_grad()
+def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Have every normalisation expect the mean and variance that `batches` have there, and still answer the same."""
+    seen: dict[nn.BatchNorm2d, list[Tensor]] = {
+        each: [] for each in network.modules() if isinstance(each, nn.BatchNorm2d)
+    }
+    hooks = [
+        each.register_forward_pre_hook(lambda module, given: seen[module].append(given[0].transpose(0, 1).flatten(1)))
+        for each in seen
+    ]
+    network.eval()
+    moments: dict[nn.BatchNorm2d, list[Tensor]] = {each: [] for each in seen}
+    for inputs in batches:
+        network(*inputs)
+        for each, values in seen.items():
+            (value,) = values
+            moments[each].append(torch.stack([value.mean(dim=1), value.square().mean(dim=1)]))
+            values.clear()
+    network.train()
+    for each in hooks:
+        each.remove()
+    for each, found in moments.items():
+        mean, squared = torch.stack(found).mean(dim=0)
+        gain = each.weight / (each.running_var + each.eps).sqrt()
+        each.bias.add_(gain * (mean - each.running_mean))
+        each.running_mean.copy_(mean)
+        each.running_var.copy_((squared - mean.square()).clamp_min(1e-8))
+        each.weight.copy_(gain * (each.running_var + each.eps).sqrt())
 
 
 def forget_origin(model: ModelProto) -> None:

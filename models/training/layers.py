@@ -89,6 +89,11 @@ def convolution(incoming: int, outgoing: int, *, kernel: int = 3, stride: int = 
     )
 
 
+def is_normalised(module: nn.Module) -> bool:
+    """Whether it is a convolution and its normalisation."""
+    return isinstance(module, nn.Sequential) and len(module) == 2 and isinstance(module[1], nn.BatchNorm2d)
+
+
 class Block(nn.Module):
     """Two convolutions whose answer is added to what they are given; starts as the identity."""
 

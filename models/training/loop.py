@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from models.training.arithmetic import autocast
-from models.training.export import take_weights
+from models.training.export import settle, take_weights
 from models.training.photographs import Split
 from models.training.recipe import Draw, Recipe, Sample
 
@@ -26,6 +26,8 @@ from models.training.recipe import Draw, Recipe, Sample
 WARM_UP_STEPS = 500
 #: Share of the old value that the averaged weights keep at each step; they are what is validated and exported.
 AVERAGE_DECAY = 0.999
+#: Batches from which the normalisations of a file's network learn what they will see.
+SETTLING_BATCHES = 8
 #: Longest gradient (L2 norm) that is followed.
 GRADIENT_LIMIT = 1.0
 #: A network that does not beat its input after so many steps is stopped.
@@ -80,9 +82,12 @@ class Training:
             getattr(self, name).load_state_dict(state[name])
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
-    def start_from(self, exported: Path) -> None:
+    def start_from(self, exported: Path, examples: Split) -> None:
         """Begin with the weights of a file that `export` has written, of this recipe; SystemExit if they do not fit."""
         take_weights(self.network, exported)
+        if any(isinstance(each, nn.BatchNorm2d) for each in self.network.modules()):
+            drawn = batches(self.recipe, examples, first=0, workers=0)
+            settle(self.network, (to_device(self.device, *each)[0] for each in islice(drawn, SETTLING_BATCHES)))
         self.average.load_state_dict(self.network.state_dict())
 
     def advance(self, inputs: tuple[Tensor, ...], target: Tensor, learning_rate: float) -> float:

@@ -14,7 +14,7 @@ pytest.importorskip("onnxscript")
 from onnxruntime import InferenceSession  # noqa: E402
 from torch import nn  # noqa: E402
 
-from models.training.export import export  # noqa: E402
+from models.training.export import export, settle, take_weights  # noqa: E402
 from models.training.loop import Training, batches, collate, scheduled, train, validate, validation_samples  # noqa: E402
 from models.training.photographs import Split  # noqa: E402
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
@@ -22,6 +22,7 @@ from models.training.recipes import RECIPES  # noqa: E402
 from shared.imaging.picture import Image  # noqa: E402
 
 CPU = torch.device("cpu")
+NOTHING = Split(training=(), validation=())
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_a_training_may_begin_with_the_weights_of_an_exported_file(name: str, tm
         for weight in first.network.parameters():
             weight.copy_(0.05 * torch.randn_like(weight))  # of equal ones, as zeros, the exporter keeps one
     export(RECIPES[name], first.network, tmp_path / "model.onnx")
-    second.start_from(tmp_path / "model.onnx")
+    second.start_from(tmp_path / "model.onnx", NOTHING)
     expected = dict(first.network.named_parameters())
     for network in (second.network, second.average):
         for each, weight in network.named_parameters():
@@ -105,21 +106,35 @@ def test_a_training_may_begin_with_the_weights_of_an_exported_file(name: str, tm
 
 
 @pytest.mark.parametrize("name", sorted(name for name, each in RECIPES.items() if normalised(each)))
-def test_a_training_cannot_begin_with_a_file_whose_normalisations_are_part_of_its_convolutions(
+def test_a_network_with_normalisations_answers_as_its_exported_file_does_and_expects_what_it_will_see(
     name: str, tmp_path: Path
 ) -> None:
-    training = Training(recipe=RECIPES[name], device=CPU)
-    export(RECIPES[name], training.network, tmp_path / "model.onnx")
-    with pytest.raises(SystemExit, match="normalisations are part of its convolutions"):
-        training.start_from(tmp_path / "model.onnx")
+    recipe = RECIPES[name]
+    first, second = (recipe.network() for _ in range(2))
+    for each in first.modules():
+        if isinstance(each, nn.BatchNorm2d):
+            for values, low in ((each.weight, 0.5), (each.running_var, 0.5), (each.bias, -0.2), (each.running_mean, 0)):
+                values.data.copy_(low + 0.4 * torch.rand_like(values))
+    export(recipe, first, tmp_path / "model.onnx")
+    take_weights(second, tmp_path / "model.onnx")
+    generator = torch.Generator().manual_seed(0)
+    inputs = tuple(torch.rand(4, *each.shape[1:-2], 64, 96, generator=generator) for each in recipe.example)
+    settle(second, [inputs])
+    first.eval()
+    second.eval()
+    with torch.no_grad():
+        expected, found = first(*inputs), second(*inputs)
+        assert (expected - found).abs().max() < 1e-2 * expected.abs().max()
+        seen_alone = second.train()(*inputs)
+        assert (seen_alone[:, : found.shape[1]] - found).abs().max() < 2e-2 * found.abs().max()
 
 
 def test_a_training_cannot_begin_with_the_weights_of_another_network(tmp_path: Path) -> None:
     export(RECIPES["denoise"], Training(recipe=RECIPES["denoise"], device=CPU).network, tmp_path / "model.onnx")
     with pytest.raises(SystemExit, match="none of its weights are the recipe's"):
-        Training(recipe=RECIPES["white_balance"], device=CPU).start_from(tmp_path / "model.onnx")
+        Training(recipe=RECIPES["white_balance"], device=CPU).start_from(tmp_path / "model.onnx", NOTHING)
     with pytest.raises(SystemExit, match=r"trunk.head.weight is \(32, 13, 3, 3\), the recipe's is \(32, 28, 3, 3\)"):
-        Training(recipe=RECIPES["repair"], device=CPU).start_from(tmp_path / "model.onnx")
+        Training(recipe=RECIPES["repair"], device=CPU).start_from(tmp_path / "model.onnx", NOTHING)
 
 
 @pytest.mark.parametrize("name", ["denoise", "upscale-x2", "upscale-x4"])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.training.layers import Block, Join, convolution
+from models.training.layers import Block, Join, convolution, is_normalised
 from models.training.mattes import pairs
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
@@ -102,7 +102,7 @@ def fused(network: nn.Module) -> nn.Module:
     """The network with each normalisation made part of the convolution before it."""
     network.eval()
     for module in network.modules():
-        if isinstance(module, nn.Sequential) and len(module) == 2 and isinstance(module[1], nn.BatchNorm2d):
+        if is_normalised(module):
             module[0] = fuse_conv_bn_eval(module[0], module[1])
             module[1] = nn.Identity()
     return network
