@@ -75,9 +75,9 @@ def store_half(graph: GraphProto) -> None:
 def take_weights(network: nn.Module, exported: Path) -> None:
     """Give `network` the weights of a file that `export` has written, as exact as they are stored there.
 
-    What the file does not have (a branch that the recipe has grown since) stays as it is. A normalisation, which is part
-    of a convolution in the file, becomes one that does the same; `settle` must tell it what it will see in training.
-    SystemExit if a tensor has another shape, or if nothing fits.
+    What the file does not have (a branch that the recipe has grown since) stays as it is. A normalisation, which is
+    part of a convolution in the file, becomes one that does the same; `settle` must tell it what it will see in
+    training. SystemExit if a tensor has another shape, or if nothing fits.
     """
     graph = onnx.load(exported).graph
     stored = {each.name.removesuffix("_half"): each for each in graph.initializer}

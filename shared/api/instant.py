@@ -2,7 +2,7 @@
 
 In this process, with the planner, the stages and the encoders of the event path. What would take too long is refused,
 with the advice to post a job: more than 4 megapixels in, more than 16 out, or more than 25 s, which is looked at before
-each step.
+each step and, in a step that works piece by piece, before each piece.
 """
 
 import base64
@@ -26,7 +26,7 @@ from shared.sizes import target_size
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
     from shared.imaging.picture import Picture
-    from shared.inprocess import Developed, Watch
+    from shared.inprocess import Developed
     from shared.messages import Step
 
 #: Largest picture in pixels that is worked on at once, and largest one that may come of it.
@@ -111,44 +111,50 @@ def develop_at_once(call: Call, pipeline: Pipeline) -> "tuple[Developed, float]"
     """A picture through the pipeline, and how many seconds that took. Raises TooLarge with advice."""
     from shared.inprocess import develop
 
-    data = _small_picture(call)
-    started = call.parts.now()
-    with call.parts.place():
-        developed = develop(call.parts.bench(), "upload", data, pipeline, watch=_watch(call))
-    return developed, (call.parts.now() - started).total_seconds()
+    return _at_once(call, pipeline, develop)
 
 
 def render_at_once(call: Call, pipeline: Pipeline) -> "Developed":
     """The same for whoever wants the picture alone: nobody waits for the score of the result."""
     from shared.inprocess import render
 
-    data = _small_picture(call)
-    with call.parts.place():
-        return render(call.parts.bench(), "upload", data, pipeline, watch=_watch(call))
+    return _at_once(call, pipeline, render)[0]
 
 
-def _small_picture(call: Call) -> bytes:
+def _at_once(call: Call, pipeline: Pipeline, run: "Callable[..., Developed]") -> "tuple[Developed, float]":
+    from shared.imaging.tiling import before_each_tile
+
     data = picture_of(call)
     require_small(data)
-    return data
+    started = call.parts.now()
+    with call.parts.place():
+        patience = _Patience(call)
+        with before_each_tile(patience.look):
+            developed = run(call.parts.bench(), "upload", data, pipeline, watch=patience.before_a_step)
+    return developed, (call.parts.now() - started).total_seconds()
 
 
-def _watch(call: Call) -> "Watch":
-    began = call.parts.now()
+class _Patience:
+    """Ends a run that takes too long, or whose result becomes too large."""
 
-    def watch(step: "Step", picture: "Picture") -> None:
-        took_s = (call.parts.now() - began).total_seconds()
+    def __init__(self, call: Call) -> None:
+        self._now, self._began, self._stage = call.parts.now, call.parts.now(), "the first step"
+
+    def before_a_step(self, step: "Step", picture: "Picture") -> None:
+        self._stage = step.stage
+        self.look()
+        height, width = _size_after(step, picture)
+        _require(height * width, MAX_RESULT_PIXELS, f"a result of {width}x{height}")
+
+    def look(self) -> None:
+        took_s = (self._now() - self._began).total_seconds()
         if took_s > MAX_SECONDS:
             raise TooLarge(
-                f"after {took_s:.1f} s {step.stage} has not begun, at once there are {MAX_SECONDS:g} s; {_ADVICE}",
+                f"after {took_s:.1f} s {self._stage} is not done, at once there are {MAX_SECONDS:g} s; {_ADVICE}",
                 code="too_slow_at_once",
                 value=round(took_s, 1),
                 limit=MAX_SECONDS,
             )
-        height, width = _size_after(step, picture)
-        _require(height * width, MAX_RESULT_PIXELS, f"a result of {width}x{height}")
-
-    return watch
 
 
 def _size_after(step: "Step", picture: "Picture") -> tuple[int, int]:

@@ -12,7 +12,9 @@ An operator is given each window and its answer is kept on the core. If an answe
 the halo, the result is what the operator would have answered on the whole picture.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +22,8 @@ import numpy as np
 
 from shared.imaging.filters import Array
 from shared.imaging.picture import Pixels
+
+_before_a_tile: ContextVar[Callable[[], None]] = ContextVar("_before_a_tile", default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,24 @@ def _tile(rows: _Span, columns: _Span) -> Tile:
     return Tile(core=core, halo=halo)
 
 
+@contextmanager
+def before_each_tile(look: Callable[[], None]) -> Iterator[None]:
+    """Have `look` called before every tile in this context; what it raises ends the work.
+
+    >>> def out_of_time() -> None:
+    ...     raise TimeoutError
+    >>> with before_each_tile(out_of_time):
+    ...     apply_tiled(np.zeros((8, 8), np.uint8), np.negative, plan_tiles((8, 8), tile=5, halo=1))
+    Traceback (most recent call last):
+    TimeoutError
+    """
+    token = _before_a_tile.set(look)
+    try:
+        yield
+    finally:
+        _before_a_tile.reset(token)
+
+
 def apply_tiled(
     pixels: Pixels, operator: Callable[[Pixels], Pixels], tiles: Iterable[Tile], *, scale: int = 1
 ) -> Pixels:
@@ -186,6 +208,7 @@ def apply_tiled(
     height, width, *channels = pixels.shape
     result: Pixels = np.empty((height * scale, width * scale, *channels), pixels.dtype)
     for tile in tiles:
+        _before_a_tile.get()()
         answer = operator(tile.window.of(pixels))
         expected = (tile.window.height * scale, tile.window.width * scale, *channels)
         if answer.shape != expected:

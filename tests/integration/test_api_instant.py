@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -277,6 +278,36 @@ def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> No
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
     assert (told["value"], told["limit"]) == (26.0, 25.0)
+
+
+class SlowTiles:
+    """Opens a denoiser that takes ten seconds for a tile, on the clock of the test."""
+
+    def __init__(self, api: Service) -> None:
+        self.tiles = 0
+        self._models, self._clock = api.world.system.models, api.world.clock
+
+    def open(self, stage: str, *args: Any, **named: Any) -> Any:
+        model = self._models.open(stage, *args, **named)
+        return replace(model, _session=SimpleNamespace(run=self._run(model))) if stage == "denoise" else model
+
+    def _run(self, model: Any) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            self.tiles += 1
+            self._clock.advance(10)
+            return model._session.run(*given)
+
+        return run
+
+
+def test_a_step_that_works_piece_by_piece_ends_when_25_seconds_are_over(api: Service) -> None:
+    models = SlowTiles(api)
+    slow = Api.of(replace(api.world.system, models=models), places=1)
+    data = small_jpeg(1600, noise=20.0)
+    told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=data).get_json()
+    assert (told["status"], told["code"]) == (413, "too_slow_at_once")
+    assert told["detail"].startswith("after 30.0 s denoise is not done, at once there are 25 s")
+    assert models.tiles == 3
 
 
 def test_no_more_pictures_are_worked_on_at_once_than_there_are_places() -> None:
