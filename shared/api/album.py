@@ -7,6 +7,7 @@ became of a form is told on the page to which it leads back. The same paths serv
 import secrets
 from collections.abc import Mapping
 
+from flask import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.api.album_page import POLICY, render
@@ -62,30 +63,44 @@ def show(call: Call) -> Answer:
     """The album."""
     album = _album(call)
     told = {"Set-Cookie": forget(call.request)} if album.message else {}
-    if _prefers(call, "text/html", to="application/json"):
+    if _prefers(call.request, "text/html", to="application/json"):
         return _page(album, told)
     return Answer(content=album, headers=told)
 
 
 def add(call: Call) -> Answer:
     """Put a photograph into the album."""
-    if _prefers(call, "application/json", to="text/html"):
+    if not _is_a_form(call.request):
         return Answer(content=JobView.of(_added(call)), status=202)
-    headers = {"Location": "/", "Set-Cookie": _became(call).cookie(call.request)}
+    try:
+        became = Flash(kind="success", text=f"{_added(call).display_name} is being worked on.")
+    except QuotaReached as exc:
+        became = Flash(kind="danger", text=f"Max limit reached. Please remove a record. ({exc})")
+    except DarkroomError as exc:
+        became = _failed(exc)
+    return _back(call.request, became)
+
+
+def unread(request: Request, exc: DarkroomError) -> Answer | None:
+    """Back to the album with a form that could not be read."""
+    return _back(request, _failed(exc)) if _is_a_form(request) else None
+
+
+def _failed(exc: DarkroomError) -> Flash:
+    return Flash(kind="danger", text=f"Failed to generate the image: {exc}.")
+
+
+def _back(request: Request, became: Flash) -> Answer:
+    headers = {"Location": "/", "Set-Cookie": became.cookie(request)}
     return Answer(content=b"", status=302, content_type=_HTML, headers=headers)
 
 
-def _became(call: Call) -> Flash:
-    try:
-        return Flash(kind="success", text=f"{_added(call).display_name} is being worked on.")
-    except QuotaReached as exc:
-        return Flash(kind="danger", text=f"Max limit reached. Please remove a record. ({exc})")
-    except DarkroomError as exc:
-        return Flash(kind="danger", text=f"Failed to generate the image: {exc}.")
+def _is_a_form(request: Request) -> bool:
+    return not _prefers(request, "application/json", to="text/html")
 
 
-def _prefers(call: Call, kind: str, *, to: str) -> bool:
-    accepted = call.request.accept_mimetypes
+def _prefers(request: Request, kind: str, *, to: str) -> bool:
+    accepted = request.accept_mimetypes
     return accepted[kind] > accepted[to]
 
 
@@ -173,6 +188,7 @@ ROUTES: tuple[Route, ...] = (
             Outcome(what="back to the album, which says what became of it", status=302, media=_PAGE),
         ),
         picture=AlbumWishes,
+        misread=unread,
     ),
     Route(
         method="PUT",

@@ -12,7 +12,7 @@ from flask import Request
 from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
-from shared.api.callers import Door, address
+from shared.api.callers import Caller, Door, address
 from shared.api.google_sign_in import GoogleSignIn
 from shared.api.headers import cors_headers, preflight, secured
 from shared.api.parts import Parts
@@ -23,6 +23,7 @@ from shared.api.routes import ROUTES
 from shared.api.routing import Answer, Call, Match, Route, Router
 from shared.api.submissions import read_submission
 from shared.api.visitors import Visitors, remember
+from shared.errors import DarkroomError
 from shared.keys import Keys
 from shared.settings import Settings
 from shared.signing import signing_key
@@ -90,13 +91,21 @@ class Api:
         caller = self.parts.door.caller(request, match.route.access)
         if caller.key_id:
             self.rates.take(f"key {caller.key_id}")
-        (leave_to_handler if match.route.takes_stream else limit_body)(request)
-        query, body = _read(request, match)
-        call = Call(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
-        response = _response(match.route.handler(call))
+        response = _response(self._handled(request, match, caller))
         if caller.cookie:
             remember(response, request, caller.cookie)
         return response
+
+    def _handled(self, request: Request, match: Match, caller: Caller) -> Answer:
+        try:
+            (leave_to_handler if match.route.takes_stream else limit_body)(request)
+            query, body = _read(request, match)
+        except DarkroomError as exc:
+            if (answer := match.route.misread(request, exc)) is not None:
+                return answer
+            raise
+        call = Call(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
+        return match.route.handler(call)
 
 
 def _google(settings: Settings) -> GoogleSignIn | None:

@@ -16,6 +16,7 @@ from werkzeug.routing import Map, Rule
 from shared.api.callers import Access, Caller
 from shared.api.parts import Parts
 from shared.api.refusals import NoSuchPath, WrongMethod
+from shared.errors import DarkroomError
 
 #: Variable parts of paths that may hold slashes: names that other people's systems have given.
 _WITH_SLASHES = ("key", "group")
@@ -89,6 +90,8 @@ class Route:
     texts: tuple[str, ...] = ()
     #: The handler reads the body itself, and counts what it reads: a whole upload, of any size.
     takes_stream: bool = False
+    #: What to answer if the query or the body cannot be read; None leaves it to the problem document.
+    misread: Callable[[Request, DarkroomError], Answer | None] = lambda _request, _error: None
     #: Headers that the handler reads, with their descriptions.
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Under which heading the description lists it.

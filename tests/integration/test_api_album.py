@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.api.reading import MAX_BODY_BYTES
 from shared.settings import Settings
 from tests.api_client import Service, service
 from tests.photographs import small_jpeg
@@ -108,6 +109,29 @@ def test_the_page_says_what_was_wrong(open_house: Service) -> None:
     assert open_house.client.post("/", data=form, headers=PAGE).status_code == 302
     page = open_house.client.get("/", headers=PAGE)
     assert 'role="alert">Failed to generate the image: ' in page.text
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"image": (BytesIO(bytes(MAX_BODY_BYTES)), "a.tif")}, f"exceeds {MAX_BODY_BYTES} bytes"),
+        ({"image": (BytesIO(small_jpeg(64)), "a.jpg"), "name": "x" * 201}, "200 characters"),
+    ],
+)
+def test_a_form_that_cannot_be_read_leads_back_to_the_page_too(
+    open_house: Service, form: dict[str, Any], told: str
+) -> None:
+    answer = open_house.client.post("/", data=form, headers=PAGE)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+    page = open_house.client.get("/", headers=PAGE).text
+    assert 'role="alert">Failed to generate the image: ' in page
+    assert told in page, page[page.index('role="alert"') :][:400]
+    assert album(open_house)["count"] == 0
+
+
+def test_a_program_whose_form_cannot_be_read_is_told_in_json(open_house: Service) -> None:
+    answer = add(open_house, name="x" * 201)
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
 
 
 def test_what_became_of_the_form_is_told_once(open_house: Service) -> None:

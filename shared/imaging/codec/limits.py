@@ -20,7 +20,8 @@ def require_bytes(data: bytes, limits: Limits) -> None:
     if not data:
         raise BadImage("the object is empty: it has 0 bytes", code="empty_object")
     if len(data) > limits.max_bytes:
-        raise BadImage(f"{len(data)} bytes, the limit is {limits.max_bytes}", code="too_many_bytes")
+        message = f"{len(data)} bytes, the limit is {limits.max_bytes}"
+        raise BadImage(message, code="too_many_bytes", value=len(data), limit=limits.max_bytes)
 
 
 def require_size(width: int, height: int, limits: Limits) -> None:
@@ -29,4 +30,4 @@ def require_size(width: int, height: int, limits: Limits) -> None:
         raise BadImage(f"{width}x{height} has no area", code="zero_area")
     if width * height > limits.max_pixels:
         message = f"{width}x{height} is {width * height} pixels, the limit is {limits.max_pixels}"
-        raise BadImage(message, code="too_many_pixels")
+        raise BadImage(message, code="too_many_pixels", value=width * height, limit=limits.max_pixels)

@@ -72,6 +72,7 @@ def test_every_format_respects_the_limit_of_pixels(name: str) -> None:
     with pytest.raises(BadImage, match=f"is {area} pixels, the limit is {area - 1}") as caught:
         decode(data, Limits(max_pixels=area - 1))
     assert caught.value.code == "too_many_pixels"
+    assert caught.value.limit < caught.value.value
 
 
 @pytest.mark.parametrize("limits", [Limits(max_pixels=100), Limits(max_bytes=100)])
