@@ -10,35 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
+from shared.api.jobs import JobFilter
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.handlers.uploads import SOURCE_URL_KEY
-from shared.job import Job, QcStatus, Status
+from shared.job import Job
 from shared.ports import JobQuery, JobStore
 
 #: Jobs that are in memory at the same time.
 PAGE_SIZE = 200
 #: A cell that begins so is a formula to a spreadsheet, and whoever named a file would run it there.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-
-
-class ExportQuery(BaseModel):
-    """Which jobs."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: Status | None = None
-    qc_status: QcStatus | None = None
-    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
-    batch: str | None = Field(None, pattern=r"^[0-9a-f]{24}$", description="an import or a batch; not with a label")
-    owner: str | None = Field(None, max_length=100, description="for reviewers and admins; others get their own jobs")
-
-    @model_validator(mode="after")
-    def _label_or_batch(self) -> "ExportQuery":
-        if self.label is not None and self.batch is not None:
-            raise ValueError("give a label or a batch, not both")
-        return self
 
 
 _COLUMNS: Mapping[str, Callable[[Job], object]] = {
@@ -66,22 +47,13 @@ _COLUMNS: Mapping[str, Callable[[Job], object]] = {
 
 def export(call: Call) -> Answer:
     """Results as CSV."""
-    asked: ExportQuery = call.query
+    asked: JobFilter = call.query
     headers = {"Content-Disposition": 'attachment; filename="results.csv"'}
-    owner = asked.owner if call.caller.sees_all else call.caller.owner
-    if asked.owner is not None and asked.owner != owner:
+    query = asked.query(call.caller)
+    if query is None:
         return Answer(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
-    name, _, value = (asked.label or "").partition("=")
-    query = JobQuery(
-        status=asked.status,
-        qc_status=asked.qc_status,
-        owner=owner,
-        label=(name, value) if asked.label is not None else None,
-        batch=asked.batch,
-        updated_before=_later(call.parts.now()),
-        limit=PAGE_SIZE,
-    )
-    return Answer(content=_lines(call.parts.system.jobs, query), content_type="text/csv", headers=headers)
+    every = replace(query, updated_before=_later(call.parts.now()), limit=PAGE_SIZE)
+    return Answer(content=_lines(call.parts.system.jobs, every), content_type="text/csv", headers=headers)
 
 
 def _later(now: datetime) -> datetime:
@@ -120,6 +92,6 @@ ROUTES: tuple[Route, ...] = (
         access="submitter",
         handler=export,
         outcomes=(Outcome(what="a header and one line a job, the oldest change first", media=("text/csv",)),),
-        query=ExportQuery,
+        query=JobFilter,
     ),
 )

@@ -1,10 +1,12 @@
 """How are jobs listed, shown and changed?"""
 
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.api.callers import Caller
 from shared.api.refusals import Invalid
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels
@@ -41,7 +43,7 @@ def printable(text: str) -> str:
     return "".join(character for character in text if character.isprintable()).strip()[:MAX_NAME]
 
 
-class JobsQuery(BaseModel):
+class JobFilter(BaseModel):
     """Which jobs."""
 
     model_config = ConfigDict(extra="forbid")
@@ -51,6 +53,26 @@ class JobsQuery(BaseModel):
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
     owner: str | None = Field(None, max_length=100, description="for reviewers and admins; others see their own jobs")
     batch: str | None = Field(None, pattern=r"^[0-9a-f]{24}$", description="an import or a batch; not with a label")
+
+    @model_validator(mode="after")
+    def _label_or_batch(self) -> Self:
+        if self.label is not None and self.batch is not None:
+            raise ValueError("give a label or a batch, not both")
+        return self
+
+    def query(self, caller: Caller) -> JobQuery | None:
+        """The same for a store, of the jobs that the caller may see; None if that cannot be any."""
+        owner = self.owner if caller.sees_all else caller.owner
+        if self.owner is not None and self.owner != owner:
+            return None
+        name, _, value = (self.label or "").partition("=")
+        label = (name, value) if self.label is not None else None
+        return JobQuery(status=self.status, qc_status=self.qc_status, owner=owner, label=label, batch=self.batch)
+
+
+class JobsQuery(JobFilter):
+    """Which page of which jobs."""
+
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
 
@@ -58,20 +80,10 @@ class JobsQuery(BaseModel):
 def page(call: Call) -> Answer:
     """One page of jobs, newest change first."""
     asked: JobsQuery = call.query
-    owner = asked.owner if call.caller.sees_all else call.caller.owner
-    if asked.owner is not None and asked.owner != owner:
+    query = asked.query(call.caller)
+    if query is None:
         return Answer(content=JobPage(jobs=[], next_cursor=None))
-    label = tuple(asked.label.split("=", 1)) if asked.label is not None else None
-    query = JobQuery(
-        status=asked.status,
-        qc_status=asked.qc_status,
-        owner=owner,
-        label=(label[0], label[1]) if label else None,
-        batch=asked.batch,
-        limit=asked.limit,
-        cursor=asked.cursor,
-    )
-    found = call.parts.system.jobs.query(query)
+    found = call.parts.system.jobs.query(replace(query, limit=asked.limit, cursor=asked.cursor))
     return Answer(content=JobPage(jobs=[JobView.of(job) for job in found.jobs], next_cursor=found.next_cursor))
 
 

@@ -224,6 +224,12 @@ def test_a_query_that_is_not_valid_is_422(api: Service, query: str) -> None:
     assert answer.get_json()["errors"][0]["where"] == query.split("=", maxsplit=1)[0]
 
 
+def test_a_label_and_a_batch_exclude_each_other(api: Service) -> None:
+    answer = api.client.get(f"/v1/jobs?label=a=b&batch={'0' * 24}")
+    assert answer.status_code == 422
+    assert "not both" in answer.get_json()["detail"]
+
+
 def test_a_cursor_that_nobody_made_is_400(api: Service) -> None:
     assert api.client.get("/v1/jobs?cursor=xyz").get_json()["code"] == "bad_cursor"
 
