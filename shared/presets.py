@@ -26,7 +26,7 @@ DARK_MEDIAN = 0.18
 CAST_STRENGTH = 0.45
 #: Restored prints are enlarged if their shorter side has fewer pixels.
 RESTORE_MIN_SIDE = 1200
-#: Catalogue pictures have at least so many pixels on the shorter side.
+#: Catalogue pictures are squares with sides of at least so many pixels.
 PRODUCT_MIN_SIDE = 1500
 
 
@@ -103,7 +103,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
         output={"unfade": 1.0, "smooth": 0.5, "sharpen": 0.5},
     ),
     "product": PresetRules(
-        summary="catalogue: subject on white, at least 1500 px, crisp, small JPEG",
+        summary="catalogue: subject on a white square of at least 1500 px, crisp, small JPEG",
         stages={
             **_REPAIRS,
             "background": _ALWAYS,
@@ -112,6 +112,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
         output={
             "background": "#FFFFFF",
             "crop_to_subject": True,
+            "aspect": "1:1",
             "min_side": PRODUCT_MIN_SIDE,
             "sharpen": 0.4,
             "format": "jpeg",

@@ -65,12 +65,13 @@ def test_every_rule_that_waits_for_a_need_has_one() -> None:
     assert waiting <= NEEDS.keys()
 
 
-def test_product_puts_the_subject_on_white_and_enlarges_to_1500_pixels() -> None:
+def test_product_puts_the_subject_on_a_white_square_of_1500_pixels() -> None:
     steps, _ = plan({"preset": "product"})
     assert list(steps) == ["background", "upscale", "finish"]
     assert steps["upscale"].parameters["min_side"] == 1500
     finish = steps["finish"].parameters
-    assert (finish["background"], finish["min_side"], finish["format"]) == ("#FFFFFF", 1500, "jpeg")
+    assert (finish["background"], finish["aspect"], finish["min_side"]) == ("#FFFFFF", "1:1", 1500)
+    assert finish["format"] == "jpeg"
 
 
 def test_product_does_not_enlarge_what_is_large_enough() -> None:
