@@ -163,3 +163,8 @@ def compressed(quality: int) -> Spoil:
 def scratched(image: Image, rng: np.random.Generator) -> Image:
     """Any damage."""
     return damage.damaged(image, rng)[0]
+
+
+def scratched_and_softened(sigma: float) -> Spoil:
+    """Any damage, and then as soft as a scan or an enlargement: a Gaussian of so many pixels over everything."""
+    return lambda image, rng: cv2.GaussianBlur(scratched(image, rng), (0, 0), sigma).astype(np.float32)

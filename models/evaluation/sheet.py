@@ -10,7 +10,8 @@ from shared.imaging.picture import Pixels
 
 #: Width of a picture on the sheet, space around it, height of a line of text, in pixels.
 WIDTH, SPACE, LINE = 420, 10, 17
-LETTERS_PER_LINE = 62
+#: A letter is about so many pixels wide.
+LETTER = 6.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,27 +23,26 @@ class Cell:
     told: str
 
 
-def sheet(title: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
-    """All rows under each other, as high as their highest picture."""
-    bands = [_band(row) for row in rows]
-    width = max(band.width for band in bands)
-    page = Image.new("RGB", (width, 3 * LINE + sum(band.height for band in bands)), "white")
+def sheet(title: str, rows: Sequence[Sequence[Cell]], *, width: int = WIDTH) -> Image.Image:
+    """All rows under each other, as high as their highest picture, every picture `width` pixels wide."""
+    bands = [_band(row, width) for row in rows]
+    top = 3 * LINE if title else SPACE
+    page = Image.new("RGB", (max(band.width for band in bands), top + sum(band.height for band in bands)), "white")
     ImageDraw.Draw(page).text((SPACE, LINE // 2), title, fill="black", font=ImageFont.load_default(2 * LINE - 6))
-    top = 3 * LINE
     for band in bands:
         page.paste(band, (0, top))
         top += band.height
     return page
 
 
-def _band(row: Sequence[Cell]) -> Image.Image:
-    pictures = [_fitted(cell.pixels) for cell in row]
-    texts = [_lines(cell) for cell in row]
+def _band(row: Sequence[Cell], width: int) -> Image.Image:
+    pictures = [_fitted(cell.pixels, width) for cell in row]
+    texts = [_lines(cell, width) for cell in row]
     height = max(picture.height for picture in pictures) + LINE * max(map(len, texts)) + 2 * SPACE
-    band = Image.new("RGB", (len(row) * (WIDTH + SPACE) + SPACE, height), "white")
+    band = Image.new("RGB", (len(row) * (width + SPACE) + SPACE, height), "white")
     draw = ImageDraw.Draw(band)
     for column, (picture, lines) in enumerate(zip(pictures, texts, strict=True)):
-        left = SPACE + column * (WIDTH + SPACE)
+        left = SPACE + column * (width + SPACE)
         band.paste(picture, (left, 0))
         for number, line in enumerate(lines):
             place = (left, picture.height + 2 + number * LINE)
@@ -50,13 +50,13 @@ def _band(row: Sequence[Cell]) -> Image.Image:
     return band
 
 
-def _lines(cell: Cell) -> list[str]:
-    return [line for text in (cell.title, cell.told) for line in textwrap.wrap(text, LETTERS_PER_LINE)]
+def _lines(cell: Cell, width: int) -> list[str]:
+    return [line for text in (cell.title, cell.told) for line in textwrap.wrap(text, round(width / LETTER))]
 
 
-def _fitted(pixels: Pixels) -> Image.Image:
+def _fitted(pixels: Pixels, width: int) -> Image.Image:
     """To the width of a column; single pixels stay squares where a small picture grows."""
     picture = Image.fromarray(pixels)
-    height = round(picture.height * WIDTH / picture.width)
-    how = Image.Resampling.NEAREST if picture.width < WIDTH else Image.Resampling.LANCZOS
-    return picture.resize((WIDTH, height), how)
+    height = round(picture.height * width / picture.width)
+    how = Image.Resampling.NEAREST if picture.width < width else Image.Resampling.LANCZOS
+    return picture.resize((width, height), how)

@@ -110,16 +110,11 @@ def with_model(picture: Picture, parameters: DeblurParameters, model: StageModel
     if model.answer == "pixels" or parameters.radius is not None:
         return _with_pixels(picture, parameters, model)
     psf, ratios = read_blur(picture.pixels, model)
-    radius = _extent(psf)
+    radius = extent(psf)
     values: dict[str, Value] = {"radius": round(radius, 2)}
     if radius < LEAST_EXTENT:
         return StageOutput(picture=picture, notes=("the picture is sharp already",), values=values)
-    reach = max(1, len(psf) // 4)
-
-    def sharper(image: Image) -> Image:
-        return _limited(undo_blur(image, psf, ratios), image, reach)
-
-    pixels = apply_to_windows(picture.pixels, sharper, halo=UNDO_REACH)
+    pixels = apply_to_windows(picture.pixels, lambda image: undone(image, psf, ratios), halo=UNDO_REACH)
     if model.companion is not None:
         pixels = run_model(model.companion, pixels)
     return StageOutput(picture=picture.with_pixels(pixels), values=values)
@@ -141,13 +136,15 @@ def read_blur(pixels: Pixels, model: StageModel) -> tuple[Psf, tuple[float, floa
     return psf[0], (float(ratios[0]), float(ratios[1]))
 
 
-def _extent(psf: Psf) -> float:
+def extent(psf: Psf) -> float:
     """How far the light was spread, as a root mean square over both directions, in pixels."""
     rows, columns = np.indices(psf.shape) - len(psf) // 2
     return float(np.sqrt((psf * (rows**2 + columns**2)).sum() / 2.0))
 
 
-def _limited(sharpened: Image, image: Image, reach: int) -> Image:
+def undone(image: Image, psf: Psf, ratios: tuple[float, float]) -> Image:
+    """The image without that blur, see `undo_blur`, within what the surroundings held before."""
+    sharpened, reach = undo_blur(image, psf, ratios), max(1, len(psf) // 4)
     planes = [limit_overshoot(sharpened[..., at], image[..., at], reach, PSF_OVERSHOOT) for at in range(3)]
     return np.stack(planes, axis=-1)
 

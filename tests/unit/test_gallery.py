@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.evaluation import scenes
+from models.evaluation.examples import CARDS, Example
 from models.evaluation.exhibits import STAGES, everyday, scenes_of
 from models.evaluation.gallery import both, row, wanted
 from models.evaluation.scenes import Scene
@@ -63,3 +64,21 @@ def test_a_sheet_holds_all_cells_whatever_their_sizes() -> None:
     page = sheet("sizes", [cells, cells[:1]])
     assert page.width > 2 * WIDTH
     assert page.height > 2 * 900 * WIDTH // 300
+
+
+def test_an_example_shows_the_same_part_of_pictures_of_any_size() -> None:
+    small = np.zeros((100, 200, 3), np.uint8)
+    small[20:60, 100:140] = 255
+    example = Example(scene=Scene(name="", given=small, wanted=None), left=0.5, top=0.2, side=0.2)
+    for pixels in (small, small.repeat(2, axis=0).repeat(2, axis=1)):
+        part = example.of(Cell(title="", pixels=pixels, told="")).pixels
+        assert part.shape[:2] == (pixels.shape[0] * 2 // 5,) * 2
+        assert part.min() == 255
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_example_shows_a_whole_square(name: str) -> None:
+    for example in CARDS[name].examples():
+        wanted = example.scene.wanted if example.scene.wanted is not None else example.scene.given
+        part = example.of(Cell(title="", pixels=wanted, told="")).pixels
+        assert part.shape[0] == part.shape[1]

@@ -37,6 +37,11 @@ def test_a_card_gives_the_commands_behind_its_numbers_and_its_failures(entry: Mo
     assert "## How it fails" in card
 
 
+def test_a_card_shows_what_the_model_does(entry: ModelEntry) -> None:
+    assert "](examples.jpg)" in (entry.path.parent / "README.md").read_text(encoding="utf-8")
+    assert (entry.path.parent / "examples.jpg").is_file()
+
+
 def test_the_table_of_models_is_the_registry(entry: ModelEntry) -> None:
     documented = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     assert f"| [`{entry.ref.id}`](../models/{entry.path.parent.name}/README.md) | {entry.stage} |" in documented

@@ -1,0 +1,178 @@
+"""`python -m models.evaluation.examples repair` draws the picture on a model's card: successes, then failures.
+
+Parts of scenes as they were spoilt, as the stage's classical method and as the model restore them with default
+parameters, and as they were before. The figures under them are those of the whole scene. For `assess`: pictures that
+get worse from left to right, with what is said of them.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from models.evaluation import scenes
+from models.evaluation.assess import judged, truths
+from models.evaluation.gallery import both, row
+from models.evaluation.scenes import Scene, spoilt, untouched
+from models.evaluation.sheet import Cell, sheet
+from models.training import blur
+from models.training.degradations import to_u8
+from models.training.mixtures import Mixture, degraded
+from shared.imaging.picture import Pixels, to_float
+from shared.inprocess import Bench, open_judge
+from shared.pipeline import build_pipeline
+from shared.work import rate
+
+MODELS = Path(__file__).resolve().parents[1]
+#: Width of a column in pixels.
+WIDTH = 300
+#: Grades of a fault from left to right.
+GRADES = (0.0, 0.2, 0.5, 0.9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A part of a scene, where one sees what the model did."""
+
+    scene: Scene
+    #: Left, top and side of the part, as shares of the picture's width and height.
+    left: float
+    top: float
+    side: float
+
+    def of(self, cell: Cell) -> Cell:
+        """The same part of the cell's picture, of whatever size that is."""
+        height, width = cell.pixels.shape[:2]
+        top, left, extent = round(self.top * height), round(self.left * width), round(self.side * width)
+        return replace(cell, pixels=np.ascontiguousarray(cell.pixels[top : top + extent, left : left + extent]))
+
+
+def _repair() -> list[Example]:
+    soft = replace(
+        spoilt("the same damage, softened by 1 px", scenes.portrait(), scenes.scratched_and_softened(1.0), seed=1),
+        wanted=None,
+    )
+    return [
+        Example(scene=spoilt("damage", scenes.portrait(), scenes.scratched, seed=1), left=0.2, top=0.0, side=0.6),
+        Example(
+            scene=spoilt("damage", scenes.grey(scenes.cat()), scenes.scratched, seed=2), left=0.1, top=0.0, side=0.6
+        ),
+        Example(scene=spoilt("damage", scenes.table(), scenes.scratched, seed=5), left=0.2, top=0.1, side=0.5),
+        Example(scene=untouched("undamaged", scenes.launch_pad()), left=0.35, top=0.0, side=0.4),
+        Example(scene=soft, left=0.2, top=0.0, side=0.6),
+    ]
+
+
+def _deblur() -> list[Example]:
+    return [
+        Example(
+            scene=spoilt("motion, 9 px", scenes.portrait(), scenes.blurred(blur.straight_motion(9, 0.5))),
+            left=0.25, top=0.05, side=0.4,
+        ),
+        Example(
+            scene=spoilt("defocus, 4 px", scenes.cat(), scenes.blurred(blur.defocus(4))), left=0.3, top=0.1, side=0.5
+        ),
+        Example(
+            scene=spoilt("print, defocus 2 px", scenes.label(), scenes.blurred(blur.defocus(2))),
+            left=0.15, top=0.15, side=0.5,
+        ),
+        Example(
+            scene=spoilt("shaken, 19 px", scenes.table(), scenes.blurred(blur.shaken(19, np.random.default_rng(3)))),
+            left=0.2, top=0.1, side=0.5,
+        ),
+    ]  # fmt: skip
+
+
+def _enlarged(factor: int) -> Callable[[], list[Example]]:
+    part = {2: "half", 4: "a quarter"}[factor]
+
+    def examples() -> list[Example]:
+        return [
+            Example(
+                scene=spoilt(f"print, {part}", scenes.label(), scenes.smaller(factor)), left=0.17, top=0.15, side=0.45
+            ),
+            Example(
+                scene=spoilt(f"eyes and fur, {part}", scenes.cat(), scenes.smaller(factor)), left=0.3, top=0.1, side=0.4
+            ),
+            Example(
+                scene=spoilt(f"{part}, JPEG of quality 40", scenes.portrait(), scenes.smaller(factor, 40)),
+                left=0.25, top=0.05, side=0.35,
+            ),
+        ]  # fmt: skip
+
+    return examples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a model's picture shows."""
+
+    #: Folder of the model.
+    folder: str
+    stages: JsonValue
+    examples: Callable[[], Sequence[Example]]
+
+
+CARDS = {
+    "repair": Card(folder="repair", stages=["repair"], examples=_repair),
+    "deblur": Card(folder="deblur", stages=["deblur"], examples=_deblur),
+    "upscale-x2": Card(folder="upscale-x2", stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),
+    "upscale-x4": Card(folder="upscale-x4", stages=[{"stage": "upscale", "scale": 4}], examples=_enlarged(4)),
+}
+
+
+def main() -> None:
+    """Draw the pictures that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m models.evaluation.examples", description=__doc__)
+    parser.add_argument("model", nargs="+", choices=[*CARDS, "assess"])
+    parser.add_argument("--out", type=Path, default=MODELS, help="folder that holds the models' folders")
+    arguments = parser.parse_args()
+    benches = both(1)
+    for name in arguments.model:
+        if name == "assess":
+            folder, rows = name, judgements(benches.model)
+        else:
+            card = CARDS[name]
+            folder, pipeline = card.folder, build_pipeline({"stages": card.stages})
+            rows = [[each.of(cell) for cell in row(each.scene, pipeline, benches)] for each in card.examples()]
+        path = arguments.out / folder / "examples.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet("", rows, width=WIDTH).save(path, quality=85, optimize=True)
+        print(path, flush=True)
+
+
+def judgements(bench: Bench) -> list[list[Cell]]:
+    """Scenes with one fault or two, the graver the farther right, and what is said of them."""
+    rows = (
+        (scenes.portrait(), ("noise",)),
+        (scenes.table(), ("blocking",)),
+        (scenes.cat(), ("exposure", "cast")),
+        (scenes.cat(), ("blur",)),
+    )
+    return [[_judgement(bench, photograph, faults, grade) for grade in GRADES] for photograph, faults in rows]
+
+
+def _judgement(bench: Bench, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
+    mixture = Mixture(grades=dict.fromkeys(faults, grade) if grade else {})
+    seen = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
+    judge = open_judge(bench)
+    told = judged(
+        seen,
+        {
+            "network": lambda picture, measured: rate(picture, measured, judge, None),
+            "classical": lambda picture, measured: rate(picture, measured, None, None),
+        },
+    )
+    true = 100 * truths(seen, photograph)["quality"]
+    return Cell(
+        title=f"{' and '.join(faults)}, grade {grade:g}" if grade else "as taken",
+        pixels=seen,
+        told=f"network {told['network'].value:.0f}, classical {told['classical'].value:.0f}, true {true:.0f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

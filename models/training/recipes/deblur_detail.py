@@ -1,0 +1,77 @@
+"""What undoing a blur leaves behind is cleaned: amplified noise, ripples beside edges, and detail that was given up.
+
+The denoiser's network, told always the same strength, behind Wiener's filter: the filter brings back what the blur has
+left of each frequency, the network what photographs look like. It sees what the stage makes with the delivered reader
+of blur, its errors among it, and so must be trained again when that one changes.
+
+Schuler, Burger, Harmeling, Schölkopf: A machine learning approach for non-blind image deconvolution, 2013, DOI
+10.1109/CVPR.2013.142 (a regularised inversion first, then a network that removes its artefacts).
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from models.training.blur import blurred
+from models.training.degradations import gaussian_noise, jpeg, quantise, to_u8
+from models.training.muon import Muon
+from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
+from models.training.recipes.deblur import PATCH, some_kernel
+from models.training.recipes.low_light_detail import Cleaner
+from shared.imaging.picture import Image
+from shared.inference.registry import Registry
+from shared.inference.session import Model, ModelStore
+from shared.stages.deblur import LEAST_EXTENT, extent, read_blur, undone
+
+REGISTRY = Path(__file__).resolve().parents[2] / "registry.toml"
+#: Side of the middle of what is blurred and restored; the network is shown it alone.
+SHOWN = 128
+#: So much of the loss does not depend on how far off the filter alone is.
+LEAST_ERROR = 0.01
+#: Blurs that are tried before a photograph passes as one that the stage would not touch.
+TRIALS = 3
+
+
+@cache
+def _reader() -> Model:
+    """The delivered reader of blur."""
+    return ModelStore(Registry.load(REGISTRY), threads=1).open("deblur", "deblur")
+
+
+def sample(clean: Image, rng: np.random.Generator) -> Sample:
+    """A photograph, blurred and stored as the reader's own samples are, and as the stage then restores it."""
+    for _ in range(TRIALS):
+        soft = blurred(clean, some_kernel(rng), in_light=rng.random() < 0.15)
+        if rng.random() < 0.75:
+            soft = gaussian_noise(soft, float(rng.uniform(0, 5)), rng)
+        soft = jpeg(soft, int(rng.integers(80, 100))) if rng.random() < 0.1 else quantise(soft)
+        psf, ratios = read_blur(to_u8(soft), _reader())
+        if extent(psf) >= LEAST_EXTENT:
+            soft = quantise(undone(soft, psf, ratios))
+            break
+    edge = (clean.shape[0] - SHOWN) // 2
+    inner = slice(edge, edge + SHOWN)
+    return Sample(inputs=(soft[inner, inner],), target=clean[inner, inner])
+
+
+def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """L1 as a share of the input's own, so that faint blur counts as much as strong blur."""
+    error, own = ((each - target).abs().mean(dim=(1, 2, 3)) for each in (output, inputs[0]))
+    return (error / (own + LEAST_ERROR)).mean()
+
+
+RECIPE = Recipe(
+    id="deblur_detail",
+    network=Cleaner,
+    inputs=("image",),
+    draw=on_patches(PATCH, sample),
+    check=on_centres(sample, PATCH),
+    loss=loss,
+    score=psnr_db,
+    baseline=lambda inputs: inputs[0],
+    batch=8,
+    optimizer=Muon,
+    learning_rate=1e-3,
+)
