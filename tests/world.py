@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from shared.adapters.broker import Broker, Delivery
@@ -157,6 +159,12 @@ def memory_world(*, settings: Settings | None = None, wrap: Callable[[str, Any],
     return assemble(clock, broker, objects=objects, jobs=MemoryJobStore(), settings=settings, wrap=wrap)
 
 
+@cache
+def _models(registry: Path, text: str, *, commercial_only: bool) -> LazyModels:
+    """The models of a registry of that text, opened once for all worlds: they are only read."""
+    return LazyModels(Registry.load(registry, commercial_only=commercial_only), threads=1)
+
+
 def assemble(
     clock: ManualClock,
     broker: Broker,
@@ -168,7 +176,8 @@ def assemble(
 ) -> World:
     """A world over the given adapters."""
     settings = settings or Settings()
-    registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
+    text = settings.registry.read_text(encoding="utf-8")
+    models = _models(settings.registry, text, commercial_only=settings.commercial_only)
     wrap = wrap or (lambda _name, port: port)
     system = System(
         settings=settings,
@@ -177,8 +186,8 @@ def assemble(
         publisher=wrap("publisher", broker),
         clock=clock,
         meter=FixedMeter(),
-        catalogue=registry,
-        models=LazyModels(registry, threads=1),
+        catalogue=models.registry,
+        models=models,
     )
     return World(system=system, broker=broker, clock=clock, raw_objects=objects, raw_jobs=jobs)
 
