@@ -13,14 +13,14 @@ from shared.messages import ObjectRef, StageRequested, Step
 from shared.parameters import PARAMETERS, Stage
 from shared.ports import NewObject
 from tests.bench.ours import ASKED, EXTENSIONS, Act
-from tests.bench.photograph import scratched
+from tests.bench.photograph import as_found_by
 from tests.world import World, memory_world
 
 
 def prepare(name: str, data: bytes) -> Act:
     """What is to be timed, for `STAGE/METHOD`; `data` is the photograph's file."""
     stage, _, method = name.partition("/")
-    data = scratched(data) if stage == "repair" else data
+    data = as_found_by(stage, data)
     world, numbers = memory_world(), count()
     source = _stored(world, "uploads", "a.jpg", data)
     between = encode_working(decode(data, Limits()).picture, "webp")

@@ -14,14 +14,13 @@ from shared.pipeline import parse_pipeline
 from shared.ports import Meter, Usage
 from shared.settings import Settings
 from shared.work import Inputs, assess, no_background, perform
-from tests.bench.photograph import scratched
+from tests.bench.photograph import as_found_by
 
 Act = Callable[[], dict[str, float] | None]
 
 #: Parameters without which the stage would find nothing to do in this photograph, or not what the pipeline asks of it.
 ASKED: dict[Stage, dict[str, object]] = {
     "repair": {"sensitivity": 0.9},
-    "deblur": {"radius": 1.0, "sigma": 10.0},
     "low_light": {"gamma": 0.6},
     "colorize": {"force": True},
     "upscale": {"scale": 2.0},
@@ -90,8 +89,7 @@ def _assess(data: bytes) -> Act:
 
 
 def _stage(stage: Stage, method: str, data: bytes) -> Act:
-    data = scratched(data) if stage == "repair" else data
-    decoded, parts = decode(data, Limits()), bench(Stopwatch(), processors())
+    decoded, parts = decode(as_found_by(stage, data), Limits()), bench(Stopwatch(), processors())
     step = _step(stage, method, _model(stage, method))
     inputs = Inputs(picture=decoded.picture, source=decoded, read_background=no_background)
 

@@ -13,6 +13,10 @@ from tests.photographs import photograph
 #: Both ends of each scratch, row and column as shares of the sides; and their width in pixels, whatever the size.
 SCRATCHES = (((0.0, 0.3), (1.0, 0.35)), ((0.1, 0.7), (0.8, 0.62)))
 SCRATCH_WIDTH = 4
+#: Deviation in pixels of the Gaussian of a soft picture.
+SOFTNESS = 2.0
+#: JPEG quality that adds nothing to be seen.
+LIGHTLY = 95
 
 
 @cache
@@ -21,7 +25,7 @@ def damaged_jpeg(megapixels: float) -> bytes:
 
     The noise comes after the enlargement, so that there is detail in every pixel. `restore` has work for four stages:
     denoise, deblur, white_balance, and upscale, which doubles both sides. The scratches are blurred along, and the
-    network that repairs finds nothing that is no sharper than its surroundings: see `scratched`.
+    network that repairs finds little that is no sharper than its surroundings: see `as_found_by`.
     """
     cat = photograph("chelsea")
     factor = math.sqrt(megapixels * 1e6 / (cat.shape[0] * cat.shape[1]))
@@ -31,11 +35,22 @@ def damaged_jpeg(megapixels: float) -> bytes:
     return degrade(large, Damage())
 
 
-def scratched(jpeg: bytes) -> bytes:
-    """The file scratched anew: what a network repairs is sharp, and what is scratched before is blurred along."""
+def as_found_by(stage: str, jpeg: bytes) -> bytes:
+    """The file in the state in which the stage has most to do.
+
+    What a network repairs best is sharp, and the scratches are blurred along, so there are new ones; and noise hides
+    from the network that deblurs what is to be undone, so the file is blurred once more, after it.
+    """
+    spoil = {"repair": _scratch, "deblur": _soften}.get(stage)
+    if spoil is None:
+        return jpeg
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    _scratch(image)
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, Damage().jpeg_quality])[1].tobytes()
+    spoil(image)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, LIGHTLY])[1].tobytes()
+
+
+def _soften(image: NDArray[np.uint8]) -> None:
+    image[...] = cv2.GaussianBlur(image, (0, 0), SOFTNESS)
 
 
 def _scratch(image: NDArray[np.uint8]) -> None:

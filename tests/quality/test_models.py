@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from models.evaluation import scenes
 from models.evaluation.contest import luma_score, psnr_db, rgb_score
 from models.evaluation.cost import Workload, measure
 from models.evaluation.denoise import non_local_means
@@ -251,6 +252,14 @@ def test_deblur_beats_its_input_and_the_classical_methods(name: str) -> None:
     for method in ("unsharp", "wiener", "richardson_lucy"):
         others = [deblur.classical(Picture(pixels=each), DeblurParameters(), method).picture.pixels for each in given]
         assert gain_db(clean, others, restored) > over_classical_db
+
+
+def test_deblur_makes_print_clear_and_leaves_the_paper_about_as_even_as_it_was() -> None:
+    scene = scenes.spoilt("print", scenes.label(), scenes.blurred(defocus(2.0)))
+    restored = deblurred(scene.given)
+    assert psnr_db(restored, scene.wanted) - psnr_db(scene.given, scene.wanted) > 4
+    paper = (slice(208, 244), slice(110, 370))
+    assert restored[paper].std(axis=(0, 1)).max() < 1.25 * scene.given[paper].std(axis=(0, 1)).max()
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])

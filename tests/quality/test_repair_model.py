@@ -5,6 +5,7 @@ The photographs are scikit-image's; none of them was trained on.
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -12,15 +13,16 @@ from skimage import data
 
 from models.training.damage import damaged
 from models.training.degradations import to_u8
-from shared.imaging.picture import Pixels, to_float
+from shared.imaging.picture import Image, Pixels, to_float
 from shared.inference.registry import Registry
 from shared.inference.session import Model, ModelStore
 
-#: Mean over the photographs and three draws of damage.
-LEAST_OVERLAP, LEAST_GAIN_DB = 0.45, 8.0
+#: Mean over the photographs and three draws of damage, by the deviation in pixels of the Gaussian that softens both, as
+#: scanners do.
+LEAST_OVERLAP, LEAST_GAIN_DB = {0.0: 0.48, 0.8: 0.48}, {0.0: 9.0, 0.8: 8.0}
 #: Largest share of the pixels that may be found on undamaged photographs; on the last three the card admits more than
 #: it should be.
-MOST_FOUND = {"chelsea": 0.0005, "page": 0.0005, "astronaut": 0.002, "text": 0.004, "coffee": 0.01, "rocket": 0.01}
+MOST_FOUND = {"chelsea": 0.0005, "page": 0.0005, "astronaut": 0.002, "text": 0.008, "coffee": 0.01, "rocket": 0.01}
 STORE = ModelStore(Registry.load(Path(__file__).parents[2] / "models" / "registry.toml"), threads=2)
 CALM = {"sensitivity": 0.5}
 
@@ -34,24 +36,30 @@ def changed(one: Pixels, other: Pixels, by: int = 0) -> np.ndarray:
     return (np.abs(one.astype(np.int16) - other) > by).any(axis=2)
 
 
+def softened(image: Image, sigma: float) -> Image:
+    return cv2.GaussianBlur(image, (0, 0), sigma).astype(np.float32) if sigma else image
+
+
 def photographs() -> list[Pixels]:
     return [data.astronaut(), data.chelsea(), data.coffee()]
 
 
+@pytest.mark.parametrize("softness", LEAST_OVERLAP)
 def test_over_damaged_photographs_most_of_what_is_found_is_damage_and_it_looks_more_like_the_photograph(
-    model: Model,
+    model: Model, softness: float
 ) -> None:
     overlaps, gains_db = [], []
     for photograph in photographs():
         for seed in range(3):
-            given = to_u8(damaged(to_float(photograph), np.random.default_rng(seed))[0])
-            restored, true = model.apply(given, CALM), changed(given, photograph, 8)
+            damaged_too = damaged(to_float(photograph), np.random.default_rng(seed))[0]
+            given, clean = (to_u8(softened(each, softness)) for each in (damaged_too, to_float(photograph)))
+            restored, true = model.apply(given, CALM), changed(given, clean, 8)
             found = changed(restored, given)
             overlaps.append((found & true).sum() / (found | true).sum())
-            errors = [np.square(each[true].astype(float) - photograph[true]).mean() for each in (given, restored)]
+            errors = [np.square(each[true].astype(float) - clean[true]).mean() for each in (given, restored)]
             gains_db.append(10 * np.log10(errors[0] / errors[1]))
-    assert np.mean(overlaps) > LEAST_OVERLAP
-    assert np.mean(gains_db) > LEAST_GAIN_DB
+    assert np.mean(overlaps) > LEAST_OVERLAP[softness]
+    assert np.mean(gains_db) > LEAST_GAIN_DB[softness]
 
 
 @pytest.mark.parametrize(("name", "most"), MOST_FOUND.items())
