@@ -21,7 +21,6 @@ Act = Callable[[], dict[str, float] | None]
 #: Parameters without which the stage would find nothing to do in this photograph, or not what the pipeline asks of it.
 ASKED: dict[Stage, dict[str, object]] = {
     "repair": {"sensitivity": 0.9},
-    "low_light": {"gamma": 0.6},
     "colorize": {"force": True},
     "upscale": {"scale": 2.0},
     "finish": {"smooth": 0.5, "sharpen": 0.5, "format": "jpeg"},
@@ -68,7 +67,7 @@ def prepare(name: str, data: bytes) -> Act:
     if name == "restore, stage by stage":
         return _restore(data, ProcessMeter(), lambda usage: usage.peak_memory_mb)
     stage, _, method = name.partition("/")
-    return _assess(data) if stage == ASSESS else _stage(stage, method, data)
+    return _assess(method, data) if stage == ASSESS else _stage(stage, method, data)
 
 
 def bench(meter: Meter, threads: int) -> Bench:
@@ -77,10 +76,9 @@ def bench(meter: Meter, threads: int) -> Bench:
     return Bench(catalogue=made.catalogue, models=made.models, clock=made.clock, meter=meter, limits=made.limits)
 
 
-def _assess(data: bytes) -> Act:
+def _assess(method: str, data: bytes) -> Act:
     parts = bench(Stopwatch(), processors())
-    model = parts.catalogue.model_ref("assess", None)
-    step = _step("assess", "model" if model else "classical", model)
+    step = _step("assess", method, _model("assess", method))
 
     def act() -> None:
         assess(step, decode(data, Limits()), parts.models)

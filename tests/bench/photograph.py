@@ -15,6 +15,10 @@ SCRATCHES = (((0.0, 0.3), (1.0, 0.35)), ((0.1, 0.7), (0.8, 0.62)))
 SCRATCH_WIDTH = 4
 #: Deviation in pixels of the Gaussian of a soft picture.
 SOFTNESS = 2.0
+#: How many times less light a dark picture has, as it is stored.
+DARKNESS = 6
+#: Level of the ground that a subject lies on.
+GROUND = 215
 #: JPEG quality that adds nothing to be seen.
 LIGHTLY = 95
 
@@ -39,9 +43,10 @@ def as_found_by(stage: str, jpeg: bytes) -> bytes:
     """The file in the state in which the stage has most to do.
 
     What a network repairs best is sharp, and the scratches are blurred along, so there are new ones; and noise hides
-    from the network that deblurs what is to be undone, so the file is blurred once more, after it.
+    from the network that deblurs what is to be undone, so the file is blurred once more, after it. The cat fills the
+    frame; where a subject is looked for there is but its face on plain ground.
     """
-    spoil = {"repair": _scratch, "deblur": _soften}.get(stage)
+    spoil = {"repair": _scratch, "deblur": _soften, "low_light": _darken, "background": _isolate}.get(stage)
     if spoil is None:
         return jpeg
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -51,6 +56,17 @@ def as_found_by(stage: str, jpeg: bytes) -> bytes:
 
 def _soften(image: NDArray[np.uint8]) -> None:
     image[...] = cv2.GaussianBlur(image, (0, 0), SOFTNESS)
+
+
+def _darken(image: NDArray[np.uint8]) -> None:
+    image //= DARKNESS
+
+
+def _isolate(image: NDArray[np.uint8]) -> None:
+    height, width = image.shape[:2]
+    subject = np.zeros((height, width), np.uint8)
+    cv2.ellipse(subject, (width // 2, height // 2), (width // 4, height * 2 // 5), 0, 0, 360, (255,), -1)
+    image[subject == 0] = GROUND
 
 
 def _scratch(image: NDArray[np.uint8]) -> None:

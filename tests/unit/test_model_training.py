@@ -22,6 +22,8 @@ from models.training.recipes import RECIPES  # noqa: E402
 from shared.imaging.picture import Image  # noqa: E402
 
 CPU = torch.device("cpu")
+#: Sides of the photographs: no patch is larger.
+SIDE = 300
 NOTHING = Split(training=(), validation=())
 
 
@@ -34,14 +36,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(40):
         for name in ("photos/pop", "photos/cloth", "mattes/duts"):
             cv2.imwrite(str(folder / f"{name}_{number:04}.jpg"), blotches(rng))
-        matte = np.zeros((240, 240), np.uint8)
-        cv2.circle(matte, (120, 120), 40 + number, 255, -1)
+        matte = np.zeros((SIDE, SIDE), np.uint8)
+        cv2.circle(matte, (SIDE // 2, SIDE // 2), 50 + number, 255, -1)
         cv2.imwrite(str(folder / f"mattes/duts_{number:04}.png"), matte)
     return folder
 
 
 def blotches(rng: np.random.Generator) -> np.ndarray:
-    return cv2.resize(rng.integers(0, 256, (20, 20, 3), np.uint8), (240, 240), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(rng.integers(0, 256, (20, 20, 3), np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
 
 @pytest.fixture(scope="module", params=sorted(RECIPES))
