@@ -19,6 +19,7 @@ from shared.imaging.measure import measure
 from shared.imaging.picture import Picture, Pixels, to_float
 from shared.inference.session import Model
 from shared.measurements import Measurements, Score
+from shared.stages import StageModel
 from shared.work import rate
 
 #: Mixtures for each photograph, and the grades of each fault alone.
@@ -43,15 +44,20 @@ class Findings:
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
     """Spearman's correlation with the truth, and how often the original is ranked above its degraded copy."""
-    judges: Mapping[str, Judge] = {
-        "classical score": lambda picture, measured: rate(picture, measured, None, None),
-        "network": lambda picture, measured: rate(picture, measured, model, None),
-    }
+    judges = judges_with(model)
     mixed = examine(photographs, judges, lambda rng: [random_faults(rng) for _ in range(MIXTURES)])
     single = examine(photographs, judges, lambda _: [Mixture(grades={f: g}) for f in FAULTS for g in GRADES])
     return "\n\n".join(
         [_summary("graded mixtures", mixed), _summary("one fault", single), _alone(single), _parts(mixed)]
     )
+
+
+def judges_with(model: StageModel | None) -> Mapping[str, Judge]:
+    """The score without the network, and with it."""
+    return {
+        "classical score": lambda picture, measured: rate(picture, measured, None, None),
+        "network": lambda picture, measured: rate(picture, measured, model, None),
+    }
 
 
 def random_faults(rng: np.random.Generator) -> Mixture:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from models.evaluation import scenes
-from models.evaluation.assess import judged, truths
+from models.evaluation.assess import judged, judges_with, truths
 from models.evaluation.gallery import both, row
 from models.evaluation.scenes import Scene, spoilt, untouched
 from models.evaluation.sheet import Cell, sheet
@@ -24,7 +24,6 @@ from models.training.mixtures import Mixture, degraded
 from shared.imaging.picture import Pixels, to_float
 from shared.inprocess import Bench, open_judge
 from shared.pipeline import build_pipeline
-from shared.work import rate
 
 MODELS = Path(__file__).resolve().parents[1]
 #: Width of a column in pixels.
@@ -110,17 +109,16 @@ def _enlarged(factor: int) -> Callable[[], list[Example]]:
 class Card:
     """What a model's picture shows."""
 
-    #: Folder of the model.
-    folder: str
     stages: JsonValue
     examples: Callable[[], Sequence[Example]]
 
 
+#: By the folder of the model.
 CARDS = {
-    "repair": Card(folder="repair", stages=["repair"], examples=_repair),
-    "deblur": Card(folder="deblur", stages=["deblur"], examples=_deblur),
-    "upscale-x2": Card(folder="upscale-x2", stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),
-    "upscale-x4": Card(folder="upscale-x4", stages=[{"stage": "upscale", "scale": 4}], examples=_enlarged(4)),
+    "repair": Card(stages=["repair"], examples=_repair),
+    "deblur": Card(stages=["deblur"], examples=_deblur),
+    "upscale-x2": Card(stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),
+    "upscale-x4": Card(stages=[{"stage": "upscale", "scale": 4}], examples=_enlarged(4)),
 }
 
 
@@ -133,12 +131,12 @@ def main() -> None:
     benches = both(1)
     for name in arguments.model:
         if name == "assess":
-            folder, rows = name, judgements(benches.model)
+            rows = judgements(benches.model)
         else:
             card = CARDS[name]
-            folder, pipeline = card.folder, build_pipeline({"stages": card.stages})
+            pipeline = build_pipeline({"stages": card.stages})
             rows = [[each.of(cell) for cell in row(each.scene, pipeline, benches)] for each in card.examples()]
-        path = arguments.out / folder / "examples.jpg"
+        path = arguments.out / name / "examples.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet("", rows, width=WIDTH).save(path, quality=85, optimize=True)
         print(path, flush=True)
@@ -158,19 +156,12 @@ def judgements(bench: Bench) -> list[list[Cell]]:
 def _judgement(bench: Bench, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
     mixture = Mixture(grades=dict.fromkeys(faults, grade) if grade else {})
     seen = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
-    judge = open_judge(bench)
-    told = judged(
-        seen,
-        {
-            "network": lambda picture, measured: rate(picture, measured, judge, None),
-            "classical": lambda picture, measured: rate(picture, measured, None, None),
-        },
-    )
+    told = judged(seen, judges_with(open_judge(bench)))
     true = 100 * truths(seen, photograph)["quality"]
     return Cell(
         title=f"{' and '.join(faults)}, grade {grade:g}" if grade else "as taken",
         pixels=seen,
-        told=f"network {told['network'].value:.0f}, classical {told['classical'].value:.0f}, true {true:.0f}",
+        told=f"network {told['network'].value:.0f}, classical {told['classical score'].value:.0f}, true {true:.0f}",
     )
 
 

@@ -144,12 +144,17 @@ def sample(clean: Image, rng: np.random.Generator) -> Sample:
     soft = clean
     if rng.random() < 0.88:
         soft = blurred(clean, some_kernel(rng), in_light=rng.random() < 0.15)
-    if rng.random() < 0.75:
-        soft = gaussian_noise(soft, float(rng.uniform(0, 5)), rng)
-    soft = jpeg(soft, int(rng.integers(80, 100))) if rng.random() < 0.1 else quantise(soft)
+    soft = stored(soft, rng)
     edge = (clean.shape[0] - JUDGED) // 2
     judged = clean[edge : edge + JUDGED, edge : edge + JUDGED] @ np.array(LUMA, np.float32)
     return Sample(inputs=(soft,), target=judged[..., np.newaxis])
+
+
+def stored(soft: Image, rng: np.random.Generator) -> Image:
+    """Mostly with faint noise, rounded, now and then stored as a JPEG."""
+    if rng.random() < 0.75:
+        soft = gaussian_noise(soft, float(rng.uniform(0, 5)), rng)
+    return jpeg(soft, int(rng.integers(80, 100))) if rng.random() < 0.1 else quantise(soft)
 
 
 def some_kernel(rng: np.random.Generator) -> Kernel:

@@ -9,23 +9,22 @@ Schuler, Burger, Harmeling, Schölkopf: A machine learning approach for non-blin
 """
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from models.training.blur import blurred
-from models.training.degradations import gaussian_noise, jpeg, quantise, to_u8
+from models.training.degradations import quantise, to_u8
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
-from models.training.recipes.deblur import PATCH, some_kernel
+from models.training.recipes.deblur import PATCH, some_kernel, stored
 from models.training.recipes.low_light_detail import Cleaner
 from shared.imaging.picture import Image
 from shared.inference.registry import Registry
 from shared.inference.session import Model, ModelStore
+from shared.settings import DEFAULT_REGISTRY
 from shared.stages.deblur import LEAST_EXTENT, extent, read_blur, undone
 
-REGISTRY = Path(__file__).resolve().parents[2] / "registry.toml"
 #: Side of the middle of what is blurred and restored; the network is shown it alone.
 SHOWN = 128
 #: So much of the loss does not depend on how far off the filter alone is.
@@ -37,16 +36,13 @@ TRIALS = 3
 @cache
 def _reader() -> Model:
     """The delivered reader of blur."""
-    return ModelStore(Registry.load(REGISTRY), threads=1).open("deblur", "deblur")
+    return ModelStore(Registry.load(DEFAULT_REGISTRY), threads=1).open("deblur", "deblur")
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:
     """A photograph, blurred and stored as the reader's own samples are, and as the stage then restores it."""
     for _ in range(TRIALS):
-        soft = blurred(clean, some_kernel(rng), in_light=rng.random() < 0.15)
-        if rng.random() < 0.75:
-            soft = gaussian_noise(soft, float(rng.uniform(0, 5)), rng)
-        soft = jpeg(soft, int(rng.integers(80, 100))) if rng.random() < 0.1 else quantise(soft)
+        soft = stored(blurred(clean, some_kernel(rng), in_light=rng.random() < 0.15), rng)
         psf, ratios = read_blur(to_u8(soft), _reader())
         if extent(psf) >= LEAST_EXTENT:
             soft = quantise(undone(soft, psf, ratios))
