@@ -128,6 +128,10 @@ def _mixed(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
     return damaged(image, rng)[0], image
 
 
+def _hard(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    return damaged(image, rng, hard=1.0)[0], image
+
+
 def _old(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
     return _mixed(aged(image, rng), rng)
 
@@ -142,6 +146,7 @@ def _soft(image: Image, rng: np.random.Generator) -> tuple[Image, Image]:
 DAMAGES: Mapping[str, Damage] = {
     **{kind.__name__: partial(_one, kind) for kind in KINDS},
     "mixed": _mixed,
+    "mixed, hard edges": _hard,
     "mixed, four in ten old, JPEG 85": _old,
     "mixed, softened by 1 px": _soft,
 }

@@ -44,6 +44,11 @@ class Layer:
         """The photograph (H, W, 3) with this on top."""
         return image + (self.colour - image) * self.coverage[..., np.newaxis]
 
+    def cut_hard(self) -> "Layer":
+        """The same without soft edges: a pixel is covered as much as any or not at all, as sharpened scans show it."""
+        most = self.coverage.max()
+        return Layer(coverage=np.where(self.coverage > most / 2, most, np.float32(0)), colour=self.colour)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
@@ -167,13 +172,14 @@ KINDS: dict[Callable[[Size, np.random.Generator], Layer], float] = {
 }
 
 
-def damaged(image: Image, rng: np.random.Generator) -> tuple[Image, Plane]:
+def damaged(image: Image, rng: np.random.Generator, *, hard: float = 0.0) -> tuple[Image, Plane]:
     """One to three kinds of damage over a photograph.
 
     Parameters
     ----------
     image : (H, W, 3) float32, RGB, [0, 1]; not changed
     rng : draws kinds, number, places, widths, colours and opacity
+    hard : share of the layers that end hard, [0, 1]; the others have edges as soft as a lens and a sensor make them
 
     Returns
     -------
@@ -182,6 +188,7 @@ def damaged(image: Image, rng: np.random.Generator) -> tuple[Image, Plane]:
     uncovered = np.ones(image.shape[:2], np.float32)
     for _ in range(int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))):
         layer = rng.choice(list(KINDS), p=list(KINDS.values()))(image.shape[:2], rng)
+        layer = layer.cut_hard() if hard and rng.random() < hard else layer
         image = layer.over(image)
         uncovered *= 1 - layer.coverage
     return np.clip(image, 0, 1), 1 - uncovered

@@ -126,21 +126,18 @@ def _unfold(convolution: nn.Conv2d, normalisation: nn.BatchNorm2d, kernels: Tens
 @torch.no_grad()
 def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
     """Have every normalisation expect the mean and variance that `batches` have there, and still answer the same."""
-    seen: dict[nn.BatchNorm2d, list[Tensor]] = {
+    moments: dict[nn.BatchNorm2d, list[Tensor]] = {
         each: [] for each in network.modules() if isinstance(each, nn.BatchNorm2d)
     }
-    hooks = [
-        each.register_forward_pre_hook(lambda module, given: seen[module].append(given[0].transpose(0, 1).flatten(1)))
-        for each in seen
-    ]
+
+    def note(module: nn.BatchNorm2d, given: tuple[Tensor]) -> None:
+        (values,) = given
+        moments[module].append(torch.stack([each.mean(dim=(0, 2, 3)) for each in (values, values.square())]))
+
+    hooks = [each.register_forward_pre_hook(note) for each in moments]
     network.eval()
-    moments: dict[nn.BatchNorm2d, list[Tensor]] = {each: [] for each in seen}
     for inputs in batches:
         network(*inputs)
-        for each, values in seen.items():
-            (value,) = values
-            moments[each].append(torch.stack([value.mean(dim=1), value.square().mean(dim=1)]))
-            values.clear()
     network.train()
     for each in hooks:
         each.remove()

@@ -41,7 +41,7 @@ LEAST_SPEED, MOST_LOSS_DB = 1.5, 0.1
 
 #: Parts of the names of the kernels that stay in single precision beside the last ones, by recipe.
 FINEST = ("trunk.head", "encoders.0", "downs.0", "decoders.0", "ups.0")
-KEPT: Mapping[str, tuple[str, ...]] = {"denoise": FINEST, "deblur": FINEST, "repair": FINEST}
+KEPT: Mapping[str, tuple[str, ...]] = dict.fromkeys(("denoise", "deblur_detail", "low_light_detail", "repair"), FINEST)
 
 Feed = dict[str, NDArray[np.float32]]
 

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from models.training.muon import Muon, orthogonal  # noqa: E402
 from models.training.recipes.background import (  # noqa: E402
     EARLY_SIDE,
+    FILLED,
     RECIPE,
     SIDE,
     STEEPER,
@@ -61,6 +62,14 @@ def test_a_draw_holds_most_of_the_subject_or_none_of_it() -> None:
     assert 0 < (shares == 0).mean() < 0.1
     # The subject covers 0.196 of the whole; windows have at most 1.69 times the area of it.
     assert with_subject.min() > 0.7 * 0.196 / 1.69
+
+
+def test_now_and_then_the_subject_fills_the_frame() -> None:
+    rng = np.random.default_rng(4)
+    shares = np.array([draw(pair(), rng, side=64).target.mean() for _ in range(300)])
+    # The whole subject fills at most 0.196 / 0.49 of the other cuts.
+    assert 0.02 < (shares > FILLED[0]).mean() < 0.2
+    assert shares.max() <= FILLED[1]
 
 
 def test_the_same_seed_draws_the_same() -> None:

@@ -53,6 +53,24 @@ def test_a_layer_shows_its_colour_where_it_covers_all(grey: Image) -> None:
     assert image[5, 6].tolist() == [0.75, 0.25, 0.5]
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_layer_cut_hard_covers_a_pixel_as_much_as_any_or_not_at_all(kind: Kind, rng: np.random.Generator) -> None:
+    for _ in range(10):
+        soft = kind(SIZE, rng)
+        hard = soft.cut_hard()
+        assert set(np.unique(hard.coverage)) <= {0.0, soft.coverage.max()}
+        assert (hard.coverage > 0).tolist() == (soft.coverage > soft.coverage.max() / 2).tolist()
+
+
+def test_damage_is_soft_unless_it_is_asked_to_end_hard(grey: Image) -> None:
+    def coverages(**asked: float) -> list[np.ndarray]:
+        return [damaged(grey, np.random.default_rng(seed), **asked)[1] for seed in range(10)]
+
+    soft, hard, default = (np.stack(each) for each in (coverages(hard=0.0), coverages(hard=1.0), coverages()))
+    assert (default == soft).all()
+    assert np.unique(hard).size < np.unique(soft).size / 10
+
+
 @pytest.mark.parametrize("width", [0.5, 1.0, 2.0, 4.0, 8.0])
 def test_a_stroke_is_as_wide_as_asked(width: float) -> None:
     path = np.array([[-10.0, 48.3], [100.0, 48.3]])

@@ -33,6 +33,8 @@ DECODED = (24, 48, 64, 96)
 SMOOTHING = 64.0
 #: What is taken off the logits, and what they are then multiplied with, when the network is exported.
 STRICTER, STEEPER = 1.0, 2.0
+#: Share of the samples that show the subject from near, and how much of such a cut it fills.
+CLOSE_UPS, FILLED = 0.12, (0.55, 0.95)
 #: Mean and standard deviation that photographs roughly have.
 MEAN, DEVIATION = 0.45, 0.26
 #: What the levels that are judged beside the answer weigh against it.
@@ -112,7 +114,8 @@ def draw(pair: Pixels, rng: np.random.Generator, *, side: int = SIDE) -> Sample:
     """A cut of a pair in other colours, `side` pixels wide; now and then one without a subject."""
     if rng.random() < 0.04:
         return _without_subject(pair, rng, side)
-    cut = _cut(pair, rng, side)
+    close = _close_up(pair, rng, side) if rng.random() < CLOSE_UPS else None
+    cut = _cut(pair, rng, side) if close is None else close
     return Sample(inputs=(_recoloured(cut[..., :3], rng),), target=cut[..., 3:])
 
 
@@ -135,6 +138,19 @@ def _cut(pair: Pixels, rng: np.random.Generator, side: int) -> NDArray[np.float3
         if float(cut[..., 3].mean()) * share >= 0.7 * whole:
             return cut
     return _floats(_warped(pair, np.float32([[1, 0, 0], [0, 1, 0]]), side))
+
+
+def _close_up(pair: Pixels, rng: np.random.Generator, side: int) -> NDArray[np.float32] | None:
+    """A cut that the subject fills and exceeds, so that a large one is not torn; None if none is found."""
+    for _ in range(4):
+        window, _share = _window(rng)
+        nearer = np.float32(rng.uniform(0.5, 0.8))
+        window[:, 2] += (1 - nearer) * window[:, :2].sum(axis=1) / 2
+        window[:, :2] *= nearer
+        cut = _floats(_warped(pair, window, side))
+        if FILLED[0] <= float(cut[..., 3].mean()) <= FILLED[1]:
+            return cut
+    return None
 
 
 def _window(rng: np.random.Generator) -> tuple[NDArray[np.float32], float]:

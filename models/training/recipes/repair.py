@@ -48,6 +48,8 @@ UNDAMAGED = 0.35
 LOOKED_AT = 5
 #: Damage is drawn over so many times the side of half of the damaged samples: as sparse as over whole pictures.
 SPARSE = 2
+#: Share of the damage that ends hard: pictures sharpened after scanning, and masks drawn by programs.
+HARD = 0.3
 #: Photographs are trained on at a half to twice their size or, more often, as they are: base-2 logarithm.
 RESIZED, LARGEST_ZOOM = 0.4, 1.0
 #: Share of the samples that are softer than their damage was, as scanners and enlargements make all of a picture, and
@@ -125,7 +127,7 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
     sparse = SPARSE if rng.random() < 0.5 else 1
     clean = patch(photograph, SIDE * sparse, rng)
     clean = aged(cluttered(clean, rng) if rng.random() < 0.35 else clean, rng)
-    image, hidden = damaged(clean, rng)
+    image, hidden = damaged(clean, rng, hard=HARD)
     image, clean, hidden = (_middle(each) for each in softened((image, clean, hidden), rng))
     return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
 
