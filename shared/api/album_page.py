@@ -33,7 +33,8 @@ li { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; displa
 .pair { display: grid; grid-template-columns: 1fr 1fr; background: var(--soft) }
 .pair img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block }
 .told { padding: .6rem .8rem; display: grid; gap: .3rem } .told b { overflow-wrap: anywhere }
-.told small { opacity: .8 } .acts { display: flex; gap: .5rem; flex-wrap: wrap }
+.told small { opacity: .8 } .acts { display: flex; gap: .5rem; flex-wrap: wrap; align-items: center; font-size: .85rem }
+.acts button { padding: .2rem .5rem } [type=file] { padding-left: 0 }
 :focus-visible { outline: 2px solid var(--strong); outline-offset: 2px }
 """
 
