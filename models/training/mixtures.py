@@ -20,10 +20,10 @@ FAULTS = ("noise", "blur", "blocking", "exposure", "cast")
 #: Chances of a photograph to have none, one, two, three, four faults.
 COUNTS = (0.12, 0.36, 0.28, 0.16, 0.08)
 #: Noise (0-255 scale), deviation of the blur in pixels, and JPEG quality: at a grade near 0 and at 1.
-SIGMAS, RADII, QUALITIES = (2.0, 60.0), (0.45, 4.0), (92.0, 6.0)
+SIGMAS, RADII, QUALITIES = (2.0, 60.0), (0.45, 5.5), (92.0, 6.0)
 #: Exponent of tones (1: unchanged) at the steepest dark curve; share of the light that is missing in the darkest
-#: picture; stops of light that the brightest has too many.
-STEEPEST, MISSING_LIGHT, BRIGHTEST_STOPS = 4.0, 0.97, 2.6
+#: picture; stops of light that the brightest has too many; exponent of tones at the flattest bright curve.
+STEEPEST, MISSING_LIGHT, BRIGHTEST_STOPS, FLATTEST = 4.0, 0.97, 2.6, 0.3
 #: Stops by which the channels of the strongest cast drift apart.
 STRONGEST_CAST = 1.6
 
@@ -59,16 +59,18 @@ def degraded(clean: Image, mixture: Mixture, rng: np.random.Generator) -> Image:
 
 
 def misexposed(image: Image, grade: float, rng: np.random.Generator) -> Image:
-    """Too dark by a steeper tone curve or by less light, too bright by more of it with clipping, or faded.
+    """Too dark or too bright by a tone curve, by less light, by more of it with clipping; or faded.
 
     Light is scaled in the linear domain that sRGB encodes (IEC 61966-2-1, here as a power of 2.2).
     """
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.25:
         return np.power(image, np.float32(1 + grade * (STEEPEST - 1)))
+    if kind < 0.4:
+        return np.power(image, np.float32(1 + grade * (FLATTEST - 1)))
     if kind < 0.6:
         return image * np.float32((1 - MISSING_LIGHT * grade) ** (1 / 2.2))
-    if kind < 0.85:
+    if kind < 0.8:
         return np.clip(image * np.float32(2 ** (grade * BRIGHTEST_STOPS / 2.2)), 0, 1)
     return _faded(image, grade, rng)
 

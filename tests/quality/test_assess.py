@@ -24,6 +24,7 @@ SPOILT = {
     "noise of 15": lambda pixels: noisy(pixels, 15.0),
     "an eighth of the light": lambda pixels: in_light(pixels, 0.125),
     "JPEG of quality 10": lambda pixels: compressed(pixels, 10),
+    "out of focus": lambda pixels: cv2.GaussianBlur(pixels, (0, 0), 3.0),
 }
 
 
@@ -41,6 +42,12 @@ def test_photographs_as_they_are_are_approved(name: str) -> None:
 @pytest.mark.parametrize("fault", SPOILT)
 def test_a_clearly_spoilt_photograph_goes_to_a_person(name: str, fault: str) -> None:
     assert judged(SPOILT[fault](photograph(name))).value < THRESHOLD - 10.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_wider_a_blur_the_lower_the_score(name: str) -> None:
+    scores = [judged(cv2.GaussianBlur(photograph(name), (0, 0), sigma)).value for sigma in (0.8, 1.5, 2.5, 4.0)]
+    assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,14 +21,20 @@ from models.training.muon import Muon
 from models.training.photographs import at_least, random_patch
 from models.training.recipe import EXAMPLE_IMAGE, Recipe, Sample
 from shared.imaging.judging import PATCH_SIDE, VIEW_SIDE
-from shared.imaging.picture import Image, Pixels
+from shared.imaging.picture import Image, Pixels, to_float
 
-#: Side of what is degraded and judged in training, and how many patches of it are shown.
+#: Least side of what is degraded and judged in training, and how many patches of it are shown.
 SCENE_SIDE, SHOWN = 192, 2
+#: Share of the samples that are a square of that side and no whole photograph. A reduced view of little shows faults
+#: that none of a whole one does: a network that has seen no other learns to look for blur in it, and finds none later.
+PARTS_SHOWN = 0.3
 #: Channels at a half, a quarter, an eighth and a sixteenth of the height and width, of patches and of the view.
 PATCH_WIDTHS, VIEW_WIDTHS = (32, 48, 64, 80), (16, 24, 32, 48)
 #: Guessed qualities, and what is answered for them.
 SCALE = ((0.0, 0.0), (0.6, 0.55), (0.7, 0.75), (0.85, 0.92), (1.0, 1.0))
+#: A picture whose worst part is 0 of 1 has no more than the first quality, and so much more for each that it is better:
+#: one grave fault is not made good by an even sky that does not show it.
+GRAVE, MILDER = 0.5, 1.5
 #: Numbers by which one patch, and all patches together, are described.
 DESCRIPTION = 64
 #: Numbers that are made of the statistics of a patch, and of those of the view.
@@ -169,7 +175,9 @@ class Verdict(nn.Module):
 
     def forward(self, image: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
         answer = self.judge(image, patches).clamp(0, 1)
-        return 100 * stretched(answer[:, :1]), 100 * answer[:, 1:]
+        quality, parts = answer[:, :1], answer[:, 1:]
+        most = GRAVE + MILDER * parts.amin(dim=1, keepdim=True)
+        return 100 * torch.minimum(stretched(quality), most), 100 * parts
 
 
 def stretched(quality: Tensor) -> Tensor:
@@ -182,13 +190,17 @@ def stretched(quality: Tensor) -> Tensor:
 
 
 def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
-    """A part of a photograph, at some reduction, with a mixture of faults."""
-    return sample(random_patch(_reduced(photograph, rng), SCENE_SIDE, rng), random_mixture(rng), rng)
+    """A photograph or a part of it, at some reduction, with a mixture of faults."""
+    photograph = at_least(_reduced(photograph, rng), SCENE_SIDE)
+    if rng.random() < PARTS_SHOWN:
+        return sample(random_patch(photograph, SCENE_SIDE, rng), random_mixture(rng), rng)
+    turned = np.rot90(photograph, k=rng.integers(4))
+    return sample(to_float(turned[:, ::-1] if rng.integers(2) else turned), random_mixture(rng), rng)
 
 
-def check(photograph: Pixels, rng: np.random.Generator) -> Sample | None:
-    """The same of one that is kept for validation; small ones are enlarged, so none is left out."""
-    return sample(random_patch(at_least(photograph, SCENE_SIDE), SCENE_SIDE, rng), random_mixture(rng), rng)
+def check(photograph: Pixels, rng: np.random.Generator) -> Sample:
+    """A whole one that is kept for validation."""
+    return sample(to_float(at_least(photograph, SCENE_SIDE)), random_mixture(rng), rng)
 
 
 def _reduced(photograph: Pixels, rng: np.random.Generator) -> Pixels:
@@ -219,7 +231,8 @@ def _scene(clean: Image, rng: np.random.Generator) -> Image:
         return np.repeat(clean.mean(axis=2, keepdims=True), 3, axis=2)
     if kind < 0.14:
         ground = np.zeros(clean.shape[:2], np.float32)
-        centre, axes = rng.integers(60, 132, 2).tolist(), rng.integers(40, 90, 2).tolist()
+        size = np.array(ground.shape[::-1])
+        centre, axes = ((size * rng.uniform(*span, 2)).astype(int).tolist() for span in ((0.3, 0.7), (0.2, 0.45)))
         cv2.ellipse(ground, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1, -1, cv2.LINE_AA)
         return 1 - (1 - clean) * ground[..., np.newaxis]
     return clean
