@@ -71,10 +71,13 @@ def random_patch(photograph: Pixels, side: int, rng: np.random.Generator) -> Ima
     """
     photograph = at_least(photograph, side)
     row, column = (int(rng.integers(extent - side + 1)) for extent in photograph.shape[:2])
-    patch = np.rot90(photograph[row : row + side, column : column + side], k=rng.integers(4))
-    if rng.integers(2):
-        patch = patch[:, ::-1]
-    return to_float(patch)
+    return to_float(turned(photograph[row : row + side, column : column + side], rng))
+
+
+def turned(photograph: Pixels, rng: np.random.Generator) -> Pixels:
+    """The photograph in one of its eight orientations."""
+    upright = np.rot90(photograph, k=rng.integers(4))
+    return upright[:, ::-1] if rng.integers(2) else upright
 
 
 def at_least(photograph: Pixels, side: int) -> Pixels:

@@ -18,7 +18,7 @@ from models.training.fidelity import quality
 from models.training.layers import Residual
 from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture
 from models.training.muon import Muon
-from models.training.photographs import at_least, random_patch
+from models.training.photographs import at_least, random_patch, turned
 from models.training.recipe import EXAMPLE_IMAGE, Recipe, Sample
 from shared.imaging.judging import PATCH_SIDE, VIEW_SIDE
 from shared.imaging.picture import Image, Pixels, to_float
@@ -194,8 +194,7 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
     photograph = at_least(_reduced(photograph, rng), SCENE_SIDE)
     if rng.random() < PARTS_SHOWN:
         return sample(random_patch(photograph, SCENE_SIDE, rng), random_mixture(rng), rng)
-    turned = np.rot90(photograph, k=rng.integers(4))
-    return sample(to_float(turned[:, ::-1] if rng.integers(2) else turned), random_mixture(rng), rng)
+    return sample(to_float(turned(photograph, rng)), random_mixture(rng), rng)
 
 
 def check(photograph: Pixels, rng: np.random.Generator) -> Sample:
