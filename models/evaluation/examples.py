@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from models.evaluation import scenes
 from models.evaluation.assess import judged, judges_with, truths
+from models.evaluation.exhibits import STAGES
 from models.evaluation.gallery import both, row
 from models.evaluation.scenes import Scene, spoilt, untouched
 from models.evaluation.sheet import Cell, sheet
@@ -34,13 +35,13 @@ GRADES = (0.0, 0.2, 0.5, 0.9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A part of a scene, where one sees what the model did."""
+    """A part of a scene, where one sees what the model did; all of it unless told otherwise."""
 
     scene: Scene
     #: Left, top and side of the part, as shares of the picture's width and height.
-    left: float
-    top: float
-    side: float
+    left: float = 0.0
+    top: float = 0.0
+    side: float = 1.0
 
     def of(self, cell: Cell) -> Cell:
         """The same part of the cell's picture, of whatever size that is."""
@@ -85,6 +86,16 @@ def _deblur() -> list[Example]:
     ]  # fmt: skip
 
 
+def _white_balance() -> list[Example]:
+    return [
+        Example(scene=spoilt("tungsten light", scenes.portrait(), scenes.in_tungsten)),
+        Example(scene=spoilt("tungsten light", scenes.table(), scenes.in_tungsten)),
+        Example(scene=spoilt("under water", scenes.cat(), scenes.under_water)),
+        Example(scene=untouched("neutral", scenes.portrait())),
+        Example(scene=untouched("a table of one colour", scenes.table())),
+    ]
+
+
 def _enlarged(factor: int) -> Callable[[], list[Example]]:
     part = {2: "half", 4: "a quarter"}[factor]
 
@@ -115,6 +126,10 @@ class Card:
 
 #: By the folder of the model.
 CARDS = {
+    "background": Card(
+        stages=["background"], examples=lambda: [Example(scene=each) for each in STAGES["background"]()]
+    ),
+    "white-balance": Card(stages=["white_balance"], examples=_white_balance),
     "repair": Card(stages=["repair"], examples=_repair),
     "deblur": Card(stages=["deblur"], examples=_deblur),
     "upscale-x2": Card(stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),

@@ -77,8 +77,8 @@ def test_an_example_shows_the_same_part_of_pictures_of_any_size() -> None:
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_every_example_shows_a_whole_square(name: str) -> None:
+def test_every_example_shows_a_whole_square_or_all_there_is(name: str) -> None:
     for example in CARDS[name].examples():
         wanted = example.scene.wanted if example.scene.wanted is not None else example.scene.given
         part = example.of(Cell(title="", pixels=wanted, told="")).pixels
-        assert part.shape[0] == part.shape[1]
+        assert part.shape[0] == part.shape[1] or part.shape == wanted.shape
