@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
 from models.training.degradations import to_u8
-from models.training.lighting import Light, black_body, exposed, mixed_light, under_light, veiled, water
+from models.training.lighting import black_body, exposed, mixed_light, under_light, veiled, water
 from models.training.photographs import is_validation, read_rgb
 from shared.imaging.color import LUMINANCE_WEIGHTS, lab_from_image, linear_from_pixels, linear_from_srgb
 from shared.imaging.illuminant import estimate_light
@@ -32,8 +32,8 @@ ASSUMPTIONS = ("grey_world", "white_patch", "shades_of_grey", "grey_edge")
 
 #: From what is given to the answer.
 Method = Callable[[Pixels], Pixels]
-#: From a clean image to what is given and the light that was cast on it, (3,) or (H, W, 3).
-Cast = Callable[[Image, np.random.Generator], tuple[Image, Light]]
+#: From a clean image to what is given.
+Cast = Callable[[Image, np.random.Generator], Image]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +102,18 @@ def _stage(method: str, model: Model | None) -> Method:
     return lambda given: restore("white_balance", Picture(pixels=given), parameters, method, model).picture.pixels
 
 
-def degraded(photographs: Sequence[Pixels], cast: Cast) -> Iterable[tuple[Pixels, Pixels, Light]]:
-    """What is given, the photograph, and the light, the same at every call."""
+def degraded(photographs: Sequence[Pixels], cast: Cast) -> Iterable[tuple[Pixels, Pixels]]:
+    """What is given, and the photograph, the same at every call."""
     for number, photograph in enumerate(photographs):
-        given, light = cast(to_float(photograph), np.random.default_rng(number))
-        yield to_u8(given), photograph, light
+        yield to_u8(cast(to_float(photograph), np.random.default_rng(number))), photograph
 
 
-def judged(cases: Iterable[tuple[Pixels, Pixels, Light]], method: Method) -> Errors:
+def judged(cases: Iterable[tuple[Pixels, Pixels]], method: Method) -> Errors:
     """Mean errors of one method."""
     errors = []
-    for given, photograph, light in cases:
+    for given, photograph in cases:
         answer = method(given)
-        errors.append((delta_e(answer, photograph), angle(given, answer, light)))
+        errors.append((delta_e(answer, photograph), angle(given, answer, photograph)))
     means = np.mean(errors, axis=0)
     return Errors(delta_e=float(means[0]), angle=float(means[1]))
 
@@ -125,18 +124,20 @@ def delta_e(answer: Pixels, photograph: Pixels) -> float:
     return float(deltaE_ciede2000(first, second).mean())
 
 
-def angle(given: Pixels, answer: Pixels, light: Light) -> float:
-    """Mean angle in degrees between grey and the true light through the gains that the answer shows.
+def angle(given: Pixels, answer: Pixels, photograph: Pixels) -> float:
+    """Mean angle in degrees between grey and the colour in which the answer shows what was grey.
 
-    The gains are the ratios of linear light, of means over pixels that are neither black nor clipped; so every method
-    is judged by what it did, over the same pixels.
+    That colour is the ratio of answer and photograph in linear light, at every pixel that is neither black nor clipped
+    in any of the three; the photograph itself has 0, whatever lay on it. After Finlayson,
+    Zakizadeh, Gijsenij: The reproduction angular error for evaluating the performance of illuminant estimation
+    algorithms, 2017, DOI 10.1109/TPAMI.2016.2582171.
     """
-    before, after = linear_from_pixels(given), linear_from_pixels(answer)
-    usable = (np.minimum(before, after).min(axis=2) > 0.002) & (np.maximum(before, after).max(axis=2) < 0.95)
+    before, after, wanted = (linear_from_pixels(each) for each in (given, answer, photograph))
+    seen = np.stack([before, after, wanted])
+    usable = (seen.min(axis=(0, 3)) > 0.002) & (seen.max(axis=(0, 3)) < 0.95)
     if not usable.any():
         return 0.0
-    left = np.broadcast_to(light, before.shape)[usable] * (after[usable] / before[usable])
-    return float(np.degrees(np.arccos(_cosine(left))).mean())
+    return float(np.degrees(np.arccos(_cosine(after[usable] / wanted[usable]))).mean())
 
 
 def _cosine(colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -144,27 +145,21 @@ def _cosine(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _one_light(draw: Callable[[np.random.Generator], NDArray[np.floating]]) -> Cast:
-    def cast(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
-        light = exposed(draw(rng).astype(np.float32), linear_from_srgb(clean), rng)
-        return under_light(clean, light), light
-
-    return cast
+    return lambda clean, rng: under_light(clean, exposed(draw(rng).astype(np.float32), linear_from_srgb(clean), rng))
 
 
-def _mixed(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
+def _mixed(clean: Image, rng: np.random.Generator) -> Image:
     lights = [black_body(temperature_k) ** 0.7 for temperature_k in (rng.uniform(2200, 3500), rng.uniform(6000, 12000))]
     light = mixed_light(lights[0], lights[1], clean.shape, rng)
-    light = exposed(light, linear_from_srgb(clean), rng)
-    return under_light(clean, light), light
+    return under_light(clean, exposed(light, linear_from_srgb(clean), rng))
 
 
-def _under_water(clean: Image, rng: np.random.Generator) -> tuple[Image, Light]:
-    transmission, veil = water(clean.shape, rng)
-    return veiled(clean, transmission, veil), transmission
+def _under_water(clean: Image, rng: np.random.Generator) -> Image:
+    return veiled(clean, *water(clean.shape, rng))
 
 
 CASTS: Mapping[str, Cast] = {
-    "none": lambda clean, _: (clean, np.ones(3, np.float32)),
+    "none": lambda clean, _: clean,
     "mild, any colour (up to 25 %)": _one_light(lambda rng: np.exp(rng.uniform(-0.22, 0.22, 3))),
     "strong, any colour (up to 2.2 times)": _one_light(lambda rng: np.exp(rng.uniform(-0.8, 0.8, 3))),
     "tungsten (2200 to 3500 K)": _one_light(lambda rng: black_body(rng.uniform(2200, 3500)) ** rng.uniform(0.5, 1)),
