@@ -100,8 +100,12 @@ def sure_parts(matte: Plane) -> Plane | None:
     np.maximum.at(peaks, np.asarray(labels, np.intp), matte)
     peaks[0] = 1.0
     kept: Plane = np.where(peaks[labels] > SURE, matte, np.float32(FAINT))
-    share = float((kept > SURE).mean())
-    return kept if NEXT_TO_NOTHING <= share <= 1.0 - NEXT_TO_NOTHING else None
+    return kept if shows_subject(kept > SURE) else None
+
+
+def shows_subject(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask holds more than next to nothing, and leaves more than that."""
+    return NEXT_TO_NOTHING <= float(mask.mean()) <= 1.0 - NEXT_TO_NOTHING
 
 
 def decided(pixels: Pixels, matte: Plane) -> Plane:

@@ -10,7 +10,7 @@ from shared.errors import ModelUnusable
 from shared.imaging.filters import box_mean, gaussian, resized
 from shared.imaging.guided import GuidedMatte, fit, settle
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
-from shared.imaging.subject import decided, find_subject, is_doubtful, sure_parts
+from shared.imaging.subject import decided, find_subject, is_doubtful, shows_subject, sure_parts
 from shared.imaging.tiling import plan_tiles
 from shared.parameters import BackgroundParameters
 from shared.stages import StageModel, StageOutput, read_model
@@ -93,7 +93,7 @@ def with_model(picture: Picture, parameters: BackgroundParameters, model: StageM
         return _not_found(picture)
     guided = _followed(to_float(small), decided(small, found))
     cut = _cut(picture, _full_matte(picture, guided), parameters.feather)
-    return replace(cut, doubtful=is_doubtful(found))
+    return replace(cut, doubtful=cut.doubtful or is_doubtful(found))
 
 
 def _reduced(picture: Picture) -> Pixels:
@@ -136,10 +136,14 @@ def _full_matte(picture: Picture, guided: GuidedMatte) -> Pixels:
 
 
 def _cut(picture: Picture, matte: Pixels, feather: float) -> StageOutput:
+    full = np.iinfo(matte.dtype).max
+    if not shows_subject(matte > full // 2):
+        # What was found was too faint to be cut out: an empty picture is no answer.
+        return _not_found(picture)
     if feather > 0.0:
         # A feather of 1 px is about what the matte has of itself.
         matte = gaussian(matte, 0.5 * feather)
-    share = float(matte.mean()) / float(np.iinfo(matte.dtype).max)
+    share = float(matte.mean()) / full
     pixels = _freed(picture.pixels, matte)
     alpha = matte if picture.alpha is None else np.minimum(matte, picture.alpha)
     found = Picture(pixels=pixels, alpha=alpha)

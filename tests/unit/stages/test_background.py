@@ -144,6 +144,17 @@ def test_a_matte_of_nothing_or_everything_finds_no_subject(level: float) -> None
     assert output.doubtful
 
 
+def test_what_is_too_faint_to_be_cut_out_leaves_no_empty_picture() -> None:
+    matte = np.full((32, 32), 0.25, np.float32)
+    matte[8:10, 8:10] = matte[20:22, 20:22] = 0.55
+    picture = Picture(pixels=np.random.default_rng(0).integers(90, 160, (128, 128, 3)).astype(np.uint8))
+    output = restore("background", picture, BackgroundParameters(), "model", MatteModel(matte))
+    assert output.picture is picture
+    assert output.values["subject_found"] is False
+    assert output.notes
+    assert output.doubtful
+
+
 def test_a_grey_matte_is_for_a_person_to_look_at() -> None:
     assert cut_out(on_ground(128, disc()), disc(level=0.65)).doubtful
     assert not cut_out(on_ground(128, disc()), disc(level=0.98)).doubtful
