@@ -4,7 +4,9 @@ The network sees the picture as it is and once more as shades of grey would bala
 under every light, as far as nothing is clipped, so that what is learned from one light holds for all of them, as in
 Barron: Convolutional color constancy, 2015, arXiv 1507.00410 (which shifts histograms of log chroma to the same end).
 It is told what the usual assumptions say, and says how they are wrong; and how often each chroma occurs, as in Afifi,
-Price, Cohen, Brown: When color constancy goes wrong, 2019, DOI 10.1109/CVPR.2019.00163.
+Price, Cohen, Brown: When color constancy goes wrong, 2019, DOI 10.1109/CVPR.2019.00163. Two networks with different
+eyes are asked, and their mean is the answer, as in Hansen, Salamon: Neural network ensembles, 1990, DOI
+10.1109/34.58871.
 """
 
 from pathlib import Path
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from models.training.degradations import jpeg, quantise
 from models.training.layers import Residual
 from models.training.lighting import Light, exposed, mixed_light, some_light, water
+from models.training.muon import Muon
 from models.training.photographs import Split, read_rgb, split
 from models.training.recipe import Recipe, Sample
 from shared.imaging.color import linear_from_pixels
@@ -27,8 +30,10 @@ from shared.imaging.surface import spline_weights
 
 #: Sides of the reduction and of the grid.
 SIDE, GRID = 64, 8
-#: Channels at a quarter and at an eighth of the sides.
-WIDTHS = (32, 64)
+#: Channels of the coarse eye at a quarter and at an eighth of the sides; of the fine one from a half on.
+COARSE, FINE = (32, 64), (32, 48, 96)
+#: Planes that the eyes see, and numbers that the usual assumptions say.
+PLANES, TOLD = 7, 18
 #: Bins of the chroma histograms in each direction, and the log ratio at their ends.
 BINS, WIDEST = 32, 1.6
 #: Linear light below which a logarithm says nothing.
@@ -47,25 +52,52 @@ VISIBLE_CAST = 0.06
 FULL_STRENGTH = 0.7
 
 
-class Balancer(nn.Module):
-    """(N, 3, 64, 64) to (N, 7, 8, 8): logs of three gains, three veils in linear light, and the logit of a cast."""
+class CoarseEye(nn.Module):
+    """Looks at squares of 4x4: planes (N, 7, 64, 64) to features (N, 64, 8, 8)."""
 
     def __init__(self) -> None:
         super().__init__()
-        wide, deep = WIDTHS
-        self.first = nn.Conv2d(7, wide, 6, stride=4, padding=1)
+        wide, deep = COARSE
+        self.first = nn.Conv2d(PLANES, wide, 6, stride=4, padding=1)
         self.down = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
         self.block = Residual(deep)
+
+    def forward(self, planes: Tensor, known: Tensor) -> Tensor:  # noqa: ARG002
+        return F.relu(self.block(F.relu(self.down(F.relu(self.first(planes))))))
+
+
+class FineEye(nn.Module):
+    """Looks at every pixel, and knows what is known of the whole: planes (N, 7, 64, 64) to features (N, 96, 8, 8)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        fine, wide, deep = FINE
+        self.first = nn.Conv2d(PLANES, fine, 3, stride=2, padding=1)
+        self.down = nn.Conv2d(fine, wide, 3, stride=2, padding=1)
+        self.block = Residual(wide)
+        self.deeper = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
+        self.seen = Residual(deep)
+        self.context = nn.Linear(deep + TOLD, deep)
+        self.judged = Residual(deep)
+
+    def forward(self, planes: Tensor, known: Tensor) -> Tensor:
+        features = F.relu(self.block(F.relu(self.down(F.relu(self.first(planes))))))
+        features = F.relu(self.seen(F.relu(self.deeper(features))))
+        return F.relu(self.judged(features + self.context(known)[..., None, None]))
+
+
+class Adviser(nn.Module):
+    """What one eye makes of the picture: (N, 7, 8, 8), as `Balancer` answers; `deep` channels come from the eye."""
+
+    def __init__(self, eye: nn.Module, deep: int) -> None:
+        super().__init__()
+        self.eye = eye
         self.chroma = nn.Sequential(
-            *(
-                nn.Conv2d(3, 16, 3, stride=2, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(16, 32, 3, stride=2, padding=1),
-                nn.ReLU(),
-            ),
+            *(nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.ReLU()),
+            *(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(32 * (BINS // 4) ** 2, deep), nn.ReLU()),
         )
-        self.whole = nn.Linear(3 * deep + 18, 2 * deep)
+        self.whole = nn.Linear(3 * deep + TOLD, 2 * deep)
         self.numbers = nn.Linear(2 * deep, 7 + deep)
         self.direct = nn.Linear(15, 3)
         self.local = nn.Conv2d(deep, deep, 3, padding=1)
@@ -75,24 +107,37 @@ class Balancer(nn.Module):
             with torch.no_grad():
                 layer.weight.mul_(0.1)
 
+    def forward(self, planes: Tensor, counts: Tensor, told: Tensor) -> Tensor:
+        known = torch.cat([self.chroma(counts), told], dim=1)
+        features = self.eye(planes, known)
+        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3)), known], dim=1)
+        numbers = self.numbers(F.relu(self.whole(pooled))).float()
+        around = F.relu(self.local(features) + numbers[:, 7:, None, None].to(features.dtype))
+        cells = self.cells(around).float() + numbers[:, :6, None, None]
+        direct = self.direct(told[:, :15]).float() - START * told[:, :3].float()
+        logit = numbers[:, 6:7, None, None].expand(-1, -1, GRID, GRID)
+        return torch.cat([cells[:, :3] + direct[..., None, None], cells[:, 3:] * 0.1, logit], dim=1)
+
+
+class Balancer(nn.Module):
+    """(N, 3, 64, 64) to (N, 7, 8, 8): logs of three gains, three veils in linear light, and the logit of a cast."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coarse = Adviser(CoarseEye(), COARSE[-1])
+        self.fine = Adviser(FineEye(), FINE[-1])
+
     def forward(self, image: Tensor) -> Tensor:
         light = linear(image)
         usable = ((image.amax(dim=1, keepdim=True) < CLIPPED) & (light.mean(dim=1, keepdim=True) > DARK)).float()
         found, mean = assumed(light[..., ::2, ::2], usable[..., ::2, ::2])
-        base = found[:, :3]
         logs = (light + FLOOR).log()
-        relative = logs - (base + mean.mean(dim=1, keepdim=True))[..., None, None]
-        features = F.relu(self.first(torch.cat([image * 2 - 1, relative * 0.5, usable], dim=1)))
-        features = F.relu(self.block(F.relu(self.down(features))))
+        relative = logs - (found[:, :3] + mean.mean(dim=1, keepdim=True))[..., None, None]
         bright = usable * (light.mean(dim=1, keepdim=True) / mean.exp().mean(dim=1)[:, None, None, None]).clamp(max=4)
+        planes = torch.cat([image * 2 - 1, relative * 0.5, usable], dim=1)
         counts = [histogram(relative, usable), histogram(relative, bright), histogram(logs, usable)]
-        pooled = [features.mean(dim=(2, 3)), features.amax(dim=(2, 3)), self.chroma(torch.stack(counts, dim=1))]
-        numbers = self.numbers(F.relu(self.whole(torch.cat([*pooled, found, mean], dim=1)))).float()
-        around = F.relu(self.local(features) + numbers[:, 7:, None, None].to(features.dtype))
-        cells = self.cells(around).float() + numbers[:, :6, None, None]
-        direct = self.direct(found).float() - START * base.float()
-        logit = numbers[:, 6:7, None, None].expand(-1, -1, GRID, GRID)
-        return torch.cat([cells[:, :3] + direct[..., None, None], cells[:, 3:] * 0.1, logit], dim=1)
+        seen = planes, torch.stack(counts, dim=1), torch.cat([found, mean], dim=1)
+        return (self.coarse(*seen) + self.fine(*seen)) / 2
 
 
 def histogram(logs: Tensor, weights: Tensor) -> Tensor:
@@ -145,14 +190,18 @@ def balanced(answer: Tensor, image: Tensor) -> Tensor:
 
 
 class Exported(nn.Module):
-    """The network's numbers as the stage wants them: light and veil (1, 3, 8, 8), and three numbers of the whole."""
+    """The numbers as the stage wants them: light and veil (1, 3, 8, 8), and three numbers of the whole.
+
+    They are the mean of what the network says of the picture and of its mirror image.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        answer = self.network(image)
+        seen, mirrored = self.network(torch.cat([image, image.flip(-1)])).chunk(2)
+        answer = (seen + mirrored.flip(-1)) / 2
         gains, veil, logit = answer[:, :3], answer[:, 3:6], answer[:, 6].mean(dim=(1, 2)).reshape(1, 1)
         light = torch.exp(-gains)
         mean = torch.exp(-gains.mean(dim=(2, 3)))
@@ -248,6 +297,8 @@ RECIPE = Recipe(
     exported=Exported,
     outputs=("light", "veil", "illuminant", "cast_probability", "cast_strength"),
     batch=32,
+    learning_rate=2e-3,
+    optimizer=Muon,
     example=(torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)),),
     free_axes=(None,),
 )
