@@ -24,6 +24,7 @@ from models.training.degradations import to_u8
 from models.training.mixtures import Mixture, degraded
 from shared.imaging.picture import Pixels, to_float
 from shared.inprocess import Bench, open_judge
+from shared.parameters import Stage
 from shared.pipeline import build_pipeline
 
 MODELS = Path(__file__).resolve().parents[1]
@@ -86,14 +87,8 @@ def _deblur() -> list[Example]:
     ]  # fmt: skip
 
 
-def _white_balance() -> list[Example]:
-    return [
-        Example(scene=spoilt("tungsten light", scenes.portrait(), scenes.in_tungsten)),
-        Example(scene=spoilt("tungsten light", scenes.table(), scenes.in_tungsten)),
-        Example(scene=spoilt("under water", scenes.cat(), scenes.under_water)),
-        Example(scene=untouched("neutral", scenes.portrait())),
-        Example(scene=untouched("a table of one colour", scenes.table())),
-    ]
+def _whole(stage: Stage) -> Callable[[], list[Example]]:
+    return lambda: [Example(scene=scene) for scene in STAGES[stage]()]
 
 
 def _enlarged(factor: int) -> Callable[[], list[Example]]:
@@ -126,10 +121,8 @@ class Card:
 
 #: By the folder of the model.
 CARDS = {
-    "background": Card(
-        stages=["background"], examples=lambda: [Example(scene=each) for each in STAGES["background"]()]
-    ),
-    "white-balance": Card(stages=["white_balance"], examples=_white_balance),
+    "background": Card(stages=["background"], examples=_whole("background")),
+    "white-balance": Card(stages=["white_balance"], examples=_whole("white_balance")),
     "repair": Card(stages=["repair"], examples=_repair),
     "deblur": Card(stages=["deblur"], examples=_deblur),
     "upscale-x2": Card(stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),

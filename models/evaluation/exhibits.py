@@ -53,6 +53,7 @@ def _white_balance() -> list[Scene]:
         spoilt("tungsten light", scenes.portrait(), scenes.in_tungsten),
         spoilt("under water", scenes.cat(), scenes.under_water),
         untouched("neutral", scenes.portrait()),
+        untouched("a table of one colour", scenes.table()),
     ]
 
 

@@ -128,9 +128,12 @@ def angle(given: Pixels, answer: Pixels, photograph: Pixels) -> float:
     """Mean angle in degrees between grey and the colour in which the answer shows what was grey.
 
     That colour is the ratio of answer and photograph in linear light, at every pixel that is neither black nor clipped
-    in any of the three; the photograph itself has 0, whatever lay on it. After Finlayson,
-    Zakizadeh, Gijsenij: The reproduction angular error for evaluating the performance of illuminant estimation
-    algorithms, 2017, DOI 10.1109/TPAMI.2016.2582171.
+    in any of the three; the photograph itself has 0, whatever lay on it.
+
+    References
+    ----------
+    Finlayson, Zakizadeh, Gijsenij: The reproduction angular error for evaluating the performance of illuminant
+    estimation algorithms, 2017, DOI 10.1109/TPAMI.2016.2582171.
     """
     before, after, wanted = (linear_from_pixels(each) for each in (given, answer, photograph))
     seen = np.stack([before, after, wanted])

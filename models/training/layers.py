@@ -120,6 +120,12 @@ class Join(nn.Module):
         return F.relu(self.mixed(F.relu(enlarged + self.beside(beside))))
 
 
+def with_mirror(network: nn.Module, image: Tensor) -> Tensor:
+    """The mean of what `network` says of the picture and of its mirror image, (N, C, H, W)."""
+    seen, mirrored = network(torch.cat([image, image.flip(-1)])).chunk(2)
+    return (seen + mirrored.flip(-1)) / 2
+
+
 def pad_edges(image: Tensor, margin: int, multiple: int = 2) -> Tensor:
     """The nchw `image` with `margin` repeated border pixels all around, and more at the bottom and right up to sides
     that are multiples of `multiple`.

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from models.evaluation.white_balance import CASTS, angle, degraded
-from shared.imaging.color import linear_from_pixels, srgb_from_linear
-from shared.imaging.picture import Pixels
+from models.training.degradations import to_u8
+from models.training.lighting import under_light
+from shared.imaging.picture import Pixels, to_float
 
 
 def photograph() -> Pixels:
@@ -13,8 +14,7 @@ def photograph() -> Pixels:
 
 
 def lit(pixels: Pixels, *gains: float) -> Pixels:
-    light = linear_from_pixels(pixels) * np.array(gains, np.float32)
-    return np.rint(255 * srgb_from_linear(light)).astype(np.uint8)
+    return to_u8(under_light(to_float(pixels), np.array(gains, np.float32)))
 
 
 @pytest.mark.parametrize("name", CASTS)

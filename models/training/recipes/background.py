@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.training.layers import Block, Join, convolution, is_normalised
+from models.training.layers import Block, Join, convolution, is_normalised, with_mirror
 from models.training.mattes import pairs
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
@@ -95,9 +95,7 @@ class Matte(nn.Module):
         self.network = fused(network)
 
     def forward(self, image: Tensor) -> Tensor:
-        logits = self.network(torch.cat([image, image.flip(-1)]))
-        seen, mirrored = logits.chunk(2)
-        return torch.sigmoid(STEEPER * ((seen + mirrored.flip(-1)) / 2 - STRICTER))
+        return torch.sigmoid(STEEPER * (with_mirror(self.network, image) - STRICTER))
 
 
 def fused(network: nn.Module) -> nn.Module:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.training.degradations import jpeg, quantise
-from models.training.layers import Residual
+from models.training.layers import Residual, with_mirror
 from models.training.lighting import Light, exposed, mixed_light, some_light, water
 from models.training.muon import Muon
 from models.training.photographs import Split, read_rgb, split
@@ -200,8 +200,7 @@ class Exported(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        seen, mirrored = self.network(torch.cat([image, image.flip(-1)])).chunk(2)
-        answer = (seen + mirrored.flip(-1)) / 2
+        answer = with_mirror(self.network, image)
         gains, veil, logit = answer[:, :3], answer[:, 3:6], answer[:, 6].mean(dim=(1, 2)).reshape(1, 1)
         light = torch.exp(-gains)
         mean = torch.exp(-gains.mean(dim=(2, 3)))
