@@ -104,15 +104,14 @@ def _refuse(what: str) -> Format:
 
 
 def _describe(data: bytes) -> str:
-    shown = data[:_SHOWN_BYTES]
     for magic, name in _KNOWN:
         if data.startswith(magic):
-            return f"{name} (it begins with {shown!r})"
+            return name
     if data[4:8] == b"ftyp":
-        return f"a video or an unknown container with the brand {data[8:12]!r}"
+        return f"a video or an unknown container with the brand {data[8:12].decode('latin-1')!r}"
     if _is_text(data[:256]):
-        return f"text (it begins with {shown!r})"
-    return f"of an unknown kind (it begins with {shown!r})"
+        return f"text (it begins with {data[:_SHOWN_BYTES].decode(errors='ignore').strip()!r})"
+    return f"of an unknown kind (its first bytes are {data[:_SHOWN_BYTES].hex(' ')})"
 
 
 def _is_text(data: bytes) -> bool:
