@@ -37,12 +37,18 @@ SOFTNESS = 1.0
 class Outcome:
     """How one method did on one photograph."""
 
-    #: Intersection over union of true mask and changed pixels.
-    iou: float
+    #: Pixels in both the true mask and what was changed, and in at least one of them.
+    common: int
+    either: int
     #: Over the pixels of the true mask.
     inside_db: float
     #: Share of the pixels that were changed.
     found: float
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union; 1 where there is nothing and nothing was found."""
+        return self.common / self.either if self.either else 1.0
 
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
@@ -58,11 +64,11 @@ def table(photographs: Sequence[Pixels], model: Model) -> str:
 
 
 def _on_damage(photographs: Sequence[Pixels], methods: Mapping[str, Method]) -> str:
-    head = ["", "IoU telea", "IoU model", *(f"{name}, dB" for name in methods)]
+    head = ["", "IoU telea", "IoU model", "IoU model, pooled", *(f"{name}, dB" for name in methods)]
     lines = [_row(head), _row(["---"] * len(head))]
     for name, damage in DAMAGES.items():
         outcomes = {method: _outcomes(photographs, damage, answer) for method, answer in methods.items()}
-        overlaps = [_mean(outcomes[method], "iou") for method in ("telea", "model")]
+        overlaps = [*(_mean(outcomes[method], "iou") for method in ("telea", "model")), _pooled(outcomes["model"])]
         inside = [_mean(each, "inside_db") for each in outcomes.values()]
         lines.append(_row([name, *(f"{each:.3f}" for each in overlaps), *(f"{each:.2f}" for each in inside)]))
     return "\n".join(lines)
@@ -89,9 +95,9 @@ def _outcome(photograph: Pixels, damage: Damage, method: Method, seed: int) -> O
     given = to_u8(jpeg(image, QUALITY)) if damage in SCANNED else to_u8(image)
     answer = method(given, true)
     found = _differs(answer, given, 0)
-    either = float((found | true).sum())
     return Outcome(
-        iou=float((found & true).sum()) / either if either else 1.0,
+        common=int((found & true).sum()),
+        either=int((found | true).sum()),
         inside_db=_inside_db(answer, target, true) if true.any() else np.nan,
         found=float(found.mean()),
     )
@@ -108,6 +114,11 @@ def _inside_db(answer: Pixels, target: Pixels, inside: Found) -> float:
 
 def _mean(outcomes: Sequence[Outcome], name: str) -> float:
     return float(np.nanmean([getattr(outcome, name) for outcome in outcomes]))
+
+
+def _pooled(outcomes: Sequence[Outcome]) -> float:
+    """Intersection over union of the pixels of all photographs together."""
+    return sum(each.common for each in outcomes) / max(sum(each.either for each in outcomes), 1)
 
 
 def _median(given: Pixels, true: Found) -> Pixels:
