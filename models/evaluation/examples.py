@@ -67,6 +67,15 @@ def _repair() -> list[Example]:
     ]
 
 
+def _denoise() -> list[Example]:
+    return [
+        Example(scene=spoilt("white noise, sigma 25", scenes.portrait(), scenes.noisy(25)), left=0.2, side=0.5),
+        Example(scene=spoilt("JPEG, quality 10", scenes.table(), scenes.compressed(10)), left=0.2, side=0.6),
+        Example(scene=spoilt("film grain, sigma 25", scenes.cat(), scenes.grained(25)), left=0.2, top=0.1, side=0.6),
+        Example(scene=spoilt("white noise, sigma 50", scenes.launch_pad(), scenes.noisy(50)), left=0.35, side=0.4),
+    ]
+
+
 def _deblur() -> list[Example]:
     return [
         Example(
@@ -124,6 +133,7 @@ CARDS = {
     "background": Card(stages=["background"], examples=_whole("background")),
     "white-balance": Card(stages=["white_balance"], examples=_whole("white_balance")),
     "repair": Card(stages=["repair"], examples=_repair),
+    "denoise": Card(stages=["denoise"], examples=_denoise),
     "deblur": Card(stages=["deblur"], examples=_deblur),
     "upscale-x2": Card(stages=[{"stage": "upscale", "scale": 2}], examples=_enlarged(2)),
     "upscale-x4": Card(stages=[{"stage": "upscale", "scale": 4}], examples=_enlarged(4)),

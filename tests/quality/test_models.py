@@ -147,6 +147,24 @@ def test_denoise_left_to_itself_finds_the_strength(sigma: int, margin_db: float)
     assert gain_db(clean, given, [by_default(each) for each in given]) > margin_db
 
 
+@pytest.mark.parametrize(("quality", "margin_db"), [(95, 7.0), (90, 6.5), (80, 5.5)])
+def test_denoise_left_to_itself_finds_the_strength_of_noise_that_was_stored_as_jpeg(
+    quality: int, margin_db: float
+) -> None:
+    clean = photographs()
+    given = [to_u8(jpeg(to_float(noisy(each, white(25))), quality)) for each in clean]
+    assert gain_db(clean, given, [by_default(each) for each in given]) > margin_db
+
+
+def test_denoise_does_not_look_for_lost_colour_in_a_grey_photograph() -> None:
+    grey = [np.repeat(each.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2) for each in photographs()]
+    grain = np.random.default_rng(0).normal(0, 25, (*grey[0].shape[:2], 1))
+    given = [to_u8(to_float(each) + grain[: each.shape[0], : each.shape[1]].astype(np.float32) / 255) for each in grey]
+    told = [opened("denoise").apply(each, {"sigma": 25.0}) for each in given]
+    left = [by_default(each) for each in given]
+    assert gain_db(grey, given, left) > gain_db(grey, given, told) - 0.7
+
+
 @pytest.mark.parametrize("quality", [10, 30, 50])
 def test_denoise_left_to_itself_removes_the_blocks_of_a_jpeg(quality: int) -> None:
     clean = photographs()

@@ -20,11 +20,12 @@ from models.training.degradations import (
     sensor_noise,
 )
 from models.training.layers import UNet, crop, pad_edges
+from models.training.muon import Muon
 from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches, psnr_db
 from shared.imaging.picture import Image
 
 #: Channels and residual blocks at a half, a quarter and an eighth of the height and width.
-WIDTHS, BLOCKS = (32, 64, 96), (1, 2, 2)
+WIDTHS, BLOCKS = (32, 64, 96), (2, 2, 2)
 #: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
 MARGIN, MULTIPLE = 8, 8
 #: Strengths on the 0-255 scale: most training pairs lie below the first, the others between the two.
@@ -36,9 +37,9 @@ FAINTEST_SIGMA = 2.0
 class Denoiser(nn.Module):
     """(N, 3, H, W) and sigma (N,) on the 0-255 scale to (N, 3, H, W); H and W any."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: tuple[int, ...] = BLOCKS) -> None:
         super().__init__()
-        self.trunk = UNet(13, 12, widths=WIDTHS, blocks=BLOCKS)
+        self.trunk = UNet(13, 12, widths=WIDTHS, blocks=blocks)
 
     def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
         sigma = sigma.reshape(-1, 1, 1, 1)
@@ -51,7 +52,7 @@ class Denoiser(nn.Module):
 def sample(clean: Image, rng: np.random.Generator) -> Sample:
     """A photograph with noise or JPEG blocks; now and then flat or partly white, or with less noise than is told."""
     clean = _scene(clean, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.1:
         return _blocky(clean, rng)
     sigma = float(rng.uniform(0, COMMON_SIGMA) if rng.random() < 0.85 else rng.uniform(COMMON_SIGMA, HIGHEST_SIGMA))
     noisy = _weakened(clean, _noisy(clean, sigma, rng), rng)
@@ -69,9 +70,9 @@ def _blocky(clean: Image, rng: np.random.Generator) -> Sample:
 def _scene(clean: Image, rng: np.random.Generator) -> Image:
     """Photographs, but also what few of them show and catalogues are full of: pure white, and flat colour."""
     kind = rng.random()
-    if kind < 0.10:
+    if kind < 0.05:
         return overexposed(clean, float(rng.uniform(1, 4)))
-    if kind < 0.15:
+    if kind < 0.08:
         return np.broadcast_to(rng.choice(clean.reshape(-1, 3)), clean.shape)
     return clean
 
@@ -81,7 +82,7 @@ def _noisy(clean: Image, sigma: float, rng: np.random.Generator) -> Image:
     kind = rng.random()
     if kind < 0.10:
         return sensor_noise(clean, sigma, rng, shot_share=float(rng.uniform(0.3, 1)))
-    if kind < 0.35:
+    if kind < 0.3:
         return film_grain(clean, sigma, rng, radius=float(rng.uniform(0.3, 0.9)), coloured=rng.random() < 0.5)
     return gaussian_noise(clean, sigma, rng)
 
@@ -89,9 +90,9 @@ def _noisy(clean: Image, sigma: float, rng: np.random.Generator) -> Image:
 def _weakened(clean: Image, noisy: Image, rng: np.random.Generator) -> Image:
     """Less noise than is told, everywhere or in one part: where there is none, none must be imagined."""
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.05:
         return clean + (noisy - clean) * np.float32(rng.uniform(0, 1))
-    if kind < 0.16:
+    if kind < 0.1:
         return clean + (noisy - clean) * half_plane(clean.shape, rng)
     return noisy
 
@@ -113,4 +114,5 @@ RECIPE = Recipe(
     baseline=lambda inputs: inputs[0],
     example=(EXAMPLE_IMAGE, torch.tensor([20.0])),
     free_axes=(IMAGE_AXES, None),
+    optimizer=Muon,
 )

@@ -18,12 +18,17 @@ from shared.imaging.picture import Image
 
 #: The strength that the denoiser is told, on the 0-255 scale.
 TOLD_SIGMA = 25.0
+#: Residual blocks at a half, a quarter and an eighth: one at the finest, where the denoiser has two.
+BLOCKS = (1, 2, 2)
 #: Side of the training patches.
 PATCH = 96
 
 
 class Cleaner(Denoiser):
     """(N, 3, H, W) to the same; H and W any."""
+
+    def __init__(self) -> None:
+        super().__init__(BLOCKS)
 
     def forward(self, image: Tensor) -> Tensor:
         return super().forward(image, torch.full((len(image),), TOLD_SIGMA, device=image.device))

@@ -8,7 +8,7 @@ from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
 from shared.imaging.filters import gaussian
 from shared.imaging.measure import is_grey, measure
-from shared.imaging.noise import estimate_grain, estimate_sigma
+from shared.imaging.noise import estimate_grain, estimate_sigma, estimate_sigma_from_luma
 from shared.imaging.picture import Picture
 from shared.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
 from shared.imaging.sharpness import MAX_RADIUS, edge_blur
@@ -84,6 +84,24 @@ def test_neither_texture_nor_white_noise_is_taken_for_grain(name: str) -> None:
 def test_grain_of_sixteen_bits_is_told_on_the_same_scale() -> None:
     pixels = grainy(photograph("astronaut"), 12, 0.8)
     assert grain_of(pixels.astype(np.uint16) * 257) == pytest.approx(grain_of(pixels), rel=0.02)
+
+
+@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize("quality", [95, 90, 80])
+def test_luma_tells_the_noise_that_was_there_before_a_jpeg(name: str, quality: int) -> None:
+    pixels = compressed(noisy(photograph(name), 25.0), quality)
+    assert sigma_of(pixels) < 21
+    assert 18 < estimate_sigma_from_luma(native_tiles(pixels)) < 30
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_without_a_jpeg_luma_tells_what_the_channels_tell(name: str) -> None:
+    pixels = noisy(photograph(name), 15.0)
+    assert estimate_sigma_from_luma(native_tiles(pixels)) == pytest.approx(sigma_of(pixels), rel=0.2)
+
+
+def test_a_picture_too_small_to_tell_has_no_noise_in_luma() -> None:
+    assert estimate_sigma_from_luma([photograph("astronaut")[:4, :4]]) == 0.0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 300), (40, 40)])
