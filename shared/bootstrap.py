@@ -5,13 +5,14 @@ The only place that builds adapters. Nothing is built at import; `system()` buil
 
 import os
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.system import ProcessMeter, SystemClock
 from shared.inference.registry import REGISTRY_NAME, Registry
 from shared.logs import configure
+from shared.once import Once
 from shared.parameters import Stage
 from shared.ports import JobStore, ObjectStore, Publisher, SignedUploads
 from shared.settings import Settings, read_settings
@@ -106,7 +107,7 @@ def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher]:
     return GcsObjectStore(project), FirestoreJobStore(project), PubsubPublisher(project)
 
 
-@cache
+@Once
 def system() -> System:
     """The system that the environment describes. Raises ConfigurationError with every problem."""
     settings = read_settings(os.environ)

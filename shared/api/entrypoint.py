@@ -1,7 +1,6 @@
 """How does an HTTP request reach the API? Apart from the other entry points, so that no other function carries it."""
 
 import secrets
-from functools import cache
 
 from flask import Request
 from flask import request as current_request
@@ -9,9 +8,10 @@ from werkzeug.wrappers import Response
 
 from shared.api.application import Api, refusal
 from shared.bootstrap import system
+from shared.once import Once
 
 
-@cache
+@Once
 def the_api() -> Api:
     """The API of this process. Raises ConfigurationError if the settings are wrong."""
     return Api.of(system())
