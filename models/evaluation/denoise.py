@@ -26,8 +26,7 @@ def table(photographs: Sequence[Pixels], model: Model) -> str:
         "input": lambda given, _: given,
         "bilateral": bilateral,
         "non-local means": non_local_means,
-        "model": lambda given, sigma: model.apply(given, {"sigma": sigma}),
-        "model, left to itself": lambda given, _: _by_default(given, model),
+        **_of(model),
     }
     return "\n\n".join([contest(photographs, CONDITIONS, methods, rgb_score), against_bm3d(photographs, model)])
 
@@ -43,12 +42,19 @@ def against_bm3d(photographs: Sequence[Pixels], model: Model) -> str:
         return "CBM3D was left out: `pip install bm3d==4.0.3` puts it into the table."
     methods: Mapping[str, Method] = {
         "CBM3D": bm3d,
-        "model": lambda given, sigma: model.apply(given, {"sigma": sigma}),
-        "model, left to itself": lambda given, _: _by_default(given, model),
+        **_of(model),
     }
     middles = [to_u8(centre_patch(each, BM3D_SIDE)) for each in photographs]
     conditions = [_condition(f"middle {BM3D_SIDE}x{BM3D_SIDE}", gaussian_noise, sigma) for sigma in BM3D_SIGMAS]
     return contest(middles, conditions, methods, rgb_score)
+
+
+def _of(model: Model) -> Mapping[str, Method]:
+    """The model told the true strength, and what the stage does by itself."""
+    return {
+        "model": lambda given, sigma: model.apply(given, {"sigma": sigma}),
+        "model, left to itself": lambda given, _: _by_default(given, model),
+    }
 
 
 def bm3d(given: Pixels, sigma: float) -> Pixels:
