@@ -36,8 +36,8 @@ class Mixture:
     grades: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def parts(self) -> tuple[float, ...]:
-        """1 for each fault that is absent, falling to 0 with its grade; in the order of `FAULTS`."""
-        return tuple(1.0 - self.grades.get(fault, 0.0) for fault in FAULTS)
+        """1 for each fault that is absent, falling to 0 with its grade, also beyond 1; in the order of `FAULTS`."""
+        return tuple(max(1.0 - self.grades.get(fault, 0.0), 0.0) for fault in FAULTS)
 
 
 def random_mixture(rng: np.random.Generator) -> Mixture:
@@ -94,9 +94,9 @@ def blurred(image: Image, grade: float, rng: np.random.Generator) -> Image:
     """Out of focus (Gaussian or disc), moved, or enlarged from fewer pixels; a larger grade is a wider blur."""
     radius = _between(RADII, grade**1.3)
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.35:
         return cv2.GaussianBlur(image, (0, 0), radius)
-    if kind < 0.65:
+    if kind < 0.55:
         return cv2.filter2D(image, -1, disc(2 * radius), borderType=cv2.BORDER_REFLECT_101)
     if kind < 0.85:
         return cv2.filter2D(

@@ -24,10 +24,12 @@ from shared.imaging.judging import PATCH_SIDE, VIEW_SIDE
 from shared.imaging.picture import Image, Pixels, to_float
 
 #: Least side of what is degraded and judged in training, and how many patches of it are shown.
-SCENE_SIDE, SHOWN = 192, 2
+SCENE_SIDE, SHOWN = 192, 3
 #: Share of the samples that are a square of that side and no whole photograph. A reduced view of little shows faults
 #: that none of a whole one does: a network that has seen no other learns to look for blur in it, and finds none later.
 PARTS_SHOWN = 0.3
+#: Share of the blurs and casts that are graver than any grade, and up to how many times: the worst must not look good.
+BEYOND, GRAVEST = 0.1, 1.6
 #: Channels at a half, a quarter, an eighth and a sixteenth of the height and width, of patches and of the view.
 PATCH_WIDTHS, VIEW_WIDTHS = (32, 48, 64, 80), (16, 24, 32, 48)
 #: Guessed qualities, and what is answered for them.
@@ -37,8 +39,12 @@ SCALE = ((0.0, 0.0), (0.6, 0.55), (0.7, 0.75), (0.85, 0.92), (1.0, 1.0))
 GRAVE, MILDER = 0.5, 1.5
 #: Numbers by which one patch, and all patches together, are described.
 DESCRIPTION = 64
-#: Numbers that are made of the statistics of a patch, and of those of the view.
-STATISTICS = 48
+#: Numbers that are made of the statistics of a patch, and of those of the view; and between the last two layers.
+STATISTICS, MIXED = 48, 128
+#: Mean and deviation of what `view_statistics` measures, over 640 views of training. With both taken out a small
+#: network on them alone missed the grade of exposure by 11.1 points after 4,000 steps, without it by 13.5.
+USUAL = (0.51, 0.47, 0.43, 0.2, 0.2, 0.18, 0.09, -0.12, 0.05, -0.08, 0.1, 0.08, 0.05, 0.03, 0.09, 0.86, 0.18)
+SPREAD = (0.21, 0.19, 0.22, 0.08, 0.08, 0.08, 0.36, 0.35, 0.27, 0.26, 0.08, 0.06, 0.16, 0.09, 0.11, 0.14, 0.07)
 
 
 def with_detail(image: Tensor) -> Tensor:
@@ -76,6 +82,25 @@ def patch_statistics(patches: Tensor) -> Tensor:
     return torch.stack(found, dim=1)
 
 
+def patch_directions(patches: Tensor) -> Tensor:
+    """(N, 3, 96, 96) to (N, 12): how steep the luma is along its steepest and its flattest direction, at three scales.
+
+    What moved keeps its detail across the motion and loses it along, so that the mean over all directions hides it.
+    From the eigenvalues of the structure tensor (Förstner, Gülch: A fast operator for detection and precise location of
+    distinct points, 1987), and which direction that is, as the double angle's cosine and sine.
+    """
+    luma, found = patches.mean(dim=1, keepdim=True), []
+    for _ in range(3):
+        across, down = luma[..., 1:-1, 2:] - luma[..., 1:-1, :-2], luma[..., 2:, 1:-1] - luma[..., :-2, 1:-1]
+        half, mixed = (each.mean(dim=(1, 2, 3)) for each in ((across.square() - down.square()) / 2, across * down))
+        mean = (across.square() + down.square()).mean(dim=(1, 2, 3)) / 2
+        apart = torch.sqrt(half.square() + mixed.square() + 1e-12)
+        found += [_logarithm(torch.sqrt((mean + sign * apart).clamp_min(1e-8))) for sign in (1, -1)]
+        found += [half / (mean + 1e-4), mixed / (mean + 1e-4)]
+        luma = F.avg_pool2d(luma, 2)
+    return torch.stack(found, dim=1)
+
+
 def _detail(plane: Tensor) -> Tensor:
     return plane - F.avg_pool2d(F.pad(plane, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 
@@ -94,7 +119,7 @@ def _logarithm(values: Tensor) -> Tensor:
 
 
 def view_statistics(view: Tensor) -> Tensor:
-    """(N, 3, H, W) to (N, 17): level, spread and balance of the channels, and what is clipped."""
+    """(N, 3, H, W) to (N, 17): level, spread and balance of the channels, and what is clipped; each about -2 to 2."""
     means, spreads = view.mean(dim=(2, 3)), view.flatten(2).std(dim=2)
     bright = (view.clamp_min(1e-3) ** 6).mean(dim=(2, 3)) ** (1 / 6)
     balance = [torch.log((each[:, [0, 2]] + 0.02) / (each[:, 1:2] + 0.02)) for each in (means, bright)]
@@ -103,7 +128,7 @@ def view_statistics(view: Tensor) -> Tensor:
     clipped = torch.stack(
         [torch.sigmoid(100 * (luma - 0.97)).mean(dim=1), torch.sigmoid(100 * (0.03 - luma)).mean(dim=1)], dim=1
     )
-    return torch.cat(
+    measured = torch.cat(
         [
             means,
             spreads,
@@ -116,6 +141,7 @@ def view_statistics(view: Tensor) -> Tensor:
         ],
         dim=1,
     )
+    return (measured - measured.new_tensor(USUAL)) / measured.new_tensor(SPREAD)
 
 
 class Encoder(nn.Module):
@@ -144,22 +170,25 @@ class Judge(nn.Module):
         self.patches = Encoder(PATCH_WIDTHS)
         self.view = Encoder(VIEW_WIDTHS)
         self.describe = nn.Linear(2 * PATCH_WIDTHS[-1] + STATISTICS, 2 * DESCRIPTION)
-        self.merge = nn.Linear(DESCRIPTION + 2 * VIEW_WIDTHS[-1] + STATISTICS, DESCRIPTION)
         self.patch_numbers = nn.Linear(22, STATISTICS)
-        self.view_numbers = nn.Linear(17, STATISTICS)
-        self.answer = nn.Linear(DESCRIPTION, 1 + len(FAULTS))
+        self.direction_numbers = nn.Linear(12, STATISTICS)
+        self.light = nn.Sequential(nn.Linear(17, 2 * STATISTICS), nn.ReLU(), nn.Linear(2 * STATISTICS, STATISTICS))
+        self.mix = nn.Linear(DESCRIPTION + 2 * VIEW_WIDTHS[-1] + STATISTICS, MIXED)
+        self.verdict = nn.Linear(MIXED, 1 + len(FAULTS))
         with torch.no_grad():
-            self.answer.bias.fill_(0.6)
+            self.verdict.bias.fill_(0.6)
+            self.direction_numbers.weight.zero_()
+            self.direction_numbers.bias.zero_()
 
     def forward(self, view: Tensor, patches: Tensor) -> Tensor:
         patches = patches.reshape(-1, 3, PATCH_SIDE, PATCH_SIDE)
-        numbers = F.relu(self.patch_numbers(patch_statistics(patches)))
-        described = self.describe(torch.cat([self.patches(patches), numbers], dim=1))
+        numbers = self.patch_numbers(patch_statistics(patches)) + self.direction_numbers(patch_directions(patches))
+        described = self.describe(torch.cat([self.patches(patches), F.relu(numbers)], dim=1))
         described, weight = described.reshape(view.shape[0], -1, 2, DESCRIPTION).unbind(dim=2)
         pooled = (described * weight.softmax(dim=1)).sum(dim=1)
-        numbers = F.relu(self.view_numbers(view_statistics(view)))
-        merged = self.merge(torch.cat([F.relu(pooled), self.view(view), numbers], dim=1))
-        return self.answer(F.relu(merged))
+        light = F.relu(self.light(view_statistics(view)))
+        mixed = self.mix(torch.cat([F.relu(pooled), self.view(view), light], dim=1))
+        return self.verdict(F.relu(mixed))
 
 
 class Verdict(nn.Module):
@@ -193,8 +222,17 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
     """A photograph or a part of it, at some reduction, with a mixture of faults."""
     photograph = at_least(_reduced(photograph, rng), SCENE_SIDE)
     if rng.random() < PARTS_SHOWN:
-        return sample(random_patch(photograph, SCENE_SIDE, rng), random_mixture(rng), rng)
-    return sample(to_float(turned(photograph, rng)), random_mixture(rng), rng)
+        return sample(random_patch(photograph, SCENE_SIDE, rng), grave_mixture(rng), rng)
+    return sample(to_float(turned(photograph, rng)), grave_mixture(rng), rng)
+
+
+def grave_mixture(rng: np.random.Generator) -> Mixture:
+    """A random one, in which some blurs and casts go beyond the gravest that is graded."""
+    grades = dict(random_mixture(rng).grades)
+    for fault in ("blur", "cast"):
+        if fault in grades and rng.random() < BEYOND:
+            grades[fault] = float(rng.uniform(1.0, GRAVEST))
+    return Mixture(grades=grades)
 
 
 def check(photograph: Pixels, rng: np.random.Generator) -> Sample:
@@ -246,9 +284,9 @@ def _patch(image: Image, rng: np.random.Generator) -> Image:
 
 
 def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:  # noqa: ARG001
-    """L1 of the quality and, at less weight, of the parts; and how far the quality is from following the truth."""
-    errors = (output - target).abs()
-    return 4 * errors[:, 0].mean() + errors[:, 1:].mean() + 0.5 * (1 - correlation(output[:, 0], target[:, 0]))
+    """L1 of the quality and of the parts; and how far the quality is from following the truth."""
+    of_quality, of_parts = (output - target).abs().mean(dim=0).split([1, len(FAULTS)])
+    return 4 * of_quality.sum() + of_parts.sum() + 0.5 * (1 - correlation(output[:, 0], target[:, 0]))
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from models.training.degradations import gaussian_noise, jpeg, keys, quantise, reduced
 from models.training.layers import Residual, pad_edges, plain_trunk
 from models.training.lettering import lettered
+from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
 from shared.imaging.picture import Image
 
 CHANNELS = 32
 CONVOLUTIONS = 8
-#: Channels and residual blocks at half the low resolution, which the first half of the trunk feeds.
+#: Channels and residual blocks at half the low resolution, which the first half of the trunk feeds; where more than one
+#: pixel in two is missing. For x2 they brought 0.13 to 0.24 dB and took 2.3 times as long.
 COARSE_CHANNELS, COARSE_BLOCKS = 64, 3
 #: Border pixels repeated around the picture.
 MARGIN = 4
@@ -34,13 +36,15 @@ class Upscaler(nn.Module):
         super().__init__()
         self.scale = scale
         self.trunk = plain_trunk((3, *[CHANNELS] * (CONVOLUTIONS - 1), 3 * scale**2))
-        self.coarse = Coarse()
+        self.coarse = Coarse() if scale > 2 else None
         self.register_buffer("bicubic", bicubic_weights(scale), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         features = self.trunk[:CONVOLUTIONS](pad_edges(image, MARGIN))
-        detail = self.trunk[CONVOLUTIONS:](features + self.coarse(features))
+        if self.coarse is not None:
+            features = features + self.coarse(features)
+        detail = self.trunk[CONVOLUTIONS:](features)
         detail = detail[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return F.pixel_shuffle(detail + enlarge_phases(image, self.bicubic), self.scale)
 
@@ -79,14 +83,14 @@ def enlarge_phases(image: Tensor, weights: Tensor) -> Tensor:
 def sample(clean: Image, rng: np.random.Generator, *, scale: int) -> Sample:
     """Reduced photographs, a few with print on them.
 
-    Four in ten carry what pictures from the web carry: a JPEG of quality 60-95, faint noise.
+    One in four carries what pictures from the web carry: a JPEG of quality 60-95, faint noise.
     """
     if rng.random() < 0.06:
         clean = lettered(clean, rng)
     small = reduced(clean, scale)
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         small = gaussian_noise(small, float(rng.uniform(0, 4)), rng)
-    small = jpeg(small, int(rng.integers(60, 96))) if rng.random() < 0.3 else quantise(small)
+    small = jpeg(small, int(rng.integers(60, 96))) if rng.random() < 0.2 else quantise(small)
     return Sample(inputs=(small,), target=clean)
 
 
@@ -113,6 +117,7 @@ def recipe(scale: int, *, patch: int) -> Recipe:
         loss=loss,
         score=psnr_db,
         baseline=enlarged,
+        optimizer=Muon,
     )
 
 
