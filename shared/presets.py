@@ -24,6 +24,8 @@ BLUR_RADIUS = 1.0
 DARK_MEDIAN = 0.18
 #: From this strength on a cast is more likely than a coloured scene.
 CAST_STRENGTH = 0.45
+#: Fewer small marks than these may be the moon and two masts: damage that nobody spoke of rarely comes alone.
+REPAIR_MARKS = 5
 #: Restored prints are enlarged if their shorter side has fewer pixels.
 RESTORE_MIN_SIDE = 1200
 #: Catalogue pictures are squares with sides of at least so many pixels.
@@ -90,6 +92,7 @@ NEEDS: Mapping[Stage, Callable[[Measurements], str | None]] = {
 
 _NEEDED = Rule(when="needed")
 _ALWAYS = Rule()
+_DAMAGED = Rule(parameters={"least_marks": REPAIR_MARKS})
 _REPAIRS: Mapping[Stage, Rule] = dict.fromkeys(("denoise", "deblur", "low_light", "white_balance"), _NEEDED)
 
 PRESET_RULES: Mapping[Preset, PresetRules] = {
@@ -99,7 +102,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
     ),
     "restore": PresetRules(
         summary="old photographs: scratches, noise, blur, darkness, casts, fading, small prints doubled, light finish",
-        stages={"repair": _ALWAYS, **_REPAIRS, "upscale": Rule(when="needed", parameters={"scale": 2.0})},
+        stages={"repair": _DAMAGED, **_REPAIRS, "upscale": Rule(when="needed", parameters={"scale": 2.0})},
         output={"unfade": 1.0, "smooth": 0.5, "sharpen": 0.5},
     ),
     "product": PresetRules(
@@ -122,7 +125,7 @@ PRESET_RULES: Mapping[Preset, PresetRules] = {
     "full": PresetRules(
         summary="every enhancement, needed or not, enlarged twice; greyscale is colorized, the background stays",
         stages={
-            "repair": _ALWAYS,
+            "repair": _DAMAGED,
             "denoise": _ALWAYS,
             "deblur": _ALWAYS,
             "low_light": _ALWAYS,

@@ -1,6 +1,7 @@
 """How noisy is a picture?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +24,13 @@ MIN_PATCHES = 100
 
 #: White noise of 1 in every channel is so much in their weighted mean, luma.
 LUMA_NOISE = float(np.sqrt(0.299**2 + 0.587**2 + 0.114**2))
+#: Texture is light for the most part: what the channels differ by tells white noise of 3 to 25 within a tenth, whatever
+#: the picture shows. Where it is this share of what each channel has, or more, it alone counts; up to the first share,
+#: as after a JPEG or of grain in black and white, it says nothing.
+NOT_INDEPENDENT, INDEPENDENT = 0.25, 0.5
+#: Patches without a clipped value have the smaller part of strong noise: 44 of 50. What was found is taken for more by
+#: the square of its share of this.
+CUT_SIGMA = 150.0
 
 #: Grain is looked for in blocks of this side, in what a Gaussian of the second number (pixels) takes away.
 BLOCK_SIDE, GRAIN_REACH = 16, 2.5
@@ -34,18 +42,35 @@ MIN_BLOCKS = 50
 LEAST_GRAIN, UNIFORM = 2.5, 1.5
 #: White noise leaves less in the calmest blocks than its sigma; what leaves more than so many times it is grain.
 GRAIN_RATIO = 1.15
+#: White noise of 1 leaves no more than the first number in the calmest blocks if all channels have the same, as where
+#: nothing tells it from texture; no less than the second one if each has its own.
+CALMEST_WHITE, CALMEST_LUMA = 0.81, 0.66
 #: From the calmest blocks to the sigma that serves best: over grain of 5 to 25, 0.5 to 1 pixels in size, nothing
 #: between 1.3 and 1.6 is more than 0.3 dB from the best.
 GRAIN_FACTOR = 1.5
 
 
-def estimate_sigma(tiles: Sequence[Pixels]) -> float:
-    """Standard deviation of the noise, root mean square over the colour channels.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What noise a picture has."""
+
+    #: Standard deviation, root mean square over the colour channels, on the 0-255 scale.
+    sigma: float
+    #: The same of what each channel has, texture that cannot be told from noise among it.
+    channels: float
+    #: 1 where each channel has noise of its own, as a sensor makes it; 0 where all have the same, or a file has kept
+    #: their differences at half the resolution. Only then may texture be taken for noise.
+    independent: float
+
+
+def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
+    """How much noise there is, and whether every channel has its own.
 
     The covariance of small patches has a few large eigenvalues, made by the picture, and many small ones, made by
     noise alone. The noise variance is the mean of the largest set of small eigenvalues whose mean is its median.
     Patches are chosen by their gradient after smoothing, which says where structure is without looking at the noise,
-    and patches with a clipped pixel are left out.
+    and patches with a clipped pixel are left out. Beyond the source, what the channels differ by is looked at before
+    the channels, and no more is found than the calmest blocks have.
 
     Parameters
     ----------
@@ -54,9 +79,10 @@ def estimate_sigma(tiles: Sequence[Pixels]) -> float:
 
     Returns
     -------
-    float
-        On the 0-255 scale; 0 for pictures too small to tell. Within 20 % for white Gaussian noise of 5 to 50.
-        Noise that neighbours share (film grain, scaled or compressed noise) is underestimated: see `estimate_grain`.
+    Noise
+        `sigma` is 0 for pictures too small to tell. Within a tenth for white Gaussian noise of 3 to 25, a fifth up
+        to 50. Noise that neighbours share (film grain, scaled or compressed noise) is underestimated: see
+        `estimate_grain`.
 
     References
     ----------
@@ -67,10 +93,23 @@ def estimate_sigma(tiles: Sequence[Pixels]) -> float:
     --------
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).normal(128, 10, (200, 200, 3))
-    >>> 9 < estimate_sigma([np.clip(noise, 0, 255).astype(np.uint8)]) < 11
-    True
+    >>> found = estimate_noise([np.clip(noise, 0, 255).astype(np.uint8)])
+    >>> 9 < found.sigma < 11, found.independent
+    (True, 1.0)
     """
-    return 255.0 * float(np.sqrt(np.mean(_variances(tiles, lambda tile: [tile[..., channel] for channel in range(3)]))))
+    each = _variances(tiles, lambda tile: [*_channels(tile), *_differences(tile)])
+    channels, differences = (_uncut(each[part]) for part in (slice(0, 3), slice(3, 5)))
+    if channels == 0.0:
+        return Noise(sigma=0.0, channels=0.0, independent=1.0)
+    independent = float(np.clip((differences / channels - NOT_INDEPENDENT) / (INDEPENDENT - NOT_INDEPENDENT), 0, 1))
+    most = max(min(channels, calmest(tiles) / CALMEST_WHITE), differences)
+    sigma = independent * differences + (1 - independent) * most
+    return Noise(sigma=sigma, channels=channels, independent=independent)
+
+
+def estimate_sigma(tiles: Sequence[Pixels]) -> float:
+    """Standard deviation of the noise, root mean square over the colour channels: `sigma` of `estimate_noise`."""
+    return estimate_noise(tiles).sigma
 
 
 def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
@@ -78,7 +117,7 @@ def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
 
     JPEG keeps chroma at half the resolution, so that of noise that was stored it is luma that still tells how strong it
     was: of white noise of 25, `estimate_sigma` finds 17 after a JPEG of quality 80 to 95, and this 20 to 29. In a
-    picture without colour, whose channels have the same noise, it is half as much again as there is.
+    picture without colour, whose channels have the same noise, it is up to half as much again as there is.
 
     Parameters
     ----------
@@ -97,11 +136,11 @@ def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
     >>> 9 < estimate_sigma_from_luma([np.clip(noise, 0, 255).astype(np.uint8)]) < 11
     True
     """
-    (variance,) = _variances(tiles, lambda tile: [_grey(tile)])
-    return 255.0 * float(np.sqrt(variance)) / LUMA_NOISE
+    found = _uncut(_variances(tiles, lambda tile: [to_float(_grey(tile))])) / LUMA_NOISE
+    return min(found, calmest(tiles) / CALMEST_LUMA)
 
 
-def estimate_grain(tiles: Sequence[Pixels], sigma: float) -> float:
+def estimate_grain(tiles: Sequence[Pixels], channels: float) -> float:
     """Standard deviation of noise that neighbours share: film grain, or noise that was scaled or compressed.
 
     Texture stands somewhere, grain everywhere: in a picture with grain the calmest blocks are as restless as many
@@ -111,28 +150,53 @@ def estimate_grain(tiles: Sequence[Pixels], sigma: float) -> float:
     ----------
     tiles : sequence of (H, W, 3) uint8 or uint16
         Parts of one picture at native resolution, all of one type.
-    sigma : float
-        What `estimate_sigma` says of the same tiles.
+    channels : float
+        What `estimate_noise` says of the same tiles.
 
     Returns
     -------
     float
-        On the 0-255 scale; 0 where there is none, or no more than `sigma` explains.
+        On the 0-255 scale; 0 where there is none, or no more than `channels` explains.
 
     Examples
     --------
     >>> import numpy as np
     >>> noise = gaussian(np.random.default_rng(0).normal(128, 20, (200, 200)), 0.7)
     >>> grainy = [np.repeat(noise[..., None], 3, axis=2).astype(np.uint8)]
-    >>> 5 < estimate_grain(grainy, estimate_sigma(grainy)) < 15
+    >>> 5 < estimate_grain(grainy, estimate_noise(grainy).channels) < 15
     True
     """
-    unrest = np.sort(np.concatenate([np.zeros(0, np.float32), *map(_unrest, tiles)]))
+    unrest = _unrest_of(tiles)
     if len(unrest) < MIN_BLOCKS:
         return 0.0
     calmest, calm = 255.0 * np.percentile(unrest, (1, 25))
-    is_grain = calmest > max(LEAST_GRAIN, GRAIN_RATIO * sigma) and calm < UNIFORM * calmest
+    is_grain = calmest > max(LEAST_GRAIN, GRAIN_RATIO * channels) and calm < UNIFORM * calmest
     return GRAIN_FACTOR * float(calmest) if is_grain else 0.0
+
+
+def calmest(tiles: Sequence[Pixels]) -> float:
+    """Standard deviation of the fine part of luma in the calmest fiftieth of the blocks, on the 0-255 scale.
+
+    Noise is everywhere: there is hardly more of it. Infinite for pictures too small to tell.
+    """
+    unrest = _unrest_of(tiles)
+    return 255.0 * float(np.percentile(unrest, 2)) if len(unrest) >= MIN_BLOCKS else float("inf")
+
+
+def _channels(tile: Pixels) -> Sequence[Floats]:
+    return [to_float(tile[..., channel]) for channel in range(3)]
+
+
+def _differences(tile: Pixels) -> Sequence[Floats]:
+    """What the channels differ by, twice, so that independent noise of 1 in every channel is 1 in both."""
+    red, green, blue = _channels(tile)
+    return [(red - blue) / np.float32(np.sqrt(2)), (red - 2 * green + blue) / np.float32(np.sqrt(6))]
+
+
+def _uncut(variances: Sequence[float]) -> float:
+    """The sigma of these variances together, with what patches without clipped values lack, on the 0-255 scale."""
+    found = 255.0 * float(np.sqrt(np.mean(variances)))
+    return found * (1.0 + (found / CUT_SIGMA) ** 2)
 
 
 def _grey(tile: Pixels) -> Pixels:
@@ -140,14 +204,18 @@ def _grey(tile: Pixels) -> Pixels:
     return cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
 
 
-def _variances(tiles: Sequence[Pixels], planes: Callable[[Pixels], Sequence[Pixels]]) -> list[float]:
+def _variances(tiles: Sequence[Pixels], planes: Callable[[Pixels], Sequence[Floats]]) -> list[float]:
     """The noise variance in each of the planes (H, W) that are made of a tile; 0 for each if they are too small."""
     usable = [tile for tile in tiles if min(tile.shape[:2]) >= PATCH_SIDE]
     if not usable:
-        return [0.0]
+        return [0.0] * len(planes(tiles[0]))
     step = _step(usable)
     chosen = _chosen([_structure(tile, step) for tile in usable])
     return [_channel_variance(each, step, chosen) for each in zip(*map(planes, usable), strict=True)]
+
+
+def _unrest_of(tiles: Sequence[Pixels]) -> Floats:
+    return np.concatenate([np.zeros(0, np.float32), *map(_unrest, tiles)])
 
 
 def _unrest(tile: Pixels) -> Floats:
@@ -199,7 +267,7 @@ def _chosen(structures: Sequence[Floats]) -> NDArray[np.intp]:
     return np.argpartition(structure, keep - 1)[:keep]
 
 
-def _channel_variance(planes: Sequence[Pixels], step: int, chosen: NDArray[np.intp]) -> float:
+def _channel_variance(planes: Sequence[Floats], step: int, chosen: NDArray[np.intp]) -> float:
     if len(chosen) < MIN_PATCHES:
         return 0.0
     patches = np.concatenate([_patches(plane, step) for plane in planes])[chosen]
@@ -210,9 +278,9 @@ def _channel_variance(planes: Sequence[Pixels], step: int, chosen: NDArray[np.in
     return _noise_variance(np.asarray(eigenvalues[::-1, 0], np.float64))
 
 
-def _patches(plane: Pixels, step: int) -> Floats:
+def _patches(plane: Floats, step: int) -> Floats:
     """Patches as rows, (N, PATCH_SIDE²)."""
-    windows = np.lib.stride_tricks.sliding_window_view(to_float(plane), (PATCH_SIDE, PATCH_SIDE))[::step, ::step]
+    windows = np.lib.stride_tricks.sliding_window_view(plane, (PATCH_SIDE, PATCH_SIDE))[::step, ::step]
     return windows.reshape(-1, PATCH_SIDE * PATCH_SIDE)
 
 

@@ -9,7 +9,7 @@ from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
 from shared.imaging.filters import reach
 from shared.imaging.measure import is_grey
-from shared.imaging.noise import estimate_grain, estimate_sigma, estimate_sigma_from_luma
+from shared.imaging.noise import Noise, estimate_grain, estimate_noise, estimate_sigma_from_luma
 from shared.imaging.picture import Image, Picture, Pixels
 from shared.imaging.sampling import native_tiles
 from shared.parameters import DenoiseParameters
@@ -18,12 +18,11 @@ from shared.stages.windows import apply_to_windows
 
 #: An estimated noise below this is texture or rounding.
 LEAST_SIGMA = 1.0
-#: The noise that the texture of clean photographs is taken for adds this much to a true one, as variances do: of 117
-#: photographs half measured less than 2.5, one in ten 7.5 and more.
+#: Where texture cannot be told from noise, what it is taken for adds this much to a true one, as variances do: of 65
+#: clean photographs half measured less than 0.7, one in ten 3.1 and more.
 TEXTURE_SIGMA = 3.0
 #: Up to the first noise nothing says that a file has lost the colour of more, from the second on luma alone counts:
-#: faint noise may be texture, of which luma has the most. One in ten clean photographs measures 7.5, two in a hundred
-#: 14.
+#: faint noise may be texture, of which luma has the most. None of those photographs measures 6.
 FAINT, STRONG = 6.0, 12.0
 #: Below this blockiness no blocks show.
 LEAST_BLOCKINESS = 0.2
@@ -97,20 +96,22 @@ def found_sigma(picture: Picture, parameters: DenoiseParameters, blocks: tuple[f
     if parameters.sigma is not None:
         return parameters.sigma
     tiles = native_tiles(picture.pixels)
-    white = estimate_sigma(tiles)
-    noise = max(_without(_as_taken(picture.pixels, tiles, white), TEXTURE_SIGMA), estimate_grain(tiles, white))
+    estimated = estimate_noise(tiles)
+    noise = max(_as_taken(picture.pixels, tiles, estimated), estimate_grain(tiles, estimated.channels))
     found = blockiness([luma(tile) for tile in tiles])
     faint, full = blocks
     sigma = max(noise, faint + (full - faint) * found if found > LEAST_BLOCKINESS else 0.0)
     return sigma if sigma >= LEAST_SIGMA else 0.0
 
 
-def _as_taken(pixels: Pixels, tiles: Sequence[Pixels], white: float) -> float:
-    """The noise before a JPEG halved the resolution of its colour; `white` where there is little, or no colour."""
-    share = min((white - FAINT) / (STRONG - FAINT), 1.0)
-    if share <= 0.0 or is_grey(pixels, white):
-        return white
-    return white + share * max(estimate_sigma_from_luma(tiles) - white, 0.0)
+def _as_taken(pixels: Pixels, tiles: Sequence[Pixels], found: Noise) -> float:
+    """The noise before a JPEG halved the resolution of its colour, less what texture adds where it cannot be told."""
+    doubt = 1.0 - found.independent
+    share = min((found.sigma - FAINT) / (STRONG - FAINT), 1.0) * doubt
+    if share <= 0.0 or is_grey(pixels, found.sigma):
+        return _without(found.sigma, doubt * TEXTURE_SIGMA)
+    taken = found.sigma + share * max(estimate_sigma_from_luma(tiles) - found.sigma, 0.0)
+    return _without(taken, doubt * TEXTURE_SIGMA)
 
 
 def _without(sigma: float, part: float) -> float:

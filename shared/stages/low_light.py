@@ -10,7 +10,7 @@ from shared.errors import ModelUnusable
 from shared.imaging.clahe import equalise
 from shared.imaging.color import apply_table, luma, luma_of_image
 from shared.imaging.filters import gaussian, reach
-from shared.imaging.noise import estimate_sigma
+from shared.imaging.noise import estimate_noise
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
 from shared.imaging.sampling import native_tiles, reduced
 from shared.imaging.tiling import plan_tiles
@@ -175,7 +175,7 @@ def _reason(picture: Picture) -> str:
 
 def _calmed(picture: Picture, gamma: float) -> tuple[Pixels, float]:
     """The pixels with the noise removed that lifting would make visible, and its sigma; 0 if there is none."""
-    sigma = estimate_sigma(native_tiles(picture.pixels))
+    sigma = estimate_noise(native_tiles(picture.pixels)).channels
     gains = _gain(luma(reduced(picture.pixels)), gamma)
     if sigma < LEAST_SIGMA or sigma * gamma * float(np.quantile(gains, 1.0 - SHADOWS)) < VISIBLE_SIGMA:
         return picture.pixels, 0.0

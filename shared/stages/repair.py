@@ -25,6 +25,12 @@ RIM = 1
 RADIUS = 3
 #: A picture of which so much is damaged is for a person to look at.
 MUCH = 0.15
+#: Few marks are damage all the same if one is so long, as a share of the picture's longer side, or if they are such a
+#: share of its pixels. Of 104 undamaged photographs the network paints over something in 43, but over five marks, a
+#: long one or so much in 9 alone; of 12 pictures with mixed damage in 10.
+LONG, ENOUGH = 0.25, 0.01
+#: Marks so near each other, in pixels, are one; and the longest side at which they are counted.
+NEAR, COUNTED_SIDE = 5, 2048
 
 Found = NDArray[np.bool_]
 
@@ -65,7 +71,7 @@ def classical(picture: Picture, parameters: RepairParameters, method: str) -> St
         return inpainted(image, marks(image, parameters.sensitivity))
 
     halo = WIDEST + AROUND + RIM + RADIUS
-    return _told(picture, apply_to_windows(picture.pixels, on_image, halo=halo))
+    return _told(picture, apply_to_windows(picture.pixels, on_image, halo=halo), parameters.least_marks)
 
 
 def with_model(picture: Picture, parameters: RepairParameters, model: StageModel) -> StageOutput:
@@ -73,16 +79,31 @@ def with_model(picture: Picture, parameters: RepairParameters, model: StageModel
 
     What the network leaves as it was is not damaged: the share of changed pixels is the share of damage.
     """
-    return _told(picture, run_model(model, picture.pixels, {"sensitivity": parameters.sensitivity}))
+    pixels = run_model(model, picture.pixels, {"sensitivity": parameters.sensitivity})
+    return _told(picture, pixels, parameters.least_marks)
 
 
-def _told(picture: Picture, pixels: Pixels) -> StageOutput:
-    share = float((pixels != picture.pixels).any(axis=2).mean())
-    values = {"damaged_share": round(share, 4)}
+def _told(picture: Picture, pixels: Pixels, least_marks: int) -> StageOutput:
+    found = (pixels != picture.pixels).any(axis=2)
+    share = float(found.mean())
     if share == 0.0:
-        return StageOutput(picture=picture, notes=("no damage found",), values=values)
+        return StageOutput(picture=picture, notes=("no damage found",), values={"damaged_share": 0.0})
+    marks = 0 if least_marks == 1 or share >= ENOUGH else small_marks(found)
+    if 0 < marks < least_marks:
+        note = f"{marks} small marks were left: {least_marks} would be taken for damage, fewer may belong to the scene"
+        return StageOutput(picture=picture, notes=(note,), values={"damaged_share": 0.0})
+    values = {"damaged_share": round(share, 4)}
     notes = (f"{share:.0%} of the picture was painted over",) if share > MUCH else ()
     return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, doubtful=share > MUCH)
+
+
+def small_marks(found: Found) -> int:
+    """How many separate marks (H, W) has, 0 if one of them is long."""
+    step = -(-max(found.shape) // COUNTED_SIDE)
+    joined = cv2.dilate(found.astype(np.uint8), np.ones((NEAR * step, NEAR * step), np.uint8))[::step, ::step]
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(joined))
+    sides = boxes[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    return 0 if sides.max(initial=0) >= LONG * max(joined.shape) else len(sides)
 
 
 def marks(image: Image, sensitivity: float) -> Found:

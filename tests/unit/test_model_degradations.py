@@ -10,6 +10,7 @@ import pytest
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import film_grain, gaussian_noise, half_plane, jpeg, quantise, reduced, sensor_noise
 from models.training.lettering import lettered
+from models.training.patterns import CONTRASTS, PERIODS, PERSPECTIVE, patterned, stripes
 from models.training.photographs import every, is_validation, permissive, random_patch
 from models.training.sources import source_of
 from shared.imaging.picture import Image
@@ -73,6 +74,29 @@ def test_reducing_averages_what_the_smaller_picture_cannot_hold(factor: int) -> 
     stripes = np.zeros((64, 64, 3), np.float32)
     stripes[:, ::2] = 1.0
     assert np.abs(reduced(stripes, factor)[:, 4:-4] - 0.5).max() < 0.02
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_stripes_follow_each_other_at_the_distances_and_in_the_direction_that_they_are_told(seed: int) -> None:
+    drawn = stripes((128, 128), 0.0, np.random.default_rng(seed))
+    assert (drawn.shape, drawn.dtype, np.abs(drawn).max()) == ((128, 128), np.float32, pytest.approx(1, abs=0.3))
+    spectrum = np.abs(np.fft.rfft2(drawn - drawn.mean()))
+    row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
+    shortest, longest = PERIODS
+    assert 128 / (longest * PERSPECTIVE) - 1 <= column <= 128 * PERSPECTIVE / shortest + 1
+    assert min(row, 128 - row) < column
+
+
+def test_a_pattern_is_laid_over_the_picture_and_leaves_it_within_its_range(
+    gradient: Image, rng: np.random.Generator
+) -> None:
+    before = gradient.copy()
+    for _ in range(20):
+        drawn = patterned(gradient, rng)
+        assert (drawn.shape, drawn.dtype) == (gradient.shape, np.float32)
+        assert 0 <= drawn.min() < drawn.max() <= 1
+        assert 0.001 < np.abs(drawn - gradient).mean() < 2 * CONTRASTS[1]
+    assert (gradient == before).all()
 
 
 KERNELS: dict[str, tuple[Callable[[np.random.Generator], Kernel], float]] = {

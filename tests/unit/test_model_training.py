@@ -19,6 +19,7 @@ from models.training.loop import Training, batches, collate, scheduled, train, v
 from models.training.photographs import Split  # noqa: E402
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
 from models.training.recipes import RECIPES  # noqa: E402
+from models.training.recipes.upscale import MARGIN  # noqa: E402
 from shared.imaging.picture import Image  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -149,10 +150,21 @@ def test_a_graph_of_free_size_takes_any_size(name: str, size: tuple[int, int], t
     export(free, network, tmp_path / "model.onnx")
     inputs = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), *free.example[1:])
     with torch.no_grad():
-        expected = network(*inputs).clamp(0, 1).numpy()
+        expected = free.exported(network)(*inputs).numpy()
     session = InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     named = {input_name: each.numpy() for input_name, each in zip(free.inputs, inputs, strict=True)}
     assert np.abs(session.run(None, named)[0] - expected).max() < 2e-3
+
+
+@pytest.mark.parametrize("name", ["upscale-x2", "upscale-x4"])
+def test_an_upscaler_is_trained_on_what_lies_inside_of_what_it_answers(name: str) -> None:
+    network = RECIPES[name].network()
+    image = torch.rand(1, 3, 48, 56, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        inside, everything = network(image).clamp(0, 1), RECIPES[name].exported(network)(image)
+    margin = network.scale * MARGIN
+    assert everything.shape == (1, 3, network.scale * 48, network.scale * 56)
+    torch.testing.assert_close(everything[..., margin:-margin, margin:-margin], inside)
 
 
 class Brighter(nn.Module):

@@ -21,6 +21,7 @@ from models.training.degradations import (
 )
 from models.training.layers import UNet, crop, pad_edges
 from models.training.muon import Muon
+from models.training.patterns import patterned
 from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches, psnr_db
 from shared.imaging.picture import Image
 
@@ -50,7 +51,7 @@ class Denoiser(nn.Module):
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:
-    """A photograph with noise or JPEG blocks; now and then flat or partly white, or with less noise than is told."""
+    """A photograph with noise or JPEG blocks; now and then white in part or patterned, or less noisy than is told."""
     clean = _scene(clean, rng)
     if rng.random() < 0.1:
         return _blocky(clean, rng)
@@ -68,13 +69,13 @@ def _blocky(clean: Image, rng: np.random.Generator) -> Sample:
 
 
 def _scene(clean: Image, rng: np.random.Generator) -> Image:
-    """Photographs, but also what few of them show and catalogues are full of: pure white, and flat colour."""
+    """Photographs, but also what few of them show and catalogues are full of: pure white, flat colour, patterns."""
     kind = rng.random()
     if kind < 0.05:
         return overexposed(clean, float(rng.uniform(1, 4)))
     if kind < 0.08:
         return np.broadcast_to(rng.choice(clean.reshape(-1, 3)), clean.shape)
-    return clean
+    return patterned(clean, rng) if kind < 0.18 else clean
 
 
 def _noisy(clean: Image, sigma: float, rng: np.random.Generator) -> Image:

@@ -8,7 +8,7 @@ from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
 from shared.imaging.filters import gaussian
 from shared.imaging.measure import is_grey, measure
-from shared.imaging.noise import estimate_grain, estimate_sigma, estimate_sigma_from_luma
+from shared.imaging.noise import calmest, estimate_grain, estimate_noise, estimate_sigma, estimate_sigma_from_luma
 from shared.imaging.picture import Picture
 from shared.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
 from shared.imaging.sharpness import MAX_RADIUS, edge_blur
@@ -40,6 +40,42 @@ def test_photographs_have_little_noise_of_their_own(name: str) -> None:
     assert sigma_of(photograph(name)) < 4.0
 
 
+def textured() -> np.ndarray:
+    """Coarse cloth that fills the picture: grey threads, no two alike, and nowhere a flat place."""
+    rng = np.random.default_rng(0)
+    threads = gaussian(rng.standard_normal((256, 256)), 0.7) * 120 + np.indices((256, 256)).sum(axis=0) % 2 * 12
+    return np.clip(128 + threads[..., None] * np.array([1.0, 0.95, 0.9]), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [15, 25])
+def test_texture_adds_nothing_to_noise_of_which_every_channel_has_its_own(sigma: float) -> None:
+    pixels = noisy(textured(), sigma)
+    found = estimate_noise(native_tiles(pixels))
+    assert found.sigma == pytest.approx(sigma, rel=0.1)
+    assert found.independent == 1.0
+    assert found.channels > 1.2 * sigma
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_what_every_channel_has_for_itself_is_told_from_what_all_have_and_from_what_a_file_has_lost(name: str) -> None:
+    clean = photograph(name)
+    same = np.random.default_rng(0).normal(0, 15, (*clean.shape[:2], 1))
+    in_all = np.clip(clean + same, 0, 255).astype(np.uint8)
+    assert estimate_noise(native_tiles(noisy(clean, 15.0))).independent == 1.0
+    assert estimate_noise(native_tiles(in_all)).independent == 0.0
+    assert estimate_noise(native_tiles(compressed(noisy(clean, 15.0), 90))).independent == 0.0
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_no_more_noise_is_found_than_the_calmest_blocks_have(name: str) -> None:
+    grey = photograph(name)[..., [1, 1, 1]]
+    calm = grey.copy()
+    calm[: len(grey) // 4] = 128
+    assert sigma_of(calm) == calmest(native_tiles(calm)) == 0.0 < sigma_of(grey)
+    assert calmest(native_tiles(noisy(calm, 15.0))) == pytest.approx(9.0, rel=0.15)
+    assert calmest([grey[:40, :40]]) == np.inf
+
+
 def test_structure_is_not_taken_for_noise() -> None:
     assert sigma_of(blurred(photograph("astronaut"), 1.0)) < 0.6
 
@@ -63,7 +99,8 @@ def grainy(pixels: np.ndarray, sigma: float, radius: float) -> np.ndarray:
 
 
 def grain_of(pixels: np.ndarray) -> float:
-    return estimate_grain(native_tiles(pixels), sigma_of(pixels))
+    tiles = native_tiles(pixels)
+    return estimate_grain(tiles, estimate_noise(tiles).channels)
 
 
 @pytest.mark.parametrize("name", COLOURED)

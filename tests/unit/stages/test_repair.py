@@ -10,7 +10,7 @@ from shared.errors import ModelUnusable
 from shared.imaging.picture import Picture, Pixels
 from shared.parameters import RepairParameters
 from shared.stages import StageOutput
-from shared.stages.repair import MUCH, RIM
+from shared.stages.repair import MUCH, RIM, small_marks
 from shared.stages.restore import restore
 from tests.degradations import blurred, part, psnr_db
 from tests.photographs import photograph
@@ -91,6 +91,46 @@ def test_more_sensitivity_finds_fainter_damage() -> None:
 def test_damage_across_the_border_of_two_windows_is_filled_on_both_sides() -> None:
     plain = np.full((1300, 200, 3), 90, np.uint8)
     assert (repaired(scratched(plain, 80)).picture.pixels == 90).all()
+
+
+def specked(count: int, side: int = 3, size: tuple[int, int] = (300, 400)) -> np.ndarray:
+    """White squares, 60 pixels from each other, on grey."""
+    pixels = np.full((*size, 3), 90, np.uint8)
+    for number in range(count):
+        row, column = 20 + 60 * (number // 6), 20 + 60 * (number % 6)
+        pixels[row : row + side, column : column + side] = 250
+    return pixels
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_few_small_marks_are_left_where_more_are_called_for_and_a_note_says_how_many(count: int) -> None:
+    picture = Picture(pixels=specked(count))
+    output = restore("repair", picture, RepairParameters(least_marks=5), "telea", None)
+    assert output.picture is picture
+    assert output.values == {"damaged_share": 0.0}
+    (note,) = output.notes
+    assert note.startswith(f"{count} small marks were left: 5 would be taken for damage")
+    assert (repaired(specked(count)).picture.pixels == 90).all()
+
+
+def test_as_many_marks_as_are_called_for_are_repaired() -> None:
+    assert (repaired(specked(5), least_marks=5).picture.pixels == 90).all()
+
+
+def test_one_long_mark_or_much_of_the_picture_is_damage_enough() -> None:
+    long, much = specked(0), specked(12, side=8, size=(150, 380))
+    long[100, 100:210] = 250
+    assert (repaired(long, least_marks=5).picture.pixels == 90).all()
+    assert (repaired(much, least_marks=100).picture.pixels == 90).all()
+
+
+def test_the_marks_of_a_very_large_picture_are_counted_as_those_of_a_small_one() -> None:
+    found = np.zeros((100, 9000), bool)
+    for column in range(20, 9000, 1000):
+        found[50, column] = True
+    assert small_marks(found) == 9
+    found[20, 1000:3300] = True
+    assert small_marks(found) == 0
 
 
 def test_a_model_is_told_the_sensitivity_and_its_changes_are_the_damage() -> None:
