@@ -25,9 +25,9 @@ MIN_PATCHES = 100
 #: White noise of 1 in every channel is so much in their weighted mean, luma.
 LUMA_NOISE = float(np.sqrt(0.299**2 + 0.587**2 + 0.114**2))
 #: Texture is light for the most part: what the channels differ by tells white noise of 3 to 25 within a tenth, whatever
-#: the picture shows. Where it is this share of what each channel has, or more, it alone counts; up to the first share,
-#: as after a JPEG or of grain in black and white, it says nothing.
-NOT_INDEPENDENT, INDEPENDENT = 0.25, 0.5
+#: the picture shows. Up to the first share of what each channel has it says nothing, as after a JPEG or of grain in
+#: black and white; from the second on it alone counts.
+NOT_INDEPENDENT, INDEPENDENT = 0.35, 0.55
 #: Patches without a clipped value have the smaller part of strong noise: 44 of 50. What was found is taken for more by
 #: the square of its share of this.
 CUT_SIGMA = 150.0
@@ -42,9 +42,9 @@ MIN_BLOCKS = 50
 LEAST_GRAIN, UNIFORM = 2.5, 1.5
 #: White noise leaves less in the calmest blocks than its sigma; what leaves more than so many times it is grain.
 GRAIN_RATIO = 1.15
-#: White noise of 1 leaves no more than the first number in the calmest blocks if all channels have the same, as where
-#: nothing tells it from texture; no less than the second one if each has its own.
-CALMEST_WHITE, CALMEST_LUMA = 0.81, 0.66
+#: White noise of 1 leaves 0.9 in the calmest blocks where all channels have the same, 0.6 to 0.7 where each has its
+#: own. No more noise is told than these blocks have by the first number, or by the second one before a JPEG.
+CALMEST_WHITE, CALMEST_LUMA = 0.81, 0.63
 #: From the calmest blocks to the sigma that serves best: over grain of 5 to 25, 0.5 to 1 pixels in size, nothing
 #: between 1.3 and 1.6 is more than 0.3 dB from the best.
 GRAIN_FACTOR = 1.5

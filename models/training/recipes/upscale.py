@@ -21,7 +21,7 @@ from shared.imaging.picture import Image
 CHANNELS = 32
 CONVOLUTIONS = 8
 #: Channels and residual blocks at half the low resolution, which the first half of the trunk feeds; where more than one
-#: pixel in two is missing. For x2 they brought 0.13 to 0.24 dB and took 2.3 times as long.
+#: pixel in two is missing. For x2 they brought what longer training brings too, and took 2.3 times as long.
 COARSE_CHANNELS, COARSE_BLOCKS = 64, 3
 #: Pixels around the picture that the convolutions need, each of them one.
 MARGIN = CONVOLUTIONS
