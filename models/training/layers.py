@@ -7,17 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def plain_trunk(channels: tuple[int, ...], *, padding: int = 1) -> nn.Sequential:
+def plain_trunk(channels: tuple[int, ...]) -> nn.Sequential:
     """3x3 convolutions from `channels[0]` to `channels[-1]` with ReLU between them, the fastest trunk on a CPU.
 
-    Without `padding` each takes away a pixel on every side.
+    Each takes away a pixel on every side.
 
     The weights keep the signal's variance through ReLU (He et al.: Delving deep into rectifiers, 2015,
     arXiv 1502.01852); the last layer starts at a tenth of that, so that a residual network starts near its input.
     """
     layers: list[nn.Module] = []
     for incoming, outgoing in pairwise(channels):
-        layer = nn.Conv2d(incoming, outgoing, 3, padding=padding)
+        layer = nn.Conv2d(incoming, outgoing, 3)
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
         layers += [layer, nn.ReLU()]

@@ -169,9 +169,9 @@ def estimate_grain(tiles: Sequence[Pixels], channels: float) -> float:
     unrest = _unrest_of(tiles)
     if len(unrest) < MIN_BLOCKS:
         return 0.0
-    calmest, calm = 255.0 * np.percentile(unrest, (1, 25))
-    is_grain = calmest > max(LEAST_GRAIN, GRAIN_RATIO * channels) and calm < UNIFORM * calmest
-    return GRAIN_FACTOR * float(calmest) if is_grain else 0.0
+    least, calm = 255.0 * np.percentile(unrest, (1, 25))
+    is_grain = least > max(LEAST_GRAIN, GRAIN_RATIO * channels) and calm < UNIFORM * least
+    return GRAIN_FACTOR * float(least) if is_grain else 0.0
 
 
 def calmest(tiles: Sequence[Pixels]) -> float:

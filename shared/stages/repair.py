@@ -90,7 +90,8 @@ def _told(picture: Picture, pixels: Pixels, least_marks: int) -> StageOutput:
         return StageOutput(picture=picture, notes=("no damage found",), values={"damaged_share": 0.0})
     marks = 0 if least_marks == 1 or share >= ENOUGH else small_marks(found)
     if 0 < marks < least_marks:
-        note = f"{marks} small marks were left: {least_marks} would be taken for damage, fewer may belong to the scene"
+        left = "1 small mark was" if marks == 1 else f"{marks} small marks were"
+        note = f"{left} left: {least_marks} would be taken for damage, fewer may belong to the scene"
         return StageOutput(picture=picture, notes=(note,), values={"damaged_share": 0.0})
     values = {"damaged_share": round(share, 4)}
     notes = (f"{share:.0%} of the picture was painted over",) if share > MUCH else ()

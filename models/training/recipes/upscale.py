@@ -38,7 +38,7 @@ class Upscaler(nn.Module):
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        self.trunk = plain_trunk((3, *[CHANNELS] * (CONVOLUTIONS - 1), 3 * scale**2), padding=0)
+        self.trunk = plain_trunk((3, *[CHANNELS] * (CONVOLUTIONS - 1), 3 * scale**2))
         self.coarse = Coarse() if scale > 2 else None
         self.register_buffer("bicubic", bicubic_weights(scale), persistent=False)
 
