@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma, strongest, weakest
 from shared.imaging.illuminant import NEUTRAL, Cast, estimate_cast
-from shared.imaging.noise import estimate_grain, estimate_noise
+from shared.imaging.noise import estimate_noise
 from shared.imaging.picture import Picture, Pixels, Plane, to_float
 from shared.imaging.sampling import native_tiles, reduced
 from shared.imaging.sharpness import edge_blur
@@ -87,7 +87,7 @@ def measure(picture: Picture, *, source_format: str = "", frames: int = 1) -> Me
         frames=frames,
         has_alpha=_is_transparent(picture.alpha),
         greyscale=grey,
-        noise_sigma=round(max(noise.sigma, estimate_grain(tiles, noise.channels)), 3),
+        noise_sigma=round(max(noise.sigma, noise.grain), 3),
         sharpness=round(edges.sharpness, 4),
         blur_radius=round(edges.radius, 3),
         edge_share=round(edges.share, 5),

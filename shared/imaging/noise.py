@@ -61,6 +61,9 @@ class Noise:
     #: 1 where each channel has noise of its own, as a sensor makes it; 0 where all have the same, or a file has kept
     #: their differences at half the resolution. Only then may texture be taken for noise.
     independent: float
+    #: Standard deviation of noise that neighbours share (film grain, noise that was scaled or compressed), on the 0-255
+    #: scale; 0 where there is none, or no more than `channels` explains.
+    grain: float
 
 
 def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
@@ -70,7 +73,9 @@ def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
     noise alone. The noise variance is the mean of the largest set of small eigenvalues whose mean is its median.
     Patches are chosen by their gradient after smoothing, which says where structure is without looking at the noise,
     and patches with a clipped pixel are left out. Beyond the source, what the channels differ by is looked at before
-    the channels, and no more is found than the calmest blocks have.
+    the channels, and no more is found than the calmest blocks have. Texture stands somewhere, grain everywhere: in a
+    picture with grain the calmest blocks are as restless as many others. No published method is behind that; the
+    constants say on what they were chosen.
 
     Parameters
     ----------
@@ -81,8 +86,7 @@ def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
     -------
     Noise
         `sigma` is 0 for pictures too small to tell. Within a tenth for white Gaussian noise of 3 to 25, a fifth up
-        to 50. Noise that neighbours share (film grain, scaled or compressed noise) is underestimated: see
-        `estimate_grain`.
+        to 50. Noise that neighbours share is underestimated: see `grain`.
 
     References
     ----------
@@ -96,27 +100,27 @@ def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
     >>> found = estimate_noise([np.clip(noise, 0, 255).astype(np.uint8)])
     >>> 9 < found.sigma < 11, found.independent
     (True, 1.0)
+    >>> noise = gaussian(np.random.default_rng(0).normal(128, 20, (200, 200)), 0.7)
+    >>> 5 < estimate_noise([np.repeat(noise[..., None], 3, axis=2).astype(np.uint8)]).grain < 15
+    True
     """
     each = _variances(tiles, lambda tile: [*_channels(tile), *_differences(tile)])
     channels, differences = (_uncut(each[part]) for part in (slice(0, 3), slice(3, 5)))
+    unrest = _unrest_of(tiles)
+    grain = _grain(unrest, channels)
     if channels == 0.0:
-        return Noise(sigma=0.0, channels=0.0, independent=1.0)
+        return Noise(sigma=0.0, channels=0.0, independent=1.0, grain=grain)
     independent = float(np.clip((differences / channels - NOT_INDEPENDENT) / (INDEPENDENT - NOT_INDEPENDENT), 0, 1))
-    most = max(min(channels, calmest(tiles) / CALMEST_WHITE), differences)
+    most = max(min(channels, _calmest(unrest) / CALMEST_WHITE), differences)
     sigma = independent * differences + (1 - independent) * most
-    return Noise(sigma=sigma, channels=channels, independent=independent)
-
-
-def estimate_sigma(tiles: Sequence[Pixels]) -> float:
-    """Standard deviation of the noise, root mean square over the colour channels: `sigma` of `estimate_noise`."""
-    return estimate_noise(tiles).sigma
+    return Noise(sigma=sigma, channels=channels, independent=independent, grain=grain)
 
 
 def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
     """What white noise had in every channel, from what is left of it in luma.
 
     JPEG keeps chroma at half the resolution, so that of noise that was stored it is luma that still tells how strong it
-    was: of white noise of 25, `estimate_sigma` finds 17 after a JPEG of quality 80 to 95, and this 20 to 29. In a
+    was: of white noise of 25, `estimate_noise` finds 17 after a JPEG of quality 80 to 95, and this 20 to 29. In a
     picture without colour, whose channels have the same noise, it is up to half as much again as there is.
 
     Parameters
@@ -140,47 +144,24 @@ def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
     return min(found, calmest(tiles) / CALMEST_LUMA)
 
 
-def estimate_grain(tiles: Sequence[Pixels], channels: float) -> float:
-    """Standard deviation of noise that neighbours share: film grain, or noise that was scaled or compressed.
-
-    Texture stands somewhere, grain everywhere: in a picture with grain the calmest blocks are as restless as many
-    others. No published method is behind this; the constants say on what they were chosen.
-
-    Parameters
-    ----------
-    tiles : sequence of (H, W, 3) uint8 or uint16
-        Parts of one picture at native resolution, all of one type.
-    channels : float
-        What `estimate_noise` says of the same tiles.
-
-    Returns
-    -------
-    float
-        On the 0-255 scale; 0 where there is none, or no more than `channels` explains.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> noise = gaussian(np.random.default_rng(0).normal(128, 20, (200, 200)), 0.7)
-    >>> grainy = [np.repeat(noise[..., None], 3, axis=2).astype(np.uint8)]
-    >>> 5 < estimate_grain(grainy, estimate_noise(grainy).channels) < 15
-    True
-    """
-    unrest = _unrest_of(tiles)
-    if len(unrest) < MIN_BLOCKS:
-        return 0.0
-    least, calm = 255.0 * np.percentile(unrest, (1, 25))
-    is_grain = least > max(LEAST_GRAIN, GRAIN_RATIO * channels) and calm < UNIFORM * least
-    return GRAIN_FACTOR * float(least) if is_grain else 0.0
-
-
 def calmest(tiles: Sequence[Pixels]) -> float:
     """Standard deviation of the fine part of luma in the calmest fiftieth of the blocks, on the 0-255 scale.
 
     Noise is everywhere: there is hardly more of it. Infinite for pictures too small to tell.
     """
-    unrest = _unrest_of(tiles)
+    return _calmest(_unrest_of(tiles))
+
+
+def _calmest(unrest: Floats) -> float:
     return 255.0 * float(np.percentile(unrest, 2)) if len(unrest) >= MIN_BLOCKS else float("inf")
+
+
+def _grain(unrest: Floats, channels: float) -> float:
+    if len(unrest) < MIN_BLOCKS:
+        return 0.0
+    least, calm = 255.0 * np.percentile(unrest, (1, 25))
+    is_grain = least > max(LEAST_GRAIN, GRAIN_RATIO * channels) and calm < UNIFORM * least
+    return GRAIN_FACTOR * float(least) if is_grain else 0.0
 
 
 def _channels(tile: Pixels) -> Sequence[Floats]:

@@ -18,7 +18,7 @@ from shared.imaging.deconvolution import (
     wiener_kernel,
 )
 from shared.imaging.filters import gaussian, reach
-from shared.imaging.noise import estimate_sigma
+from shared.imaging.noise import estimate_noise
 from shared.imaging.picture import Image, Picture, Pixels, Plane
 from shared.imaging.sampling import native_tiles
 from shared.imaging.sharpness import edge_blur
@@ -161,7 +161,7 @@ def _with_pixels(picture: Picture, parameters: DeblurParameters, model: StageMod
 def found_blur(picture: Picture, parameters: DeblurParameters) -> tuple[float, float]:
     """The blur to undo, in pixels, and the noise's sigma on the 0-255 scale; blur 0 if the picture is sharp."""
     tiles = native_tiles(picture.pixels)
-    sigma = estimate_sigma(tiles)
+    sigma = estimate_noise(tiles).sigma
     if parameters.radius is not None:
         return parameters.radius, sigma
     found = edge_blur([luma(tile) for tile in tiles], sigma)

@@ -9,7 +9,7 @@ from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
 from shared.imaging.filters import reach
 from shared.imaging.measure import is_grey
-from shared.imaging.noise import Noise, estimate_grain, estimate_noise, estimate_sigma_from_luma
+from shared.imaging.noise import Noise, estimate_noise, estimate_sigma_from_luma
 from shared.imaging.picture import Image, Picture, Pixels
 from shared.imaging.sampling import native_tiles
 from shared.parameters import DenoiseParameters
@@ -97,7 +97,7 @@ def found_sigma(picture: Picture, parameters: DenoiseParameters, blocks: tuple[f
         return parameters.sigma
     tiles = native_tiles(picture.pixels)
     estimated = estimate_noise(tiles)
-    noise = max(_as_taken(picture.pixels, tiles, estimated), estimate_grain(tiles, estimated.channels))
+    noise = max(_as_taken(picture.pixels, tiles, estimated), estimated.grain)
     found = blockiness([luma(tile) for tile in tiles])
     faint, full = blocks
     sigma = max(noise, faint + (full - faint) * found if found > LEAST_BLOCKINESS else 0.0)

@@ -8,7 +8,7 @@ from shared.imaging.blockiness import blockiness
 from shared.imaging.color import luma
 from shared.imaging.filters import gaussian
 from shared.imaging.measure import is_grey, measure
-from shared.imaging.noise import calmest, estimate_grain, estimate_noise, estimate_sigma, estimate_sigma_from_luma
+from shared.imaging.noise import calmest, estimate_noise, estimate_sigma_from_luma
 from shared.imaging.picture import Picture
 from shared.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
 from shared.imaging.sharpness import MAX_RADIUS, edge_blur
@@ -20,7 +20,7 @@ COLOURED = ["astronaut", "chelsea", "coffee", "rocket"]
 
 
 def sigma_of(pixels: np.ndarray) -> float:
-    return estimate_sigma(native_tiles(pixels))
+    return estimate_noise(native_tiles(pixels)).sigma
 
 
 # Noise
@@ -99,8 +99,7 @@ def grainy(pixels: np.ndarray, sigma: float, radius: float) -> np.ndarray:
 
 
 def grain_of(pixels: np.ndarray) -> float:
-    tiles = native_tiles(pixels)
-    return estimate_grain(tiles, estimate_noise(tiles).channels)
+    return estimate_noise(native_tiles(pixels)).grain
 
 
 @pytest.mark.parametrize("name", COLOURED)
