@@ -86,7 +86,8 @@ def render(album: Json) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
         f'<title>Darkroom</title><link rel="icon" href="data:,">'
         f'<style>{STYLE}</style></head><body data-again="{wait_s}"><h1>Darkroom</h1>'
-        f'<p>{kept}. For programs: <a href="/docs">the API</a>.</p>{told}{_form()}'
+        f'<p>{kept}. For reviewers: <a href="/review">what waits</a>. For programs: <a href="/docs">the API</a>.</p>'
+        f"{told}{_form()}"
         f"<ul>{''.join(map(_entry, album['jobs']))}</ul><script>{SCRIPT}</script></body></html>"
     )
 

@@ -19,6 +19,7 @@ from shared.api import (
     products,
     progress,
     quality,
+    review,
     service,
     stats,
     uploads,
@@ -33,7 +34,7 @@ def _in(section: str, routes: tuple[Route, ...]) -> tuple[Route, ...]:
 ROUTES: tuple[Route, ...] = (
     *_in("jobs", (*posting.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *callbacks.ROUTES, *files.ROUTES, *progress.ROUTES)),
     *_in("at once", (*instant.ROUTES, *previews.ROUTES)),
-    *_in("quality control", quality.ROUTES),
+    *_in("quality control", (*quality.ROUTES, *review.ROUTES)),
     *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *configs.ROUTES, *products.ROUTES, *export.ROUTES)),
     *_in("album", album.ROUTES),
     *_in("as in other services", compatible.ROUTES),

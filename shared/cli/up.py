@@ -102,7 +102,7 @@ def _introduce_api(console: Console, cloud: "LocalCloud") -> None:
         console.print(f"No HTTP API: port {DEFAULT_PORT} is taken, choose another one with --port.", soft_wrap=True)
         return
     listens = f"The HTTP API listens on http://127.0.0.1:{cloud.api_port}, described at /docs."
-    console.print(f"{listens} {_who_may_ask(cloud)}", soft_wrap=True)
+    console.print(f"{listens} What waits for a person is at /review. {_who_may_ask(cloud)}", soft_wrap=True)
 
 
 def _who_may_ask(cloud: "LocalCloud") -> str:
