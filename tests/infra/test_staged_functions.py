@@ -323,4 +323,7 @@ def test_the_staged_api_answers_and_finds_its_backend(cloud: Cloud, staged: dict
         connection.request("GET", "/health")
         answer = connection.getresponse()
         told = json.loads(answer.read())
+        connection.request("GET", "/review")
+        page = connection.getresponse().read()
     assert (answer.status, told["status"]) == (200, "healthy"), told
+    assert b"</html>" in page  # which travels beside the code
