@@ -31,12 +31,13 @@ class Office:
     home: str
     key: str
 
-    def ask(self, path: str, body: Any = None, **query: str) -> Any:
-        """The JSON of an answer; a body that is not bytes is sent as JSON."""
+    def ask(self, path: str, body: Any = None, *, method: str | None = None, **query: str) -> Any:
+        """The JSON of an answer; a body that is not bytes is sent as JSON, by POST unless told otherwise."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         kind = "image/jpeg" if isinstance(body, bytes) else "application/json"
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": kind}
-        with urlopen(Request(f"{self.home}{path}?{urlencode(query)}", raw, headers), timeout=WAIT_S) as answer:
+        request = Request(f"{self.home}{path}?{urlencode(query)}", raw, headers, method=method)
+        with urlopen(request, timeout=WAIT_S) as answer:
             return json.load(answer)
 
     def waiting(self, name: str, pipeline: Any = ALWAYS) -> str:
@@ -149,6 +150,18 @@ def test_whoever_was_faster_is_not_overruled(page: Page, office: Office) -> None
     page.keyboard.press("a")
     page.wait_for_selector("#told:text-is('table: rejected by somebody else meanwhile')")
     assert office.job(job)["qc_status"] == "rejected"
+
+
+def test_what_changed_meanwhile_is_looked_at_again_before_it_is_decided(page: Page, office: Office) -> None:
+    job = office.waiting("stool")
+    enter(page, office, "stool")
+    office.ask(f"/v1/jobs/{job}", {"display_name": "bench"}, method="PATCH")
+    page.keyboard.press("a")
+    page.wait_for_selector("#problem:has-text('changed meanwhile')")
+    assert page.inner_text("#name") == "bench"
+    assert office.job(job)["qc_status"] == "needs_review"
+    page.keyboard.press("a")
+    page.wait_for_selector("#told:text-is('bench: approved')")
 
 
 def test_a_result_is_done_again_and_skipping_changes_nothing(page: Page, office: Office) -> None:

@@ -4,12 +4,14 @@ const SIDE = 1024;
 const PAGE = 50, FEW = 5;
 // Pictures whose sides differ in their ratio by less than this share lie over each other.
 const ALIKE = 0.02;
+// So many fetched files are kept, which is what is gone back to and what comes next.
+const KEPT = 40;
 
 const $ = (id) => document.getElementById(id);
 /** What waits or was decided here, in the order in which it is looked at; `at` is what is shown. */
 let entries = [], at = 0, cursor = "";
-/** Addresses of fetched pictures, by path. */
-const pictures = new Map();
+/** Addresses of fetched files, by path, the oldest first. */
+const files = new Map();
 
 async function ask(path, options = {}) {
   const key = sessionStorage.getItem("key");
@@ -17,8 +19,8 @@ async function ask(path, options = {}) {
   const answer = await fetch(path, { ...options, headers }).catch(() => null);
   if (!answer) throw new Error("The service does not answer. Nothing was changed.");
   if (answer.ok) return answer;
-  const { detail } = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(detail || `${answer.status} ${answer.statusText}`), { status: answer.status });
+  const { detail, code } = await answer.json().catch(() => ({}));
+  throw Object.assign(new Error(detail || `${answer.status} ${answer.statusText}`), { status: answer.status, code });
 }
 
 /** Runs what a person has asked for, and tells what went wrong. */
@@ -34,8 +36,7 @@ async function attempt(what) {
 }
 
 async function begin() {
-  for (const address of pictures.values()) address.then(URL.revokeObjectURL, () => {});
-  pictures.clear();
+  for (const path of files.keys()) forget(path);
   [entries, at, cursor] = [[], 0, ""];
   $("one").hidden = $("none").hidden = $("told").hidden = true;
   await more();
@@ -53,16 +54,23 @@ async function more() {
   }
 }
 
-function picture(path) {
-  if (!pictures.has(path)) {
-    const fetched = ask(path).then((answer) => answer.blob()).then(URL.createObjectURL);
-    fetched.catch(() => pictures.delete(path));
-    pictures.set(path, fetched);
+/** The address of a fetched file. */
+function fetched(path) {
+  if (!files.has(path)) {
+    const address = ask(path).then((answer) => answer.blob()).then(URL.createObjectURL);
+    address.catch(() => files.delete(path));
+    files.set(path, address);
+    if (files.size > KEPT) forget(files.keys().next().value);
   }
-  return pictures.get(path);
+  return files.get(path);
 }
 
-const small = ({ links }, of) => picture(`${links.thumbnail}?side=${SIDE}&of=${of}`);
+function forget(path) {
+  files.get(path).then(URL.revokeObjectURL, () => {});
+  files.delete(path);
+}
+
+const small = ({ links }, of) => fetched(`${links.thumbnail}?side=${SIDE}&of=${of}`);
 
 async function show() {
   const entry = entries[at];
@@ -76,7 +84,7 @@ async function show() {
   enlarge(false);
   for (const id of ["after", "before"]) $(id).removeAttribute("src");
   const found = await Promise.allSettled([small(entry.job, "result"), small(entry.job, "original")]);
-  if (entry !== entries[at]) return; // somebody went on meanwhile
+  if (entry !== entries[at]) return; // the person has gone on meanwhile
   await place(...found.map(({ value }) => value));
   const next = entries[at + 1];
   if (next) for (const of of ["result", "original"]) small(next.job, of).catch(() => {});
@@ -87,7 +95,7 @@ async function show() {
 async function place(...addresses) {
   const images = [$("after"), $("before")];
   const there = images.filter((image, i) => addresses[i] && (image.src = addresses[i]));
-  await Promise.all(there.map((image) => image.decode()));
+  await Promise.allSettled(there.map((image) => image.decode()));
   const [one, other] = images.map((image) => image.naturalWidth / image.naturalHeight);
   const isBeside = !(Math.abs(one / other - 1) < ALIKE);
   $("pair").classList.toggle("beside", isBeside);
@@ -146,15 +154,17 @@ async function decide(status, pipeline = null) {
     entry.decided = pipeline ? `being done again: ${pipeline}` : status;
     $("notes").value = "";
   } catch (error) {
-    if (error.status !== 409) throw error;
+    if (error.code !== "conflict") throw error;
     entry.job = await (await ask(`/v1/jobs/${id}`)).json();
+    if (entry === entries[at]) describe(entry);
+    if (entry.job.qc_status === "needs_review") throw new Error("It was changed meanwhile: look again, then decide.");
     entry.decided = `${entry.job.qc_status.replace("_", " ")} by somebody else meanwhile`;
   } finally {
     entry.isSent = false;
   }
   $("told").textContent = `${name}: ${entry.decided}`;
   $("told").hidden = false;
-  await step(1);
+  if (entry === entries[at]) await step(1);
 }
 
 async function step(by) {
@@ -170,21 +180,23 @@ function enlarge(large) {
 }
 
 async function resize() {
-  const large = !$("pair").classList.contains("large"), { job } = entries[at];
-  if (!large) return show();
+  const entry = entries[at], { links } = entry.job;
+  if ($("pair").classList.contains("large")) return show();
   // What a browser cannot show (TIFF, HEIC) stays as small as it is.
   const whole = async (path, otherwise) => {
-    const address = await picture(path), probe = Object.assign(new Image(), { src: address });
+    const address = await fetched(path), probe = Object.assign(new Image(), { src: address });
     return probe.decode().then(() => address, () => otherwise);
   };
-  await place(await whole(job.links.result, $("after").src), await whole(job.links.original, $("before").src));
+  const found = [await whole(links.result, $("after").src), await whole(links.original, $("before").src)];
+  if (entry !== entries[at]) return;
+  await place(...found);
   enlarge(true);
 }
 
 async function open(file) {
   const tab = window.open("", "_blank");
   try {
-    tab.location = await picture(entries[at].job.links[file]);
+    tab.location = await fetched(entries[at].job.links[file]);
   } catch (error) {
     tab.close();
     throw error;
@@ -194,7 +206,8 @@ async function open(file) {
 async function history() {
   if (!$("past").open) return;
   const past = await (await ask(`/v1/qc/${entries[at].job.id}/history`)).json();
-  const line = (each) => `${new Date(each.at).toLocaleString()} ${[each.who, each.text || each.action].filter(Boolean).join(": ")}`;
+  const line = ({ at: when, who, text, action }) =>
+    `${new Date(when).toLocaleString()} ${[who, text || action].filter(Boolean).join(": ")}`;
   list("history", past.history.map(line));
 }
 
