@@ -4,11 +4,10 @@ One page without anything from elsewhere. A script renames and deletes, since fo
 being worked on, unless somebody is filling in the form; all else works without it.
 """
 
-import hashlib
-from base64 import b64encode
 from html import escape
 from typing import Any
 
+from shared.api.headers import hash_source
 from shared.presets import PRESET_RULES
 
 Json = dict[str, Any]
@@ -61,14 +60,10 @@ document.addEventListener("click", async (event) => {
 """
 
 
-def _digest(text: str) -> str:
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 #: What this page may do: its own style and script, pictures and requests of this origin.
 POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data:; "
-    f"connect-src 'self'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}"
+    f"connect-src 'self'; style-src {hash_source(STYLE)}; script-src {hash_source(SCRIPT)}"
 )
 #: Seconds after which the page looks again while something is being worked on; later if there is something to read.
 _AGAIN_S, _AGAIN_AFTER_DANGER_S = 2, 10

@@ -4,13 +4,13 @@ One page of HTML made from the OpenAPI document, here: no script, nothing loaded
 needs no exception from the policy but its own style.
 """
 
-import hashlib
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+
+from shared.api.headers import hash_source
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ h3 { font-size: .9rem; margin: 1rem 0 .2rem } .role { margin-left: auto; opacity
 #: The policy of this page: its own style and nothing else.
 POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-    f"style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
+    f"style-src {hash_source(STYLE)}"
 )
 
 

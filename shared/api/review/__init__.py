@@ -4,12 +4,11 @@ One page that asks the routes of quality control itself, as any program would. I
 where a key is needed it asks for one, keeps it for this tab alone, and sends it with every request.
 """
 
-import hashlib
-from base64 import b64encode
 from functools import cache
 from html import escape
 from pathlib import Path
 
+from shared.api.headers import hash_source
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.presets import PRESET_RULES
 
@@ -35,13 +34,9 @@ def _page() -> tuple[bytes, str]:
         whole = whole.replace(mark, text)
     policy = (
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
-        f"connect-src 'self'; style-src {_digest(style)}; script-src {_digest(script)}"
+        f"connect-src 'self'; style-src {hash_source(style)}; script-src {hash_source(script)}"
     )
     return whole.encode(), policy
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 ROUTES: tuple[Route, ...] = (
