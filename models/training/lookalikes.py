@@ -1,6 +1,7 @@
 """What do photographs show that looks like damage and is none?
 
 Thin bright and dark structures: wires, masts, branches, whiskers, letters, pages, stars, glints, rims, grids, frames.
+Small things alone before an even ground: moons, trunks, whatever is far away.
 Each function draws some of them into a photograph (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. They
 differ from damage as real things do: their colours are mostly the photograph's own, they are as sharp or as soft as it
 is, they are even, and they come in bundles or rows.
@@ -10,8 +11,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from models.training.damage import Course, Layer, stroke, wander
+from models.training.damage import Course, Layer, Size, spots, stroke, wander
 from shared.imaging.picture import Image, Plane
 
 _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:-    "))
@@ -164,6 +166,55 @@ def frame(image: Image, rng: np.random.Generator) -> Image:
     return np.rot90(turned, -side)
 
 
+def moons(image: Image, rng: np.random.Generator) -> Image:
+    """One to three round things before an even ground, one side lit: the moon, lamps, balls, berries, buttons."""
+    shown = _even(image, rng)
+    for _ in range(int(rng.integers(1, 4))):
+        radii = float(2 ** rng.uniform(1, 4)) * rng.uniform(0.85, 1.15, 2)
+        middle = rng.uniform(0, 1, 2) * shown.shape[1::-1]
+        lit, whole = (_disc(shown.shape[:2], middle + aside * rng.normal(0, 0.4, 2) * radii, radii) for aside in (1, 0))
+        shade = np.maximum(lit, np.float32(rng.uniform(0, 1)))[..., np.newaxis]
+        colour = (
+            _surface(image, rng) if rng.random() < 0.5 else rng.uniform(0.7, 1) * np.array([1, 1, rng.uniform(0.8, 1)])
+        )
+        shown = Layer(coverage=_as_sharp(whole, rng), colour=(colour * shade).astype(np.float32)).over(shown)
+    return shown
+
+
+def trunks(image: Image, rng: np.random.Generator) -> Image:
+    """One to three stems, poles or sticks before an even ground, thinner towards their end: trees, legs, skis, pins."""
+    shown = _even(image, rng)
+    size, upright = shown.shape[:2], rng.random() < 0.7
+    for _ in range(int(rng.integers(1, 4))):
+        heading = rng.normal(-np.pi / 2, 0.15) if upright else rng.uniform(0, 2 * np.pi)
+        start = rng.uniform(0, 1, 2) * size[::-1]
+        course = Course(heading=heading, length=float(rng.uniform(12, 100)), bend=0.08 * rng.random(), start=start)
+        path = wander(size, rng, course)
+        foot = float(2 ** rng.uniform(0, 3.3))
+        widths = np.linspace(foot, foot * rng.uniform(0.3, 1), len(path))
+        stem, twigs = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        for here, width in enumerate(widths[:-1]):
+            stem = np.maximum(stem, stroke(size, path[here : here + 2], float(width)))
+        for _ in range(int(rng.integers(0, 25)) if rng.random() < 0.5 else 0):
+            twig = Course(
+                heading=rng.uniform(0, 7),
+                length=float(rng.uniform(5, 5 + 3 * foot)),
+                start=path[rng.integers(len(path))],
+            )
+            twigs = np.maximum(twigs, stroke(size, wander(size, rng, twig), max(0.5, foot / 3)))
+        colour = _surface(image, rng) * np.float32(rng.uniform(0.1, 1))
+        side = np.roll(stem, max(1, round(foot / 2)), axis=1)[..., np.newaxis] * np.float32(rng.uniform(0, 0.7))
+        shown = Layer(coverage=_as_sharp(np.maximum(stem, twigs), rng), colour=colour * (1 - side)).over(shown)
+    return shown
+
+
+def scraps(image: Image, rng: np.random.Generator) -> Image:
+    """One to three small pieces of the photograph before an even ground: birds, boats, people and beasts far away."""
+    shown = _even(image, rng)
+    radii = 2 ** rng.uniform(1.5, 4, int(rng.integers(1, 4)))
+    return Layer(coverage=_as_sharp(spots(shown.shape[:2], radii, rng), rng), colour=_surface(image, rng)).over(shown)
+
+
 #: Every kind of lookalike.
 KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (
     wires,
@@ -177,6 +228,9 @@ KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (
     rims,
     grid,
     frame,
+    moons,
+    trunks,
+    scraps,
 )
 
 
@@ -185,11 +239,41 @@ def cluttered(image: Image, rng: np.random.Generator) -> Image:
     return KINDS[rng.integers(len(KINDS))](image, rng).astype(np.float32, copy=False)
 
 
+def _even(image: Image, rng: np.random.Generator) -> Image:
+    """The photograph under sky, wall or water, at least down to a horizon: its own colours, smooth, a little grainy."""
+    far = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(8, 60)))
+    tone = _own_colour(image, rng)
+    ground = far + (tone - far) * np.float32(rng.uniform(0, 1))
+    ground = ground + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, 0.012))
+    horizon = np.full(image.shape[1], image.shape[0] * rng.uniform(0.3, 1.5)) + np.cumsum(
+        rng.normal(0, 0.7, image.shape[1])
+    )
+    above = np.clip(horizon - np.arange(image.shape[0])[:, np.newaxis], 0, 1).astype(np.float32)
+    return Layer(coverage=above, colour=ground.clip(0, 1)).over(image)
+
+
+def _surface(image: Image, rng: np.random.Generator) -> Image:
+    """What things are made of: the photograph as it is elsewhere, (H, W, 3), lighter or darker."""
+    moved = np.roll(image, rng.integers(0, image.shape[:2]).tolist(), axis=(0, 1))
+    return np.clip(moved * np.float32(rng.uniform(0.4, 1.8)), 0, 1)
+
+
+def _disc(size: Size, middle: NDArray[np.float64], radii: NDArray[np.float64]) -> Plane:
+    """The (H, W) coverage of an ellipse along rows and columns."""
+    rows, columns = np.indices(size)
+    away = np.hypot((columns - middle[0]) / radii[0], (rows - middle[1]) / radii[1])
+    return np.clip((1 - away) * radii.mean() + 0.5, 0, 1).astype(np.float32)
+
+
 def _drawn(image: Image, coverage: Plane, rng: np.random.Generator) -> Image:
     """`coverage` in one colour, as soft as a lens draws it."""
-    if rng.random() < 0.6:
-        coverage = cv2.GaussianBlur(coverage, (0, 0), float(rng.uniform(0.4, 1.0)))
-    return Layer(coverage=coverage * np.float32(rng.uniform(0.6, 1)), colour=_own_colour(image, rng)).over(image)
+    shown = _as_sharp(coverage, rng) * np.float32(rng.uniform(0.6, 1))
+    return Layer(coverage=shown, colour=_own_colour(image, rng)).over(image)
+
+
+def _as_sharp(coverage: Plane, rng: np.random.Generator) -> Plane:
+    """The edges as soft as a lens draws them, more often than not."""
+    return cv2.GaussianBlur(coverage, (0, 0), float(rng.uniform(0.4, 1.0))) if rng.random() < 0.6 else coverage
 
 
 def _own_colour(image: Image, rng: np.random.Generator) -> Image:

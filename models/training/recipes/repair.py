@@ -27,7 +27,7 @@ from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on
 from shared.imaging.picture import Image, Pixels, Plane
 
 #: Channels and residual blocks at a half, a quarter, an eighth and a sixteenth of the height and width.
-WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 1, 2)
+WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 2, 4)
 #: Sides in pixels of the squares that tell thin marks from wide ones, and by how much what they tell is amplified.
 SQUARES, CONTRAST = (7, 15), 4.0
 #: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
