@@ -27,7 +27,7 @@ RADIUS = 3
 MUCH = 0.15
 #: Few marks are damage all the same if one is so long, as a share of the picture's longer side, or if they are such a
 #: share of its pixels. Of 104 undamaged photographs the network paints over something in 34, but over five marks, a
-#: long one or so much in 7 alone; of 12 pictures with mixed damage in 10.
+#: long one or so much in 6 alone; of 12 pictures with mixed damage in 10.
 LONG, ENOUGH = 0.25, 0.01
 #: Marks so near each other, in pixels, are one; and the longest side at which they are counted.
 NEAR, COUNTED_SIDE = 5, 2048

@@ -35,7 +35,7 @@ MARGIN, MULTIPLE = 8, 16
 #: Damage is repaired where its probability exceeds the first at the usual sensitivity of 0.5, and where it exceeds the
 #: second share of that and such pixels are reached over pixels like it: few false finds are certain anywhere, most
 #: damage is somewhere. At sensitivity 0 nothing is certain enough, at 1 the limit is the third.
-CERTAIN, LIKELY, LEAST = 0.97, 0.6, 0.5
+CERTAIN, LIKELY, LEAST = 0.97, 0.7, 0.5
 #: What is certain spreads over what is likely by steps of up to so many pixels, so many times.
 STEP, STEPS = 4, 4
 #: The power of the sensitivity that makes it so.
