@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.damage import Course, Layer, Size, spots, stroke, wander
+from models.training.degradations import gaussian_noise
 from shared.imaging.picture import Image, Plane
 
 _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:-    "))
@@ -244,7 +245,7 @@ def _even(image: Image, rng: np.random.Generator) -> Image:
     far = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(8, 60)))
     tone = _own_colour(image, rng)
     ground = far + (tone - far) * np.float32(rng.uniform(0, 1))
-    ground = ground + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, 0.012))
+    ground = gaussian_noise(ground, float(rng.uniform(0, 3)), rng)
     horizon = np.full(image.shape[1], image.shape[0] * rng.uniform(0.3, 1.5)) + np.cumsum(
         rng.normal(0, 0.7, image.shape[1])
     )

@@ -7,8 +7,7 @@ being worked on, unless somebody is filling in the form; all else works without 
 from html import escape
 from typing import Any
 
-from shared.api.headers import hash_source
-from shared.presets import PRESET_RULES
+from shared.api.html import policy, preset_options
 
 Json = dict[str, Any]
 
@@ -61,10 +60,7 @@ document.addEventListener("click", async (event) => {
 
 
 #: What this page may do: its own style and script, pictures and requests of this origin.
-POLICY = (
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data:; "
-    f"connect-src 'self'; style-src {hash_source(STYLE)}; script-src {hash_source(SCRIPT)}"
-)
+POLICY = policy(STYLE, SCRIPT, forms="'self'", pictures="'self' data:")
 #: Seconds after which the page looks again while something is being worked on; later if there is something to read.
 _AGAIN_S, _AGAIN_AFTER_DANGER_S = 2, 10
 
@@ -99,15 +95,11 @@ def _message(message: Json | None) -> str:
 
 
 def _form() -> str:
-    options = "".join(
-        f'<option value="{name}"{" selected" if name == "cutout" else ""}>{name}: {escape(rules.summary)}</option>'
-        for name, rules in PRESET_RULES.items()
-    )
     return (
         '<form class="add" method="post" action="/" enctype="multipart/form-data">'
         '<label>Photograph <input type="file" name="file" accept="image/*" required></label>'
         '<label>Name <input name="name" maxlength="200" placeholder="as the file"></label>'
-        f'<label>What to do <select name="preset">{options}</select></label><button>Go</button></form>'
+        f'<label>What to do <select name="preset">{preset_options("cutout")}</select></label><button>Go</button></form>'
     )
 
 

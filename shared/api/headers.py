@@ -1,7 +1,5 @@
 """Which headers does every answer carry, and whose pages may read it?"""
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Collection, Mapping
 
 from flask import Request
@@ -38,11 +36,6 @@ def secured(response: Response, request: Request, *, request_id: str, more: Mapp
     if is_https(request):
         response.headers["Strict-Transport-Security"] = _HTTPS_ONLY
     return response
-
-
-def hash_source(text: str) -> str:
-    """By which a policy allows a style or script that stands in the page (CSP 3, `hash-source`)."""
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def is_https(request: Request) -> bool:

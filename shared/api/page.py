@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from shared.api.headers import hash_source
+from shared.api.html import policy
 
 Json = dict[str, Any]
 
@@ -34,10 +34,7 @@ h3 { font-size: .9rem; margin: 1rem 0 .2rem } .role { margin-left: auto; opacity
 """
 
 #: The policy of this page: its own style and nothing else.
-POLICY = (
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-    f"style-src {hash_source(STYLE)}"
-)
+POLICY = policy(STYLE)
 
 
 def render(document: Json) -> str:

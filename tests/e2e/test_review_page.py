@@ -1,7 +1,6 @@
 """What reviewers see: the queue in a real browser over the local cloud, where visitors come without keys."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from shared.keys import Keys
 from shared.local_cloud.api_server import listen
 from shared.local_cloud.cloud import LocalCloud
 from shared.settings import Settings
+from tests.e2e.service import wait_until
 from tests.pictures import jpeg_bytes
 
 WAIT_S = 60
@@ -28,8 +28,13 @@ ALWAYS = {"preset": "optimize", "qc_threshold": 100}
 class Office:
     """A running service, and the key of a reviewer."""
 
-    home: str
+    cloud: LocalCloud
     key: str
+
+    @property
+    def home(self) -> str:
+        """The address of the API."""
+        return f"http://127.0.0.1:{self.cloud.api_port}"
 
     def ask(self, path: str, body: Any = None, *, method: str | None = None, **query: str) -> Any:
         """The JSON of an answer; a body that is not bytes is sent as JSON, by POST unless told otherwise."""
@@ -44,10 +49,7 @@ class Office:
         """The id of a job whose result waits for a person; its label `name` is its name."""
         wishes = {"pipeline": json.dumps(pipeline), "display_name": name, "labels": json.dumps({"name": name})}
         job: str = self.ask("/v1/jobs", jpeg_bytes(data.astronaut()[::4, ::4]), **wishes)["id"]
-        until = time.monotonic() + WAIT_S
-        while (state := self.job(job))["qc_status"] != "needs_review":
-            assert time.monotonic() < until, state
-            time.sleep(0.2)
+        wait_until(lambda: self.cloud.jobs.get(job).qc_status == "needs_review", f"the result of {name}", WAIT_S)
         return job
 
     def job(self, job: str) -> Any:
@@ -60,7 +62,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     settings = Settings(home=tmp_path_factory.mktemp("home"), threads=1, anonymous=True)
     with LocalCloud(settings, workers=1, api=listen(0)) as cloud:
         keys = Keys(objects=cloud.objects, bucket=settings.keys_bucket, clock=SystemClock())
-        yield Office(home=f"http://127.0.0.1:{cloud.api_port}", key=keys.create("anna", "reviewer")[1])
+        yield Office(cloud=cloud, key=keys.create("anna", "reviewer")[1])
 
 
 @pytest.fixture
