@@ -151,9 +151,14 @@ class Job(Record):
         )
 
     def noted(self, now: datetime, action: str, text: str, *, who: str | None = None) -> "Job":
-        """The job with one more line of history."""
+        """The job with one more line of history, never earlier than its last change, even if the clock was set back."""
+        now = self._not_before(now)
         entry = HistoryEntry(at=now, action=action, text=text, who=who)
         return self.model_copy(update={"history": (*self.history, entry), "updated_at": now})
+
+    def _not_before(self, now: datetime) -> datetime:
+        """`now`, or the job's last change if that is later: a job's times never go backwards."""
+        return max(now, self.updated_at)
 
     def planned(self, now: datetime, steps: tuple[Step, ...], skipped: tuple[Skipped, ...]) -> "Job":
         """The job with the whole plan, made from what `assess` found."""
@@ -179,6 +184,7 @@ class Job(Record):
         score = self.after.score if self.after else 0.0
         approved = score > self.pipeline.qc_threshold and not self.degraded and not self.doubtful
         verdict = "auto_approved" if approved else "needs_review"
+        now = self._not_before(now)
         update = {"status": "completed", "qc_status": verdict, "completed_at": now}
         guesses = ", a stage had to guess" if self.doubtful else ""
         text = f"score {score:.1f}, threshold {self.pipeline.qc_threshold:g}{guesses}: {verdict}"
@@ -186,6 +192,7 @@ class Job(Record):
 
     def failed(self, now: datetime, code: str, message: str, *, stage: Stage | None = None) -> "Job":
         """The job with the reason why it cannot go on."""
+        now = self._not_before(now)
         error = JobError(code=code, message=message, stage=stage, at=now)
         update = {"status": "failed", "error": error, "completed_at": now}
         return self.model_copy(update=update).noted(now, "failed", f"{code}: {message}")
@@ -194,6 +201,7 @@ class Job(Record):
         """The job stopped by a person. Raises NotAllowed if it has ended already."""
         if self.status in FINAL:
             raise NotAllowed(f"job {self.id} is {self.status}, only pending and processing jobs can be cancelled")
+        now = self._not_before(now)
         stopped = self.model_copy(update={"status": "cancelled", "completed_at": now})
         return stopped.noted(now, "cancelled", "", who=who)
 
@@ -252,7 +260,7 @@ class Job(Record):
             pipeline=pipeline,
             history=self.history,
             created_at=self.created_at,
-            updated_at=now,
+            updated_at=self.updated_at,
             expires_at=expires_at,
             revision=self.revision,
         )

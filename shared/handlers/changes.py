@@ -6,6 +6,7 @@ By compare-and-set: read, change, save if nobody else saved; otherwise read agai
 from collections.abc import Callable
 
 from shared.errors import RevisionConflict, TransientError
+from shared.handlers.progress import log_progress
 from shared.job import Job
 from shared.messages import Message, encode, stage_topic
 from shared.system import System
@@ -17,8 +18,8 @@ MAX_ROUNDS = 20
 def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job:
     """The job after `change`, saved; unchanged, and not saved, if `change` returns the very job it was given.
 
-    `change` may run several times and must have no effect of its own. Raises JobNotFound, and whatever `change`
-    raises; TransientError if others kept saving in between.
+    `change` may run several times and must have no effect of its own. What became of the job is logged once it is
+    saved. Raises JobNotFound, and whatever `change` raises; TransientError if others kept saving in between.
     """
     for _ in range(MAX_ROUNDS):
         job = system.jobs.get(job_id)
@@ -26,9 +27,11 @@ def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job
         if changed is job:
             return job
         try:
-            return system.jobs.save(changed)
+            saved = system.jobs.save(changed)
         except RevisionConflict:
             continue
+        log_progress(job, saved)
+        return saved
     raise TransientError(f"job {job_id} was changed by others {MAX_ROUNDS} times in a row")
 
 

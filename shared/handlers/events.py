@@ -71,9 +71,7 @@ def _completed(system: System, job: Job, event: StageCompleted) -> Job:
         return _planned(system, job)
     if len(job.records) < len(job.plan):
         return job
-    job = job.completed(now)
-    log("INFO", "job_completed", f"{job.display_name}: {job.qc_status}.", job_id=job.id)
-    return job
+    return job.completed(now)
 
 
 def _planned(system: System, job: Job) -> Job:
@@ -83,15 +81,12 @@ def _planned(system: System, job: Job) -> Job:
     try:
         steps, skipped = make_plan(job, job.before, system.catalogue, system.buckets)
     except PermanentError as exc:
-        log("ERROR", "job_failed", f"{exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
-    log("INFO", "job_planned", f"{' → '.join(step.stage for step in steps)}.", job_id=job.id)
     return job.planned(now, steps, skipped)
 
 
 def _failed(system: System, job: Job, event: StageEvent) -> Job:
     assert not isinstance(event, StageCompleted)
-    log("ERROR", "job_failed", f"{event.stage}: {event.message}.", job_id=job.id, stage=event.stage)
     return job.failed(system.clock.now(), event.code, event.message, stage=event.stage)
 
 
@@ -156,7 +151,6 @@ def _given_up(system: System, job: Job, message: StageEvent | StageRequested, le
     cause = f"; the last attempt: {attempts[-1]}" if attempts else ""
     text = f"given up after {letter.deliveries} deliveries to {letter.subscription}{cause}"
     stage = message.step.stage if isinstance(message, StageRequested) else message.stage
-    log("ERROR", "dead_letter", f"{text}.", job_id=job.id, stage=stage)
     return job.failed(system.clock.now(), "delivery_exhausted", text, stage=stage)
 
 

@@ -3,10 +3,11 @@
 import hashlib
 from dataclasses import replace
 
-from shared.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError
+from shared.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
 from shared.handlers.callbacks import announce
 from shared.handlers.changes import drive
 from shared.handlers.configs import configured_pipeline
+from shared.handlers.progress import log_failure
 from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from shared.logs import log
 from shared.messages import Upload
@@ -41,10 +42,21 @@ def register_upload(system: System, upload: Upload) -> Job:
     job = _new_job(system, upload)
     try:
         job = system.jobs.create(job)
-        log("INFO", "upload_accepted", f"Accepted {upload.ref} as {job.pipeline.label}.", job_id=job.id)
     except JobExists:
-        job = system.jobs.get(job.id)
+        return system.jobs.get(job.id)
+    _log_begun(job)
     return job
+
+
+def _log_begun(job: Job) -> None:
+    ref, error = job.source.ref, job.error
+    if error is None:
+        log("INFO", "upload_accepted", f"Accepted {ref} as {job.pipeline.label}.", job_id=job.id)
+    elif is_input_fault(error.code):
+        text = f"Rejected {ref}: {error.message}."
+        log("WARNING", "upload_rejected", text, job_id=job.id, code=error.code, fault="input")
+    else:
+        log_failure(job)
 
 
 def submit_upload(system: System, name: str, new: NewObject) -> Job:
@@ -105,7 +117,6 @@ def _new_job(system: System, upload: Upload) -> Job:
         _check_name(upload.ref.name)
         job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
-        log("WARNING", "upload_rejected", f"Rejected {upload.ref}: {exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
     return job.model_copy(update={"plan": (first_step(job, system.buckets, system.catalogue),)})
 
