@@ -1,4 +1,4 @@
-"""Where do the models lie that somebody added, and how are they listed?
+"""Keep the list of the models that were installed on this machine.
 
 A folder with one folder for each model and a registry of the same form as the project's own. The registry is written
 last and in one piece, so that whoever reads it finds every file that it names.
@@ -20,7 +20,7 @@ from shared.parameters import Stage
 
 Table = Mapping[str, Any]
 
-_HEAD = "# Models that were added by `darkroom models add`; written by it.\n"
+_HEAD = "# Models that were installed by `darkroom models get` and `add`; written by them.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,15 @@ class AddedModels:
         _replace(path, graph)
         self._list([*self._tables(), {**table, "file": file}])
         return path
+
+    def prefer(self, stage: Stage, scale: int, model_id: str | None) -> None:
+        """Make an installed model the default of its stage and scale; None turns all of that scale down."""
+
+        def chosen(table: Table) -> Table:
+            of_scale = table["stage"] == stage and table["contract"].get("scale", 1) == scale
+            return {**table, "preferred": table["id"] == model_id} if of_scale else table
+
+        self._list([chosen(table) for table in self._tables()])
 
     def remove(self, stage: Stage, model_id: str) -> None:
         """Take a model from the list and delete its folder. Raises ModelUnusable if it was not added."""
