@@ -120,6 +120,8 @@ class StageRequested(Record):
     index: int = Field(ge=0)
     #: How often the job had been replayed when this was asked; a failure of an earlier attempt counts for nothing.
     replay: int = Field(0, ge=0)
+    #: How often the request was sent again after the transport gave it up without any answer of the stage.
+    resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
     #: The upload, for its metadata, whichever stage asks.
