@@ -2,7 +2,7 @@
 #
 #                      uploads        artifacts      results        catalogue      topics                  jobs
 #   on_upload                                                       read           stage-assess            read, write
-#   on_stage_event                                   create                        every stage             read, write
+#   on_stage_event     read                          create                        every stage             read, write
 #   on_dead_letter                    create                        read, create                           read, write
 #   on_batch           read                                         read, create   stage-assess, batches   read, write
 #   on_schedule        read           read, delete                  read           every stage             read, write
@@ -30,7 +30,7 @@ locals {
     } },
     {
       dispatcher-on-upload      = { catalogue = [local.viewer] }
-      dispatcher-on-stage-event = { results = [local.creator] }
+      dispatcher-on-stage-event = { uploads = [local.viewer], results = [local.creator] }
       dispatcher-on-dead-letter = { artifacts = [local.creator], catalogue = [local.viewer, local.creator] }
       dispatcher-on-batch       = { uploads = [local.viewer], catalogue = [local.viewer, local.creator] }
       dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.viewer] }
