@@ -66,6 +66,8 @@ class Step(Record):
     parameters: dict[str, JsonValue]
     #: The model to use if `method` is `model`.
     model: ModelRef | None = None
+    #: The objects that the parameters name, each in the generation that the owner of the job may read.
+    objects: dict[str, ObjectRef] = {}
     #: Where the stage writes, always only if absent.
     output_bucket: str
     output_name: str

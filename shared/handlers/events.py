@@ -4,22 +4,32 @@ An event that was applied before changes nothing, but the redelivery of its mess
 crash between saving and publishing heals itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 from shared.callbacks import CallbackDue, decode_callback
 from shared.catalogue.messages import decode_catalogue, is_catalogue
-from shared.errors import BadMessage, JobNotFound, ObjectExists, PermanentError, TransientError
+from shared.errors import (
+    BadMessage,
+    JobNotFound,
+    ObjectExists,
+    ObjectNotFound,
+    PermanentError,
+    SourceGone,
+    TransientError,
+)
 from shared.handlers.callbacks import announce, give_up_callback
 from shared.handlers.changes import change_job, drive, given_up_name, send
 from shared.handlers.lost import give_up_catalogue
+from shared.handlers.objects import pin_objects
 from shared.job import FINAL, Job
 from shared.logs import log, log_unexpected
 from shared.manifest import manifest_json
 from shared.messages import (
     DeadLetter,
     Message,
+    ObjectRef,
     StageAttemptFailed,
     StageCompleted,
     StageEvent,
@@ -99,12 +109,21 @@ def _planned(system: System, job: Job) -> Job:
     if job.before is None:
         return job.failed(now, "no_report", "assess answered without a report", stage="assess")
     try:
-        steps, skipped = make_plan(job, job.before, system.catalogue, system.buckets)
+        objects = _pinned(system, job)
+        steps, skipped = make_plan(job, job.before, system.catalogue, system.buckets, objects=objects)
     except PermanentError as exc:
         log("ERROR", "job_failed", f"{exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
     log("INFO", "job_planned", f"{' → '.join(step.stage for step in steps)}.", job_id=job.id)
     return job.planned(now, steps, skipped)
+
+
+def _pinned(system: System, job: Job) -> Mapping[str, ObjectRef]:
+    """The objects that the job's pipeline names. Raises SourceGone if its owner may not read one of them."""
+    try:
+        return pin_objects(system, job.owner, job.pipeline)
+    except ObjectNotFound as exc:
+        raise SourceGone(str(exc)) from exc
 
 
 def _failed(system: System, job: Job, event: StageEvent) -> Job:

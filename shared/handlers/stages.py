@@ -21,6 +21,7 @@ from shared.messages import (
     StageCompleted,
     StageFailed,
     StageRequested,
+    Step,
     StepRecord,
     event_id,
 )
@@ -198,20 +199,23 @@ def _content(request: StageRequested, outcome: Outcome) -> tuple[bytes, str]:
 
 def _inputs(system: System, request: StageRequested) -> Inputs:
     """The picture to work on; only `finish` and the first stage after `assess` need the upload itself."""
+
+    def read_object(name: str) -> Picture:
+        return _named_object(system, request.step, name)
+
     if request.input == request.source:
         decoded = _decode(system, request.source)
-        return Inputs(picture=decoded.picture, source=decoded, read_background=lambda name: _background(system, name))
+        return Inputs(picture=decoded.picture, source=decoded, read_object=read_object)
     source = _header(system, request.source) if request.step.stage == "finish" else None
     picture = decode_working(_read(system, request.input))
-    return Inputs(picture=picture, source=source, read_background=lambda name: _background(system, name))
+    return Inputs(picture=picture, source=source, read_object=read_object)
 
 
-def _background(system: System, name: str) -> Picture:
-    try:
-        ref = system.objects.stat(system.settings.uploads_bucket, name).ref
-    except ObjectNotFound as exc:
-        raise SourceGone(f"background_object {name!r} is not in the uploads bucket") from exc
-    return _decode(system, ref).picture
+def _named_object(system: System, step: Step, name: str) -> Picture:
+    """An object that the step's parameters name: only the generation that the plan holds is read."""
+    if name not in step.objects:
+        raise SourceGone(f"there is no object {name[:200]!r} in the uploads bucket")
+    return _decode(system, step.objects[name]).picture
 
 
 def _decode(system: System, ref: ObjectRef) -> Decoded:
