@@ -49,6 +49,9 @@ class Catalogue(Protocol):
         Raises ModelUnusable if a model is named that is not registered for the stage.
         """
 
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        """Processor seconds that the model takes for a picture of that size; None if nobody has measured them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:

@@ -55,6 +55,9 @@ class Models:
         found = [ref for where, ref in self.refs if where == stage and model_id in (None, ref.id)]
         return found[0] if found else None
 
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return None
+
 
 DENOISER = ModelRef(id="denoise", version="1", sha256="a" * 64, licence="Apache-2.0")
 NO_MODELS = Models()

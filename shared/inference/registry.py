@@ -179,6 +179,11 @@ class Registry:
         entry = self.get(stage, model_id) if model_id is not None else self.default(stage, factor, quality=quality)
         return entry.ref if entry else None
 
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        """Processor seconds for a picture of that size, of a model that states its cost; raises as `get` does."""
+        cost = self.get(stage, model_id).cost
+        return cost.seconds(megapixels) if cost else None
+
 
 def _read(path: Path) -> tuple[_Listed, ...]:
     try:

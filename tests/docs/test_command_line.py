@@ -177,7 +177,7 @@ def prepared(example: str) -> World:
         added = "models add upscale general-x4v3.onnx --as realesr-general-x4v3"
         assert CliRunner().invoke(cli, added.split()).exit_code == 0
     elif "models use upscale" in example:
-        assert CliRunner().invoke(cli, "models add upscale x2.onnx --as span-x2".split()).exit_code == 0
+        assert CliRunner().invoke(cli, ["models", "add", "upscale", "x2.onnx", "--as", "span-x2"]).exit_code == 0
     elif name == "replay":
         world.drop("denoise/photo.jpg", b"no picture")
         world.deliver_all()

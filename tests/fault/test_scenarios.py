@@ -454,6 +454,9 @@ class Renamed:
     ) -> ModelRef | None:
         return self.catalogue.model_ref(stage, None, factor, quality=quality)
 
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return self.catalogue.model_seconds(stage, model_id, megapixels)
+
 
 def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:
     world = memory_world(settings=Settings(retention_s=100_000))
