@@ -93,7 +93,7 @@ def _told(picture: Picture, pixels: Pixels, least_marks: int) -> StageOutput:
         left = "1 small mark was" if marks == 1 else f"{marks} small marks were"
         note = f"{left} left: {least_marks} would be taken for damage, fewer may belong to the scene"
         return StageOutput(picture=picture, notes=(note,), values={"damaged_share": 0.0})
-    values = {"damaged_share": round(share, 4)}
+    values = {"damaged_share": float(f"{share:.4g}")}
     notes = (f"{share:.0%} of the picture was painted over",) if share > MUCH else ()
     return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, doubtful=share > MUCH)
 

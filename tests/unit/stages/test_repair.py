@@ -34,6 +34,18 @@ class FillingModel:
         return filled
 
 
+@dataclass
+class PaintingModel(FillingModel):
+    """Answers with a given picture."""
+
+    columns: int = 0
+    answered: Pixels = field(default_factory=lambda: np.zeros((1, 1, 3), np.uint8), kw_only=True)
+
+    def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
+        self.told.append(scalars or {})
+        return self.answered
+
+
 def repaired(pixels: Pixels, **given: object) -> StageOutput:
     return restore("repair", Picture(pixels=pixels), RepairParameters.model_validate(given), "telea", None)
 
@@ -159,3 +171,12 @@ def test_a_result_that_is_largely_painted_goes_to_a_person() -> None:
 def test_a_model_that_enlarges_is_refused() -> None:
     with pytest.raises(ModelUnusable, match="enlarges 2 times"):
         restore("repair", Picture(pixels=part(side=32)), RepairParameters(), "model", FillingModel(columns=1, scale=2))
+
+
+def test_the_share_of_one_pixel_in_a_large_picture_is_not_rounded_to_nothing() -> None:
+    pixels = np.full((3000, 3000, 3), 90, np.uint8)
+    painted = pixels.copy()
+    painted[5, 5] = 250
+    model = PaintingModel(answered=painted)
+    output = restore("repair", Picture(pixels=pixels), RepairParameters(), "model", model)
+    assert float(output.values["damaged_share"]) == pytest.approx(1 / pixels[..., 0].size, rel=0.01)
