@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infra.simulation.path import Conditions, Run, play
+from shared.adapters.firestore_indexes import SHARDS, WRITES_PER_SHARD
 from shared.costs.estimate import Assumptions, Estimate, Size, Work, estimate, stages_of, steps_of
 from shared.inference.registry import Registry
 from shared.presets import PRESET_RULES
@@ -24,6 +25,8 @@ class Case:
     instances: int
     #: Pictures that arrive in a second.
     arrivals: float
+    #: Shards of the indexes over a time.
+    shards: int = SHARDS
 
 
 CASES: tuple[Case, ...] = (
@@ -33,6 +36,7 @@ CASES: tuple[Case, ...] = (
     Case(title="as deployed", pictures=5_000_000, instances=100, arrivals=500),
     Case(title="300 instances a stage", pictures=5_000_000, instances=300, arrivals=500),
     Case(title="1000 instances a stage", pictures=5_000_000, instances=1000, arrivals=500),
+    Case(title="1000, without shards", pictures=5_000_000, instances=1000, arrivals=500, shards=1),
     Case(title="1000, twice the arrivals", pictures=5_000_000, instances=1000, arrivals=1000),
 )
 
@@ -47,7 +51,7 @@ def played(case: Case, steps: Sequence[Work], parcel: int | None = None) -> Run:
     """The case, played; `assess` is asked twice and has one pool of instances."""
     path: list[tuple[str, float]] = [(work.stage, work.seconds) for work in steps]
     most: dict[str, int] = dict.fromkeys([name for name, _ in path], case.instances)
-    at = Conditions(arrivals=case.arrivals)
+    at = Conditions(arrivals=case.arrivals, most_writes=case.shards * WRITES_PER_SHARD)
     return play(case.pictures, path, most, at=at, parcel=parcel or PARCEL[case.pictures])
 
 

@@ -142,6 +142,16 @@ run "everything_with_the_defaults" {
     ]))
     error_message = "Every index that the queries need must exist."
   }
+  assert {
+    condition = alltrue([for field in concat(values(google_firestore_field.unindexed), [google_firestore_field.expiry]) :
+      length(field.index_config) == 1 && length(one(field.index_config).indexes) == 0
+    ]) && alltrue([for name in ["created_at", "updated_at"] : contains(keys(google_firestore_field.unindexed), name)])
+    error_message = "No time may have an index of its own, which would hold all writes to 500 a second."
+  }
+  assert {
+    condition     = alltrue([for index in google_firestore_index.jobs : index.fields[0].field_path == "shard"])
+    error_message = "Every index over a time must begin with the shard."
+  }
 
   # Settings and schedule
 

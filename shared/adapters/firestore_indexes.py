@@ -1,11 +1,19 @@
-"""Which indexes must Firestore have for the queries that `shared.adapters.firestore` makes?
+"""The indexes that Firestore must have for the queries of `shared.adapters.firestore`.
 
-The emulator runs every query without any; the service refuses those that lack one. Firestore merges indexes that
-end in the same order, so one per equality and order serves every combination of equalities:
+The emulator runs every query without any index. The service refuses a query that lacks one.
+
+Firestore takes 500 writes a second for each index over a value that grows with time, such as `updated_at`:
+https://firebase.google.com/docs/firestore/solutions/shard-timestamp
+So every index over a time begins with a shard, a number from 0 to 7 that the id of the job decides. The limit then
+is 500 writes a second for each shard. A query that sorts by time names all shards, and Firestore merges their answers.
+
+Firestore also merges indexes that end in the same order. So one index for each equality and order serves every
+combination of equalities:
 https://firebase.google.com/docs/firestore/query-data/index-overview#taking_advantage_of_index_merging
-Queries without any equality use the index that every single field has by itself, and so do counts by equalities alone.
+Counts by equalities alone use the index that every single field has by itself.
 """
 
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +25,14 @@ COLLECTION = "jobs"
 LABELS = "labels"
 #: Array field with the ids of the batches to which a job belongs.
 BATCHES = "batches"
-#: Never asked for: without this exemption every write would index a text of many kilobytes.
-UNINDEXED_FIELDS: tuple[str, ...] = ("job",)
+#: Field with the shard of the job.
+SHARD = "shard"
+#: Number of shards. An `in` condition takes at most 30 values: https://firebase.google.com/docs/firestore/quotas
+SHARDS = 8
+#: Writes a second that one index over a growing value takes; source: the page on sharded timestamps above.
+WRITES_PER_SHARD = 500
+#: Fields without an index of their own: never queried, or queried only through the composite indexes below.
+UNINDEXED_FIELDS: tuple[str, ...] = ("created_at", "job", "revision", SHARD, "updated_at")
 
 Mode = Literal["ASCENDING", "DESCENDING", "CONTAINS"]
 
@@ -45,15 +59,23 @@ _ORDERS = (
 )
 
 
-def _index(equality: tuple[str, Mode], order: Order) -> Index:
-    return Index(fields=(equality, (order.field, "DESCENDING" if order.descending else "ASCENDING")))
+def shard_of(job_id: str) -> int:
+    """The shard of a job, from 0 to SHARDS - 1; the same for every version of the job."""
+    return zlib.crc32(job_id.encode()) % SHARDS
 
 
-REQUIRED_INDEXES: tuple[Index, ...] = tuple(_index(equality, order) for equality in _EQUALITIES for order in _ORDERS)
+def _index(equalities: tuple[tuple[str, Mode], ...], order: Order) -> Index:
+    sorted_by: tuple[str, Mode] = (order.field, "DESCENDING" if order.descending else "ASCENDING")
+    return Index(fields=((SHARD, "ASCENDING"), *equalities, sorted_by))
+
+
+REQUIRED_INDEXES: tuple[Index, ...] = tuple(
+    _index(equalities, order) for equalities in ((), *((each,) for each in _EQUALITIES)) for order in _ORDERS
+)
 
 
 def indexes_of(query: JobQuery) -> set[Index]:
-    """The composite indexes that Firestore merges to answer `query`."""
+    """The composite indexes that Firestore merges to answer `query` in its order."""
     given = {
         "status": query.status,
         "qc_status": query.qc_status,
@@ -61,4 +83,6 @@ def indexes_of(query: JobQuery) -> set[Index]:
         LABELS: query.label,
         BATCHES: query.batch,
     }
-    return {_index(equality, order_of(query)) for equality in _EQUALITIES if given[equality[0]] is not None}
+    asked = [equality for equality in _EQUALITIES if given[equality[0]] is not None]
+    order = order_of(query)
+    return {_index((equality,), order) for equality in asked} or {_index((), order)}

@@ -8,6 +8,7 @@ import pytest
 from infra.simulation.path import Conditions, play
 from infra.simulation.plot import draw
 from infra.simulation.scenarios import Case, ladder, played, product_steps
+from shared.adapters.firestore_indexes import SHARDS, WRITES_PER_SHARD
 
 #: Nothing but the work itself takes time.
 FREE = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0, most_writes=1e9, pushed_at_first=3000)
@@ -48,8 +49,26 @@ def test_arrivals_hold_back_what_is_faster_than_they_are() -> None:
 def test_the_ramp_of_firestore_bounds_a_short_run() -> None:
     at = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0)
     run = play(20_000, (("denoise", 0.001),), {"denoise": 1000}, at=at)
-    assert run.bottleneck == "Firestore's ramp"
+    assert run.bottleneck == "writes of Firestore"
     assert run.seconds == pytest.approx(40_000 / 500, rel=0.02)
+
+
+def test_indexes_over_a_time_without_shards_hold_a_long_run_to_500_writes_a_second() -> None:
+    at = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0, most_writes=500)
+    pictures = 500_000  # 1,000,000 writes: the ramp alone would have passed 2,500 writes a second at the end
+    run = play(pictures, (("denoise", 0.001),), {"denoise": 1000}, at=at, parcel=100)
+    assert run.bottleneck == "writes of Firestore"
+    assert run.seconds == pytest.approx(2 * pictures / 500, rel=0.02)
+
+
+def test_a_million_pictures_are_faster_with_the_shards_than_without_and_never_faster_than_the_shards_allow() -> None:
+    case = Case(title="", pictures=1_000_000, instances=1000, arrivals=500)
+    steps = product_steps()
+    sharded, single = (played(replace(case, shards=shards), steps, parcel=100) for shards in (SHARDS, 1))
+    writes = len(steps) + 1  # one at the upload, one for each answer
+    assert single.pictures / single.seconds == pytest.approx(WRITES_PER_SHARD / writes, rel=0.02)
+    assert single.seconds / sharded.seconds > 2
+    assert sharded.pictures / sharded.seconds < SHARDS * WRITES_PER_SHARD / writes
 
 
 def test_a_subscription_that_was_quiet_is_pushed_to_slowly_at_first() -> None:
