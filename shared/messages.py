@@ -66,6 +66,8 @@ class Step(Record):
     parameters: dict[str, JsonValue]
     #: The model to use if `method` is `model`.
     model: ModelRef | None = None
+    #: The objects that the parameters name, each in the generation that the owner of the job may read.
+    objects: dict[str, ObjectRef] = {}
     #: Where the stage writes, always only if absent.
     output_bucket: str
     output_name: str
@@ -120,6 +122,8 @@ class StageRequested(Record):
     index: int = Field(ge=0)
     #: How often the job had been replayed when this was asked; a failure of an earlier attempt counts for nothing.
     replay: int = Field(0, ge=0)
+    #: How often the request was sent again after the transport gave it up without any answer of the stage.
+    resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
     #: The upload, for its metadata, whichever stage asks.

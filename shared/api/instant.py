@@ -7,6 +7,7 @@ each step and, in a step that works piece by piece, before each piece.
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from shared.api.refusals import NoSuchPath, TooLarge
 from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
 from shared.api.views import StageView
+from shared.handlers.objects import pin_objects
 from shared.job import QcStatus, Skipped
 from shared.measurements import Measurements
 from shared.messages import Report
@@ -27,7 +29,7 @@ from shared.sizes import target_size
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
     from shared.imaging.picture import Picture
-    from shared.inprocess import Developed
+    from shared.inprocess import Bench, Developed
     from shared.messages import Step
 
 #: Largest picture in pixels that is worked on at once, and largest one that may come of it.
@@ -135,14 +137,30 @@ def render_at_once(call: Call, pipeline: Pipeline) -> "Developed":
 def _at_once(call: Call, pipeline: Pipeline, run: "Callable[..., Developed]") -> "tuple[Developed, float]":
     from shared.imaging.tiling import before_each_tile
 
+    bench = _bench(call, pipeline)
     data = picture_of(call)
     require_small(data)
     started = call.parts.now()
     with call.parts.place():
         patience = _Patience(call)
         with before_each_tile(patience.look):
-            developed = run(call.parts.bench(), "upload", data, pipeline, watch=patience.before_a_step)
+            developed = run(bench, "upload", data, pipeline, watch=patience.before_a_step)
     return developed, (call.parts.now() - started).total_seconds()
+
+
+def _bench(call: Call, pipeline: Pipeline) -> "Bench":
+    """The bench of one run, which reads what the pipeline names. Raises ObjectNotFound for what the caller may not."""
+    system, bench = call.parts.system, call.parts.bench()
+    refs = pin_objects(system, call.caller.owner, pipeline)
+
+    def read_object(name: str) -> "Picture":
+        from shared.imaging.codec import decode
+
+        data = system.objects.read(refs[name])
+        require_small(data)
+        return decode(data, bench.limits).picture
+
+    return replace(bench, read_object=read_object)
 
 
 class _Patience:
