@@ -122,7 +122,7 @@ def test_a_network_goes_into_a_stage_that_has_no_model_of_its_own(installed: Add
         (root / name).symlink_to(ROOT / name)
     (root / "models").unlink()
     (root / "models").mkdir()
-    (root / "models" / "registry.toml").write_text("model = []\n", encoding="utf-8")
+    (root / "models" / "registry.toml").write_text("# No model.\n", encoding="utf-8")
     made = stage(root, "deblur", tmp_path / "out", deployed=chosen(installed.folder, ["sharp"]))
     tables = tomllib.loads((made.folder / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
     assert [(each["id"], each["preferred"]) for each in tables] == [("sharp", True)]
