@@ -1,7 +1,7 @@
 """Estimate how likely the matte of a cut-out is wrong, from the matte and the picture alone."""
 
+import math
 from dataclasses import dataclass
-from math import exp, log
 
 import cv2
 import numpy as np
@@ -44,12 +44,12 @@ class Evidence:
     @property
     def doubt(self) -> float:
         """Probability, 0 to 1, that less than 0.85 of the matte and the true one is common to both."""
-        return 1.0 / (1.0 + exp(-(CONSTANT + sum(w * x for w, x in zip(WEIGHTS, self.terms, strict=True)))))
+        return 1.0 / (1.0 + math.exp(-(CONSTANT + sum(w * x for w, x in zip(WEIGHTS, self.terms, strict=True)))))
 
     @property
     def terms(self) -> tuple[float, float, float]:
         """What the weights are applied to."""
-        return log(self.ambiguity + FLOOR), self.frame, log(self.crossing + FLOOR)
+        return math.log(self.ambiguity + FLOOR), self.frame, math.log(self.crossing + FLOOR)
 
     @property
     def sentence(self) -> str:
