@@ -122,6 +122,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "nothing": (pictures.empty, 422, "empty_object"),
     "a text": (pictures.text_file, 415, "unsupported_format"),
     "an enormous claim": (pictures.bomb_png, 413, "too_many_pixels"),
+    "a long thin picture": (lambda: pictures.png_bytes(np.zeros((2_000_000, 1), np.uint8)), 413, "side_too_long"),
     "no width": (pictures.zero_area_png, 422, "zero_area"),
 }
 
