@@ -6,13 +6,24 @@ database or the environment. `shared.handlers` loads, changes and saves.
 
 import hashlib
 from datetime import datetime
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import Field
 
 from shared.errors import NotAllowed
-from shared.messages import ObjectRef, Record, Report, StageRequested, Step, StepRecord, Upload
+from shared.messages import (
+    ObjectRef,
+    Record,
+    Report,
+    StageCompleted,
+    StageEvent,
+    StageRequested,
+    Step,
+    StepRecord,
+    Upload,
+)
 from shared.parameters import Stage
 from shared.pipeline import Pipeline
 
@@ -21,6 +32,8 @@ QcStatus = Literal["pending", "auto_approved", "needs_review", "approved", "reje
 
 #: States from which nothing happens by itself any more.
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+#: Actions of the history that bring a job to another step; requests from before them are answered or void.
+PROGRESS = frozenset({"uploaded", "planned", "stage_completed", "replayed", "rework"})
 #: A name of an object in Cloud Storage has at most this many bytes.
 MAX_NAME_BYTES = 1024
 
@@ -86,6 +99,8 @@ class Job(Record):
     completed_at: datetime | None = None
     #: When the job and its artifacts may be purged.
     expires_at: datetime
+    #: Id of the message that changed the job last: its redeliveries publish the follow-up, other copies do not.
+    answered_by: str = ""
     #: Grows by one with every save; the compare-and-set of all writers.
     revision: int = Field(0, ge=0)
 
@@ -115,6 +130,22 @@ class Job(Record):
     def run_started_at(self) -> datetime:
         """When the current run began."""
         return next((entry.at for entry in reversed(self.history) if entry.action == "rework"), self.created_at)
+
+    @property
+    def progressed_at(self) -> datetime:
+        """When the job came to the step at which it stands; the request of that step is as old."""
+        return next((entry.at for entry in reversed(self.history) if entry.action in PROGRESS), self.created_at)
+
+    def times(self, action: str) -> int:
+        """How often `action` happened since the job came to the step at which it stands."""
+        since = takewhile(lambda entry: entry.action not in PROGRESS, reversed(self.history))
+        return sum(entry.action == action for entry in since)
+
+    def awaits(self, message: StageRequested | StageEvent) -> bool:
+        """Whether the job stands at the step of `message`; a failure from before a replay counts for nothing."""
+        is_old = message.replay < self.replays and not isinstance(message, StageCompleted)
+        is_here = message.run == self.run and message.index == len(self.records)
+        return self.status not in FINAL and is_here and not is_old
 
     @property
     def _tag(self) -> str:

@@ -122,6 +122,8 @@ class StageRequested(Record):
     index: int = Field(ge=0)
     #: How often the job had been replayed when this was asked; a failure of an earlier attempt counts for nothing.
     replay: int = Field(0, ge=0)
+    #: How often the request was sent again after the transport gave it up without any answer of the stage.
+    resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
     #: The upload, for its metadata, whichever stage asks.
@@ -168,6 +170,8 @@ _TYPES: dict[str, type[Message]] = {
     "StageAttemptFailed": StageAttemptFailed,
 }
 
+#: Attribute of a message: how many steps of its job's run are done.
+STEPS_DONE = "steps_done"
 #: The topic on which all stages answer.
 EVENTS_TOPIC = "stage-events"
 #: The topic that receives what could not be delivered.
@@ -192,6 +196,8 @@ def encode(message: Message) -> tuple[bytes, dict[str, str]]:
     stage = message.step.stage if isinstance(message, StageRequested) else message.stage
     body = {"version": VERSION, "type": kind, "body": message.model_dump(mode="json")}
     attributes = {"type": kind, "job_id": message.job_id, "stage": stage, "event_id": event_id(message)}
+    # The answer to a step comes before the first request of another job.
+    attributes[STEPS_DONE] = str(message.index + (0 if isinstance(message, StageRequested) else 1))
     attributes["traceparent"] = traceparent(message.job_id, attributes["event_id"])
     return json.dumps(body, separators=(",", ":")).encode(), attributes
 
