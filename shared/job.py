@@ -26,6 +26,7 @@ from shared.messages import (
 )
 from shared.parameters import Stage
 from shared.pipeline import Pipeline
+from shared.review import ReviewReason, review_reasons
 
 Status = Literal["pending", "processing", "completed", "failed", "cancelled"]
 QcStatus = Literal["pending", "auto_approved", "needs_review", "approved", "rejected"]
@@ -122,9 +123,11 @@ class Job(Record):
         return any(record.degraded for record in self.records)
 
     @property
-    def doubtful(self) -> bool:
-        """Whether a stage had to guess."""
-        return any(record.doubtful for record in self.records)
+    def review_reasons(self) -> tuple[ReviewReason, ...]:
+        """Why a person must look at the result of a completed job; empty if it may be approved."""
+        if self.status != "completed":
+            return ()
+        return review_reasons(self.records, self.after, self.pipeline.qc_threshold)
 
     @property
     def run_started_at(self) -> datetime:
@@ -204,16 +207,15 @@ class Job(Record):
     def completed(self, now: datetime) -> "Job":
         """The finished job with its quality verdict.
 
-        Approved if the score is above the threshold, nothing is degraded and no stage had to guess; otherwise a
-        person decides.
+        Approved if `shared.review` knows no reason against it; otherwise a person decides.
         """
+        done = self.model_copy(update={"status": "completed", "completed_at": now})
+        reasons = done.review_reasons
+        verdict = "needs_review" if reasons else "auto_approved"
         score = self.after.score if self.after else 0.0
-        approved = score > self.pipeline.qc_threshold and not self.degraded and not self.doubtful
-        verdict = "auto_approved" if approved else "needs_review"
-        update = {"status": "completed", "qc_status": verdict, "completed_at": now}
-        guesses = ", a stage had to guess" if self.doubtful else ""
-        text = f"score {score:.1f}, threshold {self.pipeline.qc_threshold:g}{guesses}: {verdict}"
-        return self.model_copy(update=update).noted(now, "completed", text)
+        because = "".join(f", {reason.message}" for reason in reasons if reason.code != "low_score")
+        text = f"score {score:.1f}, threshold {self.pipeline.qc_threshold:g}{because}: {verdict}"
+        return done.model_copy(update={"qc_status": verdict}).noted(now, "completed", text)
 
     def failed(self, now: datetime, code: str, message: str, *, stage: Stage | None = None) -> "Job":
         """The job with the reason why it cannot go on."""

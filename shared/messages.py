@@ -102,7 +102,7 @@ class StepRecord(Record):
     peak_memory_mb: float
     #: True if the model could not run and the classical method stood in.
     degraded: bool = False
-    #: True if the stage had to guess, so that a person should look at the result.
+    #: True if the stage is not sure of its result, so that a person must look at it.
     doubtful: bool = False
     #: Sentences about what could not be done as asked.
     notes: tuple[str, ...] = ()

@@ -85,8 +85,8 @@ class RepairParameters(RestorationParameters):
     sensitivity: float = Field(
         0.5, ge=0.0, le=1.0, description="larger finds fainter damage, and mistakes more fine lines for it"
     )
-    least_marks: int = Field(
-        1, ge=1, le=1000, description="fewer marks than these, all of them small, are left: part of the scene, perhaps"
+    evidence: float = Field(
+        0.0, ge=0.0, le=1.0, description="share of the picture that must surely be damaged before anything is repaired"
     )
 
 

@@ -18,12 +18,13 @@ from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
 from shared.api.views import StageView
 from shared.handlers.objects import pin_objects
-from shared.job import Skipped
+from shared.job import QcStatus, Skipped
 from shared.measurements import Measurements
 from shared.messages import Report
 from shared.parameters import PARAMETERS, FinishParameters, UpscaleParameters
 from shared.pipeline import Pipeline, build_pipeline
 from shared.presets import CAST_STRENGTH
+from shared.review import ReviewReason, step_reasons
 from shared.sizes import target_size
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
 
 #: Largest picture in pixels that is worked on at once, and largest one that may come of it.
 MAX_PIXELS, MAX_RESULT_PIXELS = 4_000_000, 16_000_000
+#: Names the reasons for which a person must look at a picture that is answered without JSON.
+REVIEW_HEADER = "Darkroom-Review"
 _ADVICE = "post a job to /v1/jobs instead"
 
 Result = TypeVar("Result")
@@ -64,6 +67,8 @@ class Enhanced(BaseModel):
         description="id and version of each model that worked on the picture; null if none did"
     )
     scores: Scores
+    qc_status: QcStatus = Field(description="the verdict that a job with this result would have")
+    review_reasons: list[ReviewReason] = Field(description="why a person must look; empty if it could be approved")
     stages: list[StageView]
     skipped: list[Skipped]
 
@@ -99,7 +104,13 @@ def developed_answer(call: Call, pipeline: Pipeline) -> Answer:
     if wants_json(call):
         return Answer(content=told(*develop_at_once(call, pipeline)))
     made = render_at_once(call, pipeline)
-    return Answer(content=made.data, content_type=made.content_type)
+    return Answer(content=made.data, content_type=made.content_type, headers=_review_headers(made))
+
+
+def _review_headers(made: "Developed") -> dict[str, str]:
+    """The codes of the reasons for a review that are known without the score, for whoever takes the picture alone."""
+    codes = dict.fromkeys(reason.code for reason in step_reasons(made.job.records))
+    return {REVIEW_HEADER: ", ".join(codes)} if codes else {}
 
 
 def wants_json(call: Call) -> bool:
@@ -227,6 +238,8 @@ def told(developed: "Developed", elapsed_s: float) -> Enhanced:
         cast_strength=seen.cast_strength,
         model_version=", ".join(models) or None,
         scores=Scores(before=before.score, after=after.score, parts_before=before.parts, parts_after=after.parts),
+        qc_status=job.qc_status,
+        review_reasons=list(job.review_reasons),
         stages=[StageView.of(record, job.run) for record in job.records],
         skipped=list(job.skipped),
     )
