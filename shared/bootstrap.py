@@ -120,8 +120,12 @@ def system() -> System:
 
 
 def added_models(settings: Settings) -> Path | None:
-    """The folder of the models that `darkroom models add` installed; a function in the cloud has what was deployed."""
-    return settings.home / "models" if settings.backend == "local" else None
+    """The folder of the networks that were installed on this machine; the cloud has what was deployed."""
+    if settings.backend != "local":
+        return None
+    from shared.adapters.local_models import installed_folder
+
+    return installed_folder(settings)
 
 
 def installed_models(settings: Settings) -> Registry:

@@ -120,6 +120,12 @@ class JobStore(Protocol):
     def absent(self, job_ids: Collection[str]) -> set[str]:
         """Those of `job_ids` that are not stored."""
 
+    def tally(self, scope: str, key: str) -> None:
+        """Count `key` under `scope`: once, however often that is said."""
+
+    def tallied(self, scope: str) -> int:
+        """How many keys were counted under `scope`, without reading them."""
+
     def delete(self, job_id: str) -> None:
         """Delete a job. One that is not there any more is no error."""
 
