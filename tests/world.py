@@ -189,6 +189,7 @@ def assemble(
         objects=wrap("objects", objects),
         jobs=wrap("jobs", jobs),
         publisher=wrap("publisher", broker),
+        backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
         catalogue=models.registry,
