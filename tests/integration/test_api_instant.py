@@ -253,6 +253,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "half a PNG": (pictures.truncated_png, 422, "truncated"),
     "a changed byte": (pictures.corrupt_png, 422, "corrupt"),
     "an enormous claim": (pictures.bomb_png, 413, "too_large_at_once"),
+    "a long thin picture": (lambda: png_bytes(np.zeros((2_000_000, 1), np.uint8)), 413, "side_too_long"),
     "no width": (pictures.zero_area_png, 422, "zero_area"),
     "a text that unfolds": (pictures.text_bomb_png, 422, "decompression_bomb"),
     "a profile that unfolds": (pictures.profile_bomb_png, 422, "decompression_bomb"),
