@@ -360,7 +360,7 @@ run "a_stage_with_an_installed_network" {
   }
 
   assert {
-    condition     = module.function["background"].size == merge(module.function["denoise"].size, { cpu = 2, memory = "4Gi", max_instances = 3 })
+    condition     = [for name in ["background", "denoise"] : "${local.sizes[name].cpu} ${local.sizes[name].memory}"] == ["2 4Gi", "1 2Gi"] && local.sizes["background"].max_instances == 3
     error_message = "The size that was staged with the network must be that of its stage alone, under what the variable says."
   }
   assert {
