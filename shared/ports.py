@@ -11,6 +11,7 @@ from typing import IO, Protocol, runtime_checkable
 
 from shared.job import Job, QcStatus, Status
 from shared.messages import ObjectRef
+from shared.quota import Reservations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,20 @@ class JobStore(Protocol):
 
     def delete(self, job_id: str) -> None:
         """Delete a job. One that is not there any more is no error."""
+
+
+class ReservationStore(Protocol):
+    """The reservations of each owner, changed by compare-and-set only."""
+
+    def get(self, owner: str) -> Reservations:
+        """The reservations as last saved; none, with an empty version, if there are none."""
+
+    def save(self, reservations: Reservations) -> Reservations:
+        """Store the reservations of an owner if the stored version is still theirs, and return them with the next.
+
+        Of several callers with the same version exactly one succeeds. An owner without entries takes no storage.
+        Raises RevisionConflict, and then changes nothing.
+        """
 
 
 class Publisher(Protocol):
