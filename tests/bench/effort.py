@@ -30,6 +30,8 @@ class Effort:
     requests: int = 40
     #: Jobs, messages or refusals around the one that is looked at.
     growth: tuple[int, int] = (1_000, 20_000)
+    #: Jobs that a sweep purges.
+    expired_jobs: tuple[int, ...] = (1000, 20_000, 50_000)
 
     @classmethod
     def small(cls) -> "Effort":
@@ -51,6 +53,7 @@ class Effort:
             presets=("auto",),
             requests=2,
             growth=(10, 20),
+            expired_jobs=(20, 100),
         )
 
     def repeated(self, repetitions: int) -> "Effort":
