@@ -10,6 +10,7 @@ from infra.staging.archive import compile_bytecode, write_archive
 from infra.staging.reach import functions, reach
 from infra.staging.registry import models_for
 from infra.staging.requirements import needed, read_pins
+from infra.staging.sbom import ENDING, bill_of_materials
 
 #: What Terraform reads.
 MANIFEST = "staged.json"
@@ -26,7 +27,9 @@ class Staged:
     code_bytes: int
     model_bytes: int
     archive_bytes: int
-    #: Pinned lines.
+    #: The software bill of materials, beside the archive.
+    bill: Path
+    #: Pins with their hashes.
     requirements: tuple[str, ...]
 
 
@@ -34,7 +37,7 @@ def stage(root: Path, function: str, target: Path) -> Staged:
     """Make `target/<function>/` and its archive anew."""
     folder = target / function
     shutil.rmtree(folder, ignore_errors=True)
-    for old in target.glob(f"{function}-*.zip"):
+    for old in (*target.glob(f"{function}-*.zip"), *target.glob(f"{function}-*{ENDING}")):
         old.unlink()
     reached = reach(root, function)
     _copy(root, Path("functions") / function / "main.py", folder / "main.py")
@@ -46,10 +49,13 @@ def stage(root: Path, function: str, target: Path) -> Staged:
     lines = needed(reached.foreign, read_pins(root))
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     archive = write_archive(folder, target)
+    bill = archive.with_suffix(ENDING)
+    bill.write_text(bill_of_materials(folder, lines, archive), encoding="utf-8")
     return Staged(
         function=function,
         folder=folder,
         archive=archive,
+        bill=bill,
         code_bytes=code_bytes,
         model_bytes=model_bytes,
         archive_bytes=archive.stat().st_size,
