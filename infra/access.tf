@@ -2,8 +2,8 @@
 #
 #                      uploads        artifacts      results        catalogue      topics                  jobs
 #   on_upload                                                       read           stage-assess            read, write
-#   on_stage_event                                   create                        every stage             read, write
-#   on_dead_letter                    create                        read, create                           read, write
+#   on_stage_event     read           create         create                        every stage             read, write
+#   on_dead_letter     read           create         create         read, create   every stage             read, write
 #   on_batch           read                                         read, create   stage-assess, batches   read, write
 #   on_schedule        read           read, delete                  read           every stage             read, write
 #   caller                                                                                                 read, write
@@ -32,8 +32,8 @@ locals {
     } },
     {
       dispatcher-on-upload      = { catalogue = [local.viewer] }
-      dispatcher-on-stage-event = { results = [local.creator] }
-      dispatcher-on-dead-letter = { artifacts = [local.creator], catalogue = [local.viewer, local.creator] }
+      dispatcher-on-stage-event = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator] }
+      dispatcher-on-dead-letter = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator], catalogue = [local.viewer, local.creator] }
       dispatcher-on-batch       = { uploads = [local.viewer], catalogue = [local.viewer, local.creator] }
       dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.viewer] }
       importer                  = { uploads = [local.viewer, local.creator], catalogue = [local.viewer, local.creator] }
@@ -47,7 +47,7 @@ locals {
     {
       dispatcher-on-upload      = [local.system.stages.assess, local.system.callbacks_topic]
       dispatcher-on-stage-event = concat(values(local.system.stages), [local.system.callbacks_topic])
-      dispatcher-on-dead-letter = [local.system.callbacks_topic]
+      dispatcher-on-dead-letter = concat(values(local.system.stages), [local.system.callbacks_topic])
       dispatcher-on-batch       = [local.system.stages.assess, local.system.batches_topic, local.system.callbacks_topic]
       importer                  = [local.system.stages.assess, local.system.imports_topic, local.system.callbacks_topic]
       caller                    = []

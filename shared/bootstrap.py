@@ -17,7 +17,7 @@ from shared.parameters import Stage
 from shared.ports import JobStore, ObjectStore, Publisher, SignedUploads
 from shared.settings import Settings, read_settings
 from shared.system import Models, System
-from shared.topology import UPLOADS_TOPIC
+from shared.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
 
 if TYPE_CHECKING:
     from shared.adapters.local_broker import LocalBroker
@@ -89,7 +89,7 @@ def local_parts(settings: Settings, *, backoff_scale: float = 1.0) -> LocalParts
     return LocalParts(
         objects=LocalObjectStore(settings.home, notify={settings.uploads_bucket: UPLOADS_TOPIC}),
         jobs=LocalJobStore(settings.home),
-        broker=LocalBroker(settings.home, backoff_scale=backoff_scale),
+        broker=LocalBroker(settings.home, subscriptions=LOCAL_SUBSCRIPTIONS, backoff_scale=backoff_scale),
     )
 
 

@@ -130,10 +130,11 @@ def on_upload(event: CloudEvent) -> None:
 @reported
 def on_stage_event(event: CloudEvent) -> None:
     """A stage answered."""
-    message = decode(parse_pubsub(event.data).data)
+    pushed = parse_pubsub(event.data)
+    message = decode(pushed.data)
     if isinstance(message, StageRequested):
         raise BadMessage("the dispatcher received a StageRequested, expected an answer of a stage")
-    apply_stage_event(system(), message)
+    apply_stage_event(system(), message, message_id=pushed.message_id)
 
 
 @reported

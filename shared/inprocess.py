@@ -18,7 +18,7 @@ from shared.planner import Buckets, Catalogue, first_step, make_plan
 from shared.ports import Clock, Meter
 from shared.stages import StageModel
 from shared.system import Models
-from shared.work import Inputs, assess, no_background, perform
+from shared.work import Inputs, assess, no_objects, perform
 
 #: There are no buckets in process; the names stand in the manifest.
 BUCKETS = Buckets(uploads="input", artifacts="memory", results="output")
@@ -33,6 +33,8 @@ class Bench:
     clock: Clock
     meter: Meter
     limits: Limits
+    #: Reads an object of the uploads bucket that the pipeline names, which was allowed before.
+    read_object: Callable[[str], Picture] = no_objects
 
 
 def open_judge(bench: Bench) -> StageModel | None:
@@ -109,7 +111,7 @@ def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Develo
     for step in job.plan[1:-1]:
         watch(step, picture)
         bench.meter.start()
-        inputs = Inputs(picture=picture, source=decoded, read_background=no_background)
+        inputs = Inputs(picture=picture, source=decoded, read_object=bench.read_object)
         outcome = perform(step, inputs, bench.models)
         record = _record(bench, step, job, method=outcome.method, notes=outcome.notes)
         told = {

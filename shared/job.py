@@ -6,21 +6,35 @@ database or the environment. `shared.handlers` loads, changes and saves.
 
 import hashlib
 from datetime import datetime
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import Field
 
 from shared.errors import NotAllowed
-from shared.messages import ObjectRef, Record, Report, StageRequested, Step, StepRecord, Upload
+from shared.messages import (
+    ObjectRef,
+    Record,
+    Report,
+    StageCompleted,
+    StageEvent,
+    StageRequested,
+    Step,
+    StepRecord,
+    Upload,
+)
 from shared.parameters import Stage
 from shared.pipeline import Pipeline
+from shared.review import ReviewReason, review_reasons
 
 Status = Literal["pending", "processing", "completed", "failed", "cancelled"]
 QcStatus = Literal["pending", "auto_approved", "needs_review", "approved", "rejected"]
 
 #: States from which nothing happens by itself any more.
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+#: Actions of the history that bring a job to another step; requests from before them are answered or void.
+PROGRESS = frozenset({"uploaded", "planned", "stage_completed", "replayed", "rework"})
 #: A name of an object in Cloud Storage has at most this many bytes.
 MAX_NAME_BYTES = 1024
 
@@ -86,6 +100,8 @@ class Job(Record):
     completed_at: datetime | None = None
     #: When the job and its artifacts may be purged.
     expires_at: datetime
+    #: Id of the message that changed the job last: its redeliveries publish the follow-up, other copies do not.
+    answered_by: str = ""
     #: Grows by one with every save; the compare-and-set of all writers.
     revision: int = Field(0, ge=0)
 
@@ -107,14 +123,32 @@ class Job(Record):
         return any(record.degraded for record in self.records)
 
     @property
-    def doubtful(self) -> bool:
-        """Whether a stage had to guess."""
-        return any(record.doubtful for record in self.records)
+    def review_reasons(self) -> tuple[ReviewReason, ...]:
+        """Why a person must look at the result of a completed job; empty if it may be approved."""
+        if self.status != "completed":
+            return ()
+        return review_reasons(self.records, self.after, self.pipeline.qc_threshold)
 
     @property
     def run_started_at(self) -> datetime:
         """When the current run began."""
         return next((entry.at for entry in reversed(self.history) if entry.action == "rework"), self.created_at)
+
+    @property
+    def progressed_at(self) -> datetime:
+        """When the job came to the step at which it stands; the request of that step is as old."""
+        return next((entry.at for entry in reversed(self.history) if entry.action in PROGRESS), self.created_at)
+
+    def times(self, action: str) -> int:
+        """How often `action` happened since the job came to the step at which it stands."""
+        since = takewhile(lambda entry: entry.action not in PROGRESS, reversed(self.history))
+        return sum(entry.action == action for entry in since)
+
+    def awaits(self, message: StageRequested | StageEvent) -> bool:
+        """Whether the job stands at the step of `message`; a failure from before a replay counts for nothing."""
+        is_old = message.replay < self.replays and not isinstance(message, StageCompleted)
+        is_here = message.run == self.run and message.index == len(self.records)
+        return self.status not in FINAL and is_here and not is_old
 
     @property
     def _tag(self) -> str:
@@ -173,16 +207,15 @@ class Job(Record):
     def completed(self, now: datetime) -> "Job":
         """The finished job with its quality verdict.
 
-        Approved if the score is above the threshold, nothing is degraded and no stage had to guess; otherwise a
-        person decides.
+        Approved if `shared.review` knows no reason against it; otherwise a person decides.
         """
+        done = self.model_copy(update={"status": "completed", "completed_at": now})
+        reasons = done.review_reasons
+        verdict = "needs_review" if reasons else "auto_approved"
         score = self.after.score if self.after else 0.0
-        approved = score > self.pipeline.qc_threshold and not self.degraded and not self.doubtful
-        verdict = "auto_approved" if approved else "needs_review"
-        update = {"status": "completed", "qc_status": verdict, "completed_at": now}
-        guesses = ", a stage had to guess" if self.doubtful else ""
-        text = f"score {score:.1f}, threshold {self.pipeline.qc_threshold:g}{guesses}: {verdict}"
-        return self.model_copy(update=update).noted(now, "completed", text)
+        because = "".join(f", {reason.message}" for reason in reasons if reason.code != "low_score")
+        text = f"score {score:.1f}, threshold {self.pipeline.qc_threshold:g}{because}: {verdict}"
+        return done.model_copy(update={"qc_status": verdict}).noted(now, "completed", text)
 
     def failed(self, now: datetime, code: str, message: str, *, stage: Stage | None = None) -> "Job":
         """The job with the reason why it cannot go on."""

@@ -29,6 +29,7 @@ Action = Literal[
     "event_ignored",
     "event_malformed",
     "dead_letter",
+    "request_resent",
     "swept",
     "batch_started",
     "batch_cancelled",

@@ -66,6 +66,8 @@ class Step(Record):
     parameters: dict[str, JsonValue]
     #: The model to use if `method` is `model`.
     model: ModelRef | None = None
+    #: The objects that the parameters name, each in the generation that the owner of the job may read.
+    objects: dict[str, ObjectRef] = {}
     #: Where the stage writes, always only if absent.
     output_bucket: str
     output_name: str
@@ -100,7 +102,7 @@ class StepRecord(Record):
     peak_memory_mb: float
     #: True if the model could not run and the classical method stood in.
     degraded: bool = False
-    #: True if the stage had to guess, so that a person should look at the result.
+    #: True if the stage is not sure of its result, so that a person must look at it.
     doubtful: bool = False
     #: Sentences about what could not be done as asked.
     notes: tuple[str, ...] = ()
@@ -120,6 +122,8 @@ class StageRequested(Record):
     index: int = Field(ge=0)
     #: How often the job had been replayed when this was asked; a failure of an earlier attempt counts for nothing.
     replay: int = Field(0, ge=0)
+    #: How often the request was sent again after the transport gave it up without any answer of the stage.
+    resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
     #: The upload, for its metadata, whichever stage asks.
@@ -166,6 +170,8 @@ _TYPES: dict[str, type[Message]] = {
     "StageAttemptFailed": StageAttemptFailed,
 }
 
+#: Attribute of a message: how many steps of its job's run are done.
+STEPS_DONE = "steps_done"
 #: The topic on which all stages answer.
 EVENTS_TOPIC = "stage-events"
 #: The topic that receives what could not be delivered.
@@ -190,6 +196,8 @@ def encode(message: Message) -> tuple[bytes, dict[str, str]]:
     stage = message.step.stage if isinstance(message, StageRequested) else message.stage
     body = {"version": VERSION, "type": kind, "body": message.model_dump(mode="json")}
     attributes = {"type": kind, "job_id": message.job_id, "stage": stage, "event_id": event_id(message)}
+    # The answer to a step comes before the first request of another job.
+    attributes[STEPS_DONE] = str(message.index + (0 if isinstance(message, StageRequested) else 1))
     attributes["traceparent"] = traceparent(message.job_id, attributes["event_id"])
     return json.dumps(body, separators=(",", ":")).encode(), attributes
 

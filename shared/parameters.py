@@ -4,9 +4,20 @@ Pure data: the dispatcher validates and resolves parameters without importing a 
 Names, units and defaults appear in `darkroom stages` and in docs/stages.md as they stand here.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 Stage = Literal[
     "assess",
@@ -21,6 +32,17 @@ Stage = Literal[
     "finish",
 ]
 
+
+def _collect_name(name: str, info: ValidationInfo) -> str:
+    """Add the name to the set that `object_names` passes as the context of the validation."""
+    if isinstance(info.context, set):
+        info.context.add(name)
+    return name
+
+
+#: Name of an object in the uploads bucket. Every parameter of this type, at any depth, is found by `object_names`,
+#: so that `shared.handlers.objects` checks that the owner of the job may read it.
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_collect_name)]
 #: A colour as #RRGGBB.
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 #: A side length in pixels.
@@ -63,8 +85,8 @@ class RepairParameters(RestorationParameters):
     sensitivity: float = Field(
         0.5, ge=0.0, le=1.0, description="larger finds fainter damage, and mistakes more fine lines for it"
     )
-    least_marks: int = Field(
-        1, ge=1, le=1000, description="fewer marks than these, all of them small, are left: part of the scene, perhaps"
+    evidence: float = Field(
+        0.0, ge=0.0, le=1.0, description="share of the picture that must surely be damaged before anything is repaired"
     )
 
 
@@ -194,8 +216,10 @@ class FinishParameters(Parameters):
     background: HexColor | Literal["keep", "transparent"] = Field(
         "keep", description="what lies under transparent parts: a colour, or nothing (keep the alpha channel)"
     )
-    background_object: str | None = Field(
-        None, max_length=1024, description="name of an object in the uploads bucket to lie under the subject"
+    background_object: ObjectName | None = Field(
+        None,
+        description="name of an object in the uploads bucket to lie under the subject: one of the same owner, or a "
+        "shared one",
     )
     crop_to_subject: bool = Field(False, description="cut away what is transparent around the subject")
     margin: float = Field(0.05, ge=0.0, le=1.0, description="space around a cropped subject, as a share of its size")
@@ -236,3 +260,14 @@ PARAMETERS: dict[Stage, type[Parameters]] = {
 
 #: The stages between `assess` and `finish`, in canonical order.
 RESTORATION_STAGES: tuple[Stage, ...] = tuple(stage for stage in PARAMETERS if stage not in ("assess", "finish"))
+
+
+def object_names(stage: Stage, parameters: Mapping[str, JsonValue]) -> frozenset[str]:
+    """The objects of the uploads bucket that valid parameters of a stage name.
+
+    >>> sorted(object_names("finish", {"background_object": "beach.jpg"}))
+    ['beach.jpg']
+    """
+    names: set[str] = set()
+    PARAMETERS[stage].model_validate(parameters, context=names)
+    return frozenset(names)

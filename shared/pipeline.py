@@ -17,7 +17,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 
 from shared.errors import BadPipeline
 from shared.messages import Record, describe
-from shared.parameters import PARAMETERS, RESTORATION_STAGES, Stage
+from shared.parameters import PARAMETERS, RESTORATION_STAGES, Stage, object_names
 
 Preset = Literal[
     "auto",
@@ -99,6 +99,16 @@ class Pipeline(Record):
             raise ValueError(f"a stage stands twice in {', '.join(choices)}")
         check_parameters("finish", self.output)
         return self
+
+    @property
+    def object_names(self) -> frozenset[str]:
+        """The objects of the uploads bucket that any parameter names."""
+        if isinstance(self.stages, tuple):
+            chosen = [(choice.stage, choice.parameters) for choice in self.stages]
+        else:
+            chosen = [(stage, switch) for stage, switch in self.stages.items() if isinstance(switch, dict)]
+        named = [object_names(stage, parameters) for stage, parameters in chosen]
+        return frozenset().union(*named, object_names("finish", self.output))
 
     @property
     def label(self) -> str:

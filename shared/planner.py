@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from pydantic import JsonValue, ValidationError
@@ -18,7 +19,7 @@ from shared.errors import BadPipeline
 from shared.formats import EXTENSIONS, output_format, working_extension
 from shared.job import Job, Skipped
 from shared.measurements import Measurements
-from shared.messages import ModelRef, Report, Step, describe
+from shared.messages import ModelRef, ObjectRef, Report, Step, describe
 from shared.parameters import (
     PARAMETERS,
     RESTORATION_STAGES,
@@ -28,6 +29,7 @@ from shared.parameters import (
     RestorationParameters,
     Stage,
     UpscaleParameters,
+    object_names,
 )
 from shared.pipeline import Pipeline
 from shared.presets import NEEDS, PRESET_RULES, Rule
@@ -69,15 +71,21 @@ def first_step(job: Job, buckets: Buckets, catalogue: Catalogue) -> Step:
 
 
 def make_plan(
-    job: Job, report: Report, catalogue: Catalogue, buckets: Buckets
+    job: Job,
+    report: Report,
+    catalogue: Catalogue,
+    buckets: Buckets,
+    *,
+    objects: Mapping[str, ObjectRef] = MappingProxyType({}),
 ) -> tuple[tuple[Step, ...], tuple[Skipped, ...]]:
     """All steps of a run, and the stages left out.
 
-    Raises BadPipeline if the measured picture makes the pipeline impossible (an enlargement beyond the limit), and
-    ModelUnusable if it names a model that is not registered.
+    `objects` holds the objects that the pipeline names, in the generation to be read. A step holds those that its own
+    parameters name. Raises BadPipeline if the measured picture makes the pipeline impossible (an enlargement beyond the
+    limit), and ModelUnusable if it names a model that is not registered.
     """
     measured = Measurements.from_json(report.measurements)
-    chain = _Chain(job, buckets)
+    chain = _Chain(job, buckets, objects)
     _assess(chain, catalogue, {}, reason="every photograph is measured first")
     size, skipped = (measured.height, measured.width), []
     for wish in wishes(job.pipeline):
@@ -209,8 +217,9 @@ def _assess(chain: "_Chain", catalogue: Catalogue, parameters: dict[str, JsonVal
 class _Chain:
     """Steps in the making; each one's digest covers the upload and all before it."""
 
-    def __init__(self, job: Job, buckets: Buckets) -> None:
+    def __init__(self, job: Job, buckets: Buckets, objects: Mapping[str, ObjectRef] = MappingProxyType({})) -> None:
         self.job = job
+        self.objects = objects
         self.buckets = buckets
         self.steps: list[Step] = []
         self.extension = "webp"
@@ -227,7 +236,9 @@ class _Chain:
     ) -> Step:
         before = self.steps[-1].digest if self.steps else f"{__version__}/{self.job.source.ref}"
         run = self.job.run if stage == "finish" or parameters.get("fallback") else None
-        what = [before, stage, method, model.sha256 if model else None, parameters, run]
+        named = object_names(stage, parameters)
+        objects = {name: ref for name, ref in sorted(self.objects.items()) if name in named}
+        what = [before, stage, method, model.sha256 if model else None, parameters, run, *map(str, objects.values())]
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
         bucket, name = self._output(stage, digest)
         step = Step(
@@ -235,6 +246,7 @@ class _Chain:
             method=method,
             parameters=parameters,
             model=model,
+            objects=objects,
             output_bucket=bucket,
             output_name=name,
             digest=digest,

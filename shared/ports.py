@@ -113,6 +113,9 @@ class JobStore(Protocol):
         Costs a fraction of reading the jobs. Raises BadMessage for a query that cannot be counted.
         """
 
+    def with_prefix(self, prefix: str, limit: int) -> tuple[Job, ...]:
+        """The first `limit` jobs, in order of their ids, whose ids begin with `prefix`, which is not empty."""
+
     def absent(self, job_ids: Collection[str]) -> set[str]:
         """Those of `job_ids` that are not stored."""
 

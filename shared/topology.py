@@ -4,9 +4,13 @@ One description for the laptop, the emulators and Google Cloud. The deadlines ob
 
     ack deadline ≥ the function's timeout          (a slow delivery is not repeated while it still runs)
     attempts × longest backoff < retention          (a message is given up before it would be forgotten)
+
+A push that is refused for want of an instance (429, 503) counts as a delivery of Pub/Sub. So the attempts are many,
+and the answers of a stage decide when its job is given up: after `MAX_FAILURES` failures. On one machine a delivery is
+never refused, and `LOCAL_SUBSCRIPTIONS` counts each as a failure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from shared.callbacks import CALLBACKS_TOPIC
@@ -20,6 +24,10 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 UPLOADS_TOPIC = "uploads"
 #: Seconds for which Pub/Sub keeps what nobody has acknowledged.
 RETENTION_S = 7 * 24 * 3600
+#: Failures of one step after which its job is given up.
+MAX_FAILURES = 5
+#: Most deliveries before the dead letter: https://cloud.google.com/pubsub/docs/handling-failures
+MOST_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,9 @@ class Subscription:
     min_backoff_s: float = 10.0
     max_backoff_s: float = 300.0
     #: Deliveries before the message becomes a dead letter; None tries until the retention ends.
-    max_attempts: int | None = 5
+    max_attempts: int | None = MOST_ATTEMPTS
+    #: Added to the number of finished steps where messages wait in one queue; the greatest sum is delivered first.
+    precedence: int = 0
 
 
 def stage_subscription(stage: Stage) -> Subscription:
@@ -60,7 +70,6 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="dispatcher",
         entry_point="on_stage_event",
         ack_deadline_s=60,
-        max_attempts=20,
     ),
     Subscription(
         name="dispatcher-dead-letters",
@@ -76,7 +85,6 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="dispatcher",
         entry_point="on_batch",
         ack_deadline_s=300,
-        max_attempts=10,
     ),
     Subscription(
         name="importer-imports",
@@ -96,6 +104,14 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         ack_deadline_s=60,
         max_backoff_s=600.0,
         max_attempts=10,
+        # The end of a job is not told later because other jobs begin.
+        precedence=100,
     ),
     *(stage_subscription(stage) for stage in STAGES),
+)
+
+#: The subscriptions of one machine, where every delivery reaches its function.
+LOCAL_SUBSCRIPTIONS: tuple[Subscription, ...] = tuple(
+    replace(each, max_attempts=MAX_FAILURES) if each.topic in map(stage_topic, STAGES) else each
+    for each in SUBSCRIPTIONS
 )

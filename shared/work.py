@@ -33,8 +33,8 @@ class Inputs:
     picture: Picture
     #: The upload, of which `finish` keeps metadata and format; other stages do without.
     source: Decoded | Header | None
-    #: Reads another object of the uploads bucket as a picture: the background to lie under a subject.
-    read_background: Callable[[str], Picture]
+    #: Reads an object of the uploads bucket that the step's parameters name, as a picture.
+    read_object: Callable[[str], Picture]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> Outcome:
     if inputs.source is None:
         raise ValueError("finish needs the upload's header")
     name = parameters.background_object
-    background = inputs.read_background(name) if name is not None else None
+    background = inputs.read_object(name) if name is not None else None
     done = finish(inputs.picture, parameters, inputs.source, background)
     return Outcome(
         data=done.data,
@@ -137,6 +137,6 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> Outcome:
     )
 
 
-def no_background(name: str) -> Picture:
-    """Stands where no bucket can be read from."""
-    raise BadPipeline(f"background_object {name!r} cannot be read here: there is no uploads bucket")
+def no_objects(name: str) -> Picture:
+    """Stands where no bucket can be read from. Raises BadPipeline."""
+    raise BadPipeline(f"object {name!r} cannot be read here: there is no uploads bucket")

@@ -39,8 +39,15 @@ def record(job: Job, **fields: Any) -> StepRecord:
     """The record of the step at which the job stands."""
     step = job.plan[len(job.records)]
     output = ObjectRef(bucket=step.output_bucket, name=step.output_name, generation=1)
-    told = {"method": step.method, "model": step.model, "elapsed_ms": 1.0, "peak_memory_mb": 1.0, "run": job.run}
-    return StepRecord(stage=step.stage, parameters=step.parameters, output=output, **{**told, **fields})
+    told = {
+        "stage": step.stage,
+        "method": step.method,
+        "model": step.model,
+        "elapsed_ms": 1.0,
+        "peak_memory_mb": 1.0,
+        "run": job.run,
+    }
+    return StepRecord(parameters=step.parameters, output=output, **{**told, **fields})
 
 
 class Models:

@@ -5,7 +5,7 @@ or, if the handler raises, delivers again. A `Crash` ends a handler as the death
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,7 +32,7 @@ from shared.messages import DeadLetter, StageRequested, decode
 from shared.ports import JobStore, NewObject, ObjectStore, Usage
 from shared.settings import Settings
 from shared.system import System
-from shared.topology import STAGES, UPLOADS_TOPIC, stage_subscription
+from shared.topology import STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription, stage_subscription
 
 BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
 
@@ -104,7 +104,7 @@ class World:
         elif delivery.subscription == "dispatcher-stage-events":
             message = decode(delivery.data)
             assert not isinstance(message, StageRequested)
-            apply_stage_event(self.system, message)
+            apply_stage_event(self.system, message, message_id=delivery.id)
         else:
             message = decode(delivery.data)
             assert isinstance(message, StageRequested)
@@ -151,10 +151,15 @@ class World:
             self.broker.ack(delivery)
 
 
-def memory_world(*, settings: Settings | None = None, wrap: Callable[[str, Any], Any] | None = None) -> World:
+def memory_world(
+    *,
+    settings: Settings | None = None,
+    wrap: Callable[[str, Any], Any] | None = None,
+    subscriptions: Collection[Subscription] = SUBSCRIPTIONS,
+) -> World:
     """A world in memory. `wrap(port name, port)` may put something around each port that handlers see."""
     clock = ManualClock()
-    broker = MemoryBroker(clock)
+    broker = MemoryBroker(clock, subscriptions=subscriptions)
     objects = MemoryObjectStore(clock, notify={"uploads": UPLOADS_TOPIC}, publisher=broker)
     return assemble(clock, broker, objects=objects, jobs=MemoryJobStore(), settings=settings, wrap=wrap)
 

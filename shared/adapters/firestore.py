@@ -16,6 +16,7 @@ from urllib.parse import quote
 from shared.adapters.firestore_indexes import BATCHES, COLLECTION, LABELS, SHARD, SHARDS, shard_of
 from shared.adapters.google_errors import translated
 from shared.adapters.job_pages import Position, check_countable, matches, order_of, page_of, position_of
+from shared.adapters.prefixes import end_of_prefix
 from shared.errors import BadMessage, JobExists, JobNotFound, PermanentError, RevisionConflict
 from shared.job import Job
 from shared.ports import JobPage, JobQuery
@@ -103,6 +104,15 @@ class FirestoreJobStore:
             asked = _filtered(_in_every_shard(collection) if by_time else collection, query).count()
             ((found,),) = asked.get(**self._calling)
         return int(found.value)
+
+    def with_prefix(self, prefix: str, limit: int) -> tuple[Job, ...]:
+        from google.cloud.firestore import FieldFilter
+
+        first, end = self._document(prefix), self._document(end_of_prefix(prefix) or "")
+        asked = self._client.collection(COLLECTION).where(filter=FieldFilter("__name__", ">=", first))
+        asked = asked.where(filter=FieldFilter("__name__", "<", end)).order_by("__name__").limit(limit)
+        with translated(f"look up jobs that begin with {prefix}"):
+            return tuple(_job(snapshot) for snapshot in asked.stream(**self._calling))
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
         remaining = set(job_ids)

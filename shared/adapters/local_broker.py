@@ -25,11 +25,16 @@ from shared.ports import Clock
 from shared.topology import SUBSCRIPTIONS, Subscription
 
 _COLUMNS = "sequence, id, subscription, data, attributes, published_at, attempts, lease"
-#: Messages that become dead letters in one transaction; the rest follow at the next lease.
+#: Messages that become available again in one transaction; the rest follow at the next lease.
+_DUE_AT_ONCE = 1000
+#: Those of them that become dead letters in one transaction.
 _BURIED_AT_ONCE = 100
-#: What can be leased at `:now`. The second line are messages from before the clock was set back.
-_DUE = """(available_at <= :now
-    OR (available_at > :now AND lease = '' AND published_at > :now))"""
+#: Messages whose lease or backoff has ended, and those in backoff from before the clock was set back.
+_DUE = (
+    "subscription = :name AND due_at IS NOT NULL AND due_at <= :now",
+    "subscription = :name AND due_at IS NOT NULL AND lease = '' AND published_at > :now",
+)
+_READY = "subscription = :name AND due_at IS NULL"
 
 
 class LocalBroker:
@@ -61,11 +66,12 @@ class LocalBroker:
         chosen = self._routes.chosen(subscriptions)
         # Looking first keeps an idle deliverer, which asks all the time, from taking the one right to write.
         with self._database.reading() as connection:
-            if not _available(connection, chosen, now, limit=1):
+            if not any(_can_be_leased(connection, item, now) for item in chosen):
                 return []
         with self._database.transaction() as connection:
-            self._bury_exhausted(connection, chosen, now)
-            return [self._lease(connection, row, now) for row in _available(connection, chosen, now, limit=limit)]
+            for item in chosen:
+                self._free_due(connection, item, now)
+            return [self._lease(connection, row, now) for row in _ready(connection, chosen, limit)]
 
     def ack(self, delivery: Delivery) -> bool:
         with self._database.transaction() as connection:
@@ -78,7 +84,7 @@ class LocalBroker:
                 return self._bury(connection, _sequence(delivery), delivery, now=now)
             delay = timedelta(seconds=backoff_s(subscription, delivery.delivery_attempt, self._scale))
             freed = connection.execute(
-                "UPDATE messages SET available_at = ?, lease = '' WHERE sequence = ? AND lease = ?",
+                "UPDATE messages SET due_at = ?, lease = '' WHERE sequence = ? AND lease = ?",
                 (to_microseconds(now + delay), _sequence(delivery), delivery.lease),
             )
             return freed.rowcount == 1
@@ -86,7 +92,7 @@ class LocalBroker:
     def release_leases(self, now: datetime) -> int:
         with self._database.transaction() as connection:
             freed = connection.execute(
-                "UPDATE messages SET available_at = ?, lease = '' WHERE lease != ''", (to_microseconds(now),)
+                "UPDATE messages SET due_at = ?, lease = '' WHERE lease != ''", (to_microseconds(now),)
             )
             return freed.rowcount
 
@@ -98,7 +104,7 @@ class LocalBroker:
     def next_due(self, now: datetime, *, subscriptions: Collection[str] | None = None) -> datetime | None:
         with self._database.reading() as connection:
             chosen = self._routes.chosen(subscriptions)
-            if _available(connection, chosen, now, limit=1):
+            if any(_can_be_leased(connection, item, now) for item in chosen):
                 return now
             due = [_first_due(connection, item.name) for item in chosen]
         moments = [moment for moment in due if moment is not None]
@@ -123,23 +129,20 @@ class LocalBroker:
         deadline = now + timedelta(seconds=self._routes.subscriptions[name].ack_deadline_s)
         lease = f"{sequence}:{secrets.token_hex(8)}"
         connection.execute(
-            "UPDATE messages SET available_at = ?, attempts = ?, lease = ? WHERE sequence = ?",
+            "UPDATE messages SET due_at = ?, attempts = ?, lease = ? WHERE sequence = ?",
             (to_microseconds(deadline), attempts + 1, lease, sequence),
         )
         return _delivery((*row[:-2], attempts + 1, lease))
 
-    def _bury_exhausted(self, connection: sqlite3.Connection, chosen: list[Subscription], now: datetime) -> None:
-        moment = to_microseconds(now)
-        for item in chosen:
-            if item.max_attempts is None:
-                continue
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM messages WHERE subscription = :name AND attempts >= :most AND {_DUE} "
-                "ORDER BY sequence LIMIT :limit",
-                {"name": item.name, "most": item.max_attempts, "now": moment, "limit": _BURIED_AT_ONCE},
-            ).fetchall()
-            for row in rows:
-                self._bury(connection, row[0], _delivery(row), now=now)
+    def _free_due(self, connection: sqlite3.Connection, item: Subscription, now: datetime) -> None:
+        """Make available what is due, or a dead letter of it after its last attempt. Each message passes here once."""
+        buried = 0
+        for sequence, attempts in _due(connection, item, now):
+            if not is_exhausted(item, attempts):
+                connection.execute("UPDATE messages SET due_at = NULL WHERE sequence = ?", (sequence,))
+            elif buried < _BURIED_AT_ONCE:
+                (row,) = connection.execute(f"SELECT {_COLUMNS} FROM messages WHERE sequence = ?", (sequence,))
+                buried += self._bury(connection, sequence, _delivery(row), now=now)
 
     def _bury(self, connection: sqlite3.Connection, sequence: int, delivery: Delivery, *, now: datetime) -> bool:
         if not _remove(connection, sequence, delivery):
@@ -162,22 +165,39 @@ class LocalBroker:
         return True
 
 
-def _available(
-    connection: sqlite3.Connection, chosen: list[Subscription], now: datetime, *, limit: int
-) -> list[tuple[Any, ...]]:
-    """Oldest first. One query per subscription, so that a long queue of one does not stand before the others."""
-    rows: list[tuple[Any, ...]] = []
-    for item in chosen:
-        rows += connection.execute(
-            f"SELECT {_COLUMNS} FROM messages WHERE subscription = :name AND {_DUE} ORDER BY sequence LIMIT :limit",
-            {"name": item.name, "now": to_microseconds(now), "limit": limit},
+def _can_be_leased(connection: sqlite3.Connection, item: Subscription, now: datetime) -> bool:
+    exists = " OR ".join(f"EXISTS (SELECT 1 FROM messages WHERE {condition})" for condition in (_READY, *_DUE))
+    row = connection.execute(f"SELECT {exists}", {"name": item.name, "now": to_microseconds(now)}).fetchone()
+    return bool(row[0])
+
+
+def _due(connection: sqlite3.Connection, item: Subscription, now: datetime) -> list[tuple[int, int]]:
+    """Sequence and attempts of some messages whose time has come."""
+    values = {"name": item.name, "now": to_microseconds(now), "limit": _DUE_AT_ONCE}
+    found: dict[int, int] = {}
+    for condition in _DUE:
+        found |= dict(
+            connection.execute(f"SELECT sequence, attempts FROM messages WHERE {condition} LIMIT :limit", values)
         )
-    return sorted(rows)[:limit]
+    return sorted(found.items())
+
+
+def _ready(connection: sqlite3.Connection, chosen: list[Subscription], limit: int) -> list[tuple[Any, ...]]:
+    """The first available messages. One query per subscription, so that each stops at its limit."""
+    found: list[tuple[int, int, tuple[Any, ...]]] = []
+    for item in chosen:
+        rows = connection.execute(
+            f"SELECT -precedence, {_COLUMNS} FROM messages WHERE {_READY} "
+            "ORDER BY precedence DESC, sequence LIMIT :limit",
+            {"name": item.name, "limit": limit},
+        )
+        found += [(rank, sequence, (sequence, *row)) for rank, sequence, *row in rows]
+    return [row for _, _, row in sorted(found)[:limit]]
 
 
 def _first_due(connection: sqlite3.Connection, subscription: str) -> int | None:
     found: int | None = connection.execute(
-        "SELECT min(available_at) FROM messages WHERE subscription = ?", (subscription,)
+        "SELECT min(due_at) FROM messages WHERE subscription = ? AND due_at IS NOT NULL", (subscription,)
     ).fetchone()[0]
     return found
 

@@ -18,61 +18,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.adapters.local_schema import SCHEMA_VERSION, bring_up_to_date, version_of
 from shared.errors import ConfigurationError, TransientError
 
 FILE_NAME = "darkroom.sqlite3"
-#: Grows with every change of the tables below.
-SCHEMA_VERSION = 2
 #: How long a writer waits for the others.
 BUSY_TIMEOUT_S = 30.0
+#: Value of the pragma `auto_vacuum` for INCREMENTAL.
+_INCREMENTAL = 2
+#: Largest write-ahead log that stays on disk when it is empty, in bytes.
+_MAX_LOG_BYTES = 64 << 20
+#: Free pages of 4 KiB that are kept for the next rows.
+KEPT_FREE_PAGES = 1024
+#: Free pages that one transaction gives back to the file system.
+_GIVEN_BACK_AT_ONCE = 64
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-#: Moments are microseconds since 1970 in UTC.
-_SCHEMA = (
-    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE objects (
-        bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,
-        size INTEGER NOT NULL, crc32c TEXT NOT NULL, content_type TEXT NOT NULL, metadata TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,  -- of the file; with its size, tells whether it still is the one we wrote
-        path BLOB NOT NULL,         -- below the bucket's folder
-        staged TEXT,                -- file that holds the content until it is moved to its path
-        PRIMARY KEY (bucket, name)) WITHOUT ROWID""",
-    "CREATE UNIQUE INDEX objects_by_path ON objects (bucket, path)",
-    "CREATE INDEX objects_staged ON objects (staged) WHERE staged IS NOT NULL",
-    """CREATE TABLE jobs (
-        id TEXT PRIMARY KEY, revision INTEGER NOT NULL, status TEXT NOT NULL, qc_status TEXT NOT NULL,
-        owner TEXT NOT NULL, updated_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, body TEXT NOT NULL)""",
-    "CREATE INDEX jobs_by_update ON jobs (updated_at, id)",
-    "CREATE INDEX jobs_by_status ON jobs (status, updated_at, id)",
-    "CREATE INDEX jobs_by_expiry ON jobs (expires_at, id)",
-    """CREATE TABLE job_labels (
-        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL,
-        PRIMARY KEY (job_id, key)) WITHOUT ROWID""",
-    "CREATE INDEX job_labels_by_value ON job_labels (key, value, job_id)",
-    """CREATE TABLE messages (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, subscription TEXT NOT NULL,
-        data BLOB NOT NULL, attributes TEXT NOT NULL, published_at INTEGER NOT NULL,
-        available_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-        lease TEXT NOT NULL DEFAULT '')""",
-    "CREATE INDEX messages_by_subscription ON messages (subscription, sequence)",
-    "CREATE INDEX messages_by_time ON messages (subscription, available_at)",
-    """CREATE TABLE dead_letters (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, subscription TEXT NOT NULL,
-        deliveries INTEGER NOT NULL, data BLOB NOT NULL, attributes TEXT NOT NULL, given_up_at INTEGER NOT NULL)""",
-    "PRAGMA user_version = 1",
-)
-#: What each version adds to the one before; a file of any earlier version is brought up to date when it is opened.
-_BATCHES = (
-    """CREATE TABLE job_batches (
-        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, batch TEXT NOT NULL,
-        PRIMARY KEY (job_id, batch)) WITHOUT ROWID""",
-    "CREATE INDEX job_batches_by_batch ON job_batches (batch, job_id)",
-    "PRAGMA user_version = 2",
-)
-_VERSIONS = (_SCHEMA, _BATCHES)
 
 
 class LocalDatabase:
@@ -98,6 +60,7 @@ class LocalDatabase:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                _give_back(connection)
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
@@ -158,20 +121,35 @@ def _connect(root: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, root: Path) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = version_of(connection)
     if found > SCHEMA_VERSION:
         raise ConfigurationError(
             f"{root / FILE_NAME} was written by a newer version (schema {found}, this code knows {SCHEMA_VERSION}): "
             "use that version, or another directory"
         )
-    for statements in _VERSIONS[found:]:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute("COMMIT")
+    if _vacuum_mode(connection) != _INCREMENTAL:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA journal_size_limit = {_MAX_LOG_BYTES}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    bring_up_to_date(connection)
+    if _vacuum_mode(connection) != _INCREMENTAL:
+        # A file of release 0.1.0 is written anew once: https://www.sqlite.org/pragma.html#pragma_auto_vacuum
+        connection.execute("VACUUM")
+
+
+def _vacuum_mode(connection: sqlite3.Connection) -> int:
+    found: int = connection.execute("PRAGMA auto_vacuum").fetchone()[0]
+    return found
+
+
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Shorten the file a little if much of it is free, so that no transaction takes long for it."""
+    free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    for _ in range(min(free - KEPT_FREE_PAGES, _GIVEN_BACK_AT_ONCE)):
+        # The sqlite3 module takes one step of a statement without columns, and each step frees one page.
+        connection.execute("PRAGMA incremental_vacuum(1)")
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from shared.adapters.job_pages import Position, check_countable, order_of, page_of, position_of
 from shared.adapters.local_database import LocalDatabase, to_microseconds
+from shared.adapters.prefixes import end_of_prefix
 from shared.errors import JobExists, JobNotFound, RevisionConflict
 from shared.job import Job
 from shared.ports import JobPage, JobQuery
@@ -55,13 +57,19 @@ class LocalJobStore:
 
     def count(self, query: JobQuery) -> int:
         check_countable(query)
-        clauses, values = _conditions(query)
+        statement, values = _counted(query)
         with self._database.reading() as connection:
-            row = connection.execute(
-                f"SELECT count(*) FROM jobs WHERE {' AND '.join(clauses) or '1'}", values
-            ).fetchone()
+            row = connection.execute(statement, values).fetchone()
         found: int = row[0]
         return found
+
+    def with_prefix(self, prefix: str, limit: int) -> tuple[Job, ...]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT body FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+                (prefix, end_of_prefix(prefix), limit),
+            ).fetchall()
+        return tuple(Job.model_validate_json(body) for (body,) in rows)
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
         remaining, asked = set(job_ids), iter(set(job_ids))
@@ -101,38 +109,98 @@ def _write(connection: sqlite3.Connection, job: Job) -> None:
             job.model_dump_json(),
         ),
     )
-    connection.executemany("INSERT INTO job_labels VALUES (?,?,?)", [(job.id, k, v) for k, v in job.labels.items()])
-    connection.executemany("INSERT INTO job_batches VALUES (?,?)", [(job.id, batch) for batch in job.batches])
+    told = (job.status, job.qc_status, job.owner, to_microseconds(job.updated_at))
+    connection.executemany(
+        "INSERT INTO job_labels (job_id, key, value, status, qc_status, owner, updated_at) VALUES (?,?,?,?,?,?,?)",
+        [(job.id, key, value, *told) for key, value in job.labels.items()],
+    )
+    connection.executemany(
+        "INSERT INTO job_batches (job_id, batch, status, qc_status, owner, updated_at) VALUES (?,?,?,?,?,?)",
+        [(job.id, batch, *told) for batch in job.batches],
+    )
 
 
 def _select(query: JobQuery, position: Position | None) -> tuple[str, list[str | int]]:
     """The statement for one page and the first job after it."""
     order = order_of(query)
-    clauses, values = _conditions(query)
+    source = _source(query)
+    column, job_id = source.column(order.field), source.job_id
+    clauses, values = _conditions(query, source)
     if position is not None:
-        clauses.append(f"({order.field}, id) {'<' if order.descending else '>'} (?, ?)")
+        clauses.append(f"({column}, {job_id}) {'<' if order.descending else '>'} (?, ?)")
         values += [to_microseconds(position.moment), position.job_id]
     where = " AND ".join(clauses) or "1"
     direction = "DESC" if order.descending else "ASC"
-    statement = f"SELECT body FROM jobs WHERE {where} ORDER BY {order.field} {direction}, id {direction} LIMIT ?"
+    statement = (
+        f"SELECT jobs.body FROM {source.tables} WHERE {where} "
+        f"ORDER BY {column} {direction}, {job_id} {direction} LIMIT ?"
+    )
     return statement, [*values, query.limit + 1]
 
 
-def _conditions(query: JobQuery) -> tuple[list[str], list[str | int]]:
+def _counted(query: JobQuery) -> tuple[str, list[str | int]]:
+    """The statement that counts: from the kept counts where they answer, or else from an index."""
+    is_timed = query.updated_before is not None or query.expires_before is not None
+    is_owner_in_batch = query.batch is not None and query.owner is not None
+    if query.label is None and not is_timed and not is_owner_in_batch:
+        return _kept_count(query)
+    source = _source(query)
+    clauses, values = _conditions(query, source)
+    return f"SELECT count(*) FROM {source.tables} WHERE {' AND '.join(clauses) or '1'}", values
+
+
+def _kept_count(query: JobQuery) -> tuple[str, list[str | int]]:
+    scope = "all"
+    if query.batch is not None:
+        scope = f"batch {query.batch}"
+    elif query.owner is not None:
+        scope = f"owner {query.owner}"
+    given = {"status": query.status, "qc_status": query.qc_status}
+    asked: dict[str, str] = {"scope": scope, **{name: value for name, value in given.items() if value is not None}}
+    where = " AND ".join(f"{name} = ?" for name in asked)
+    return f"SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE {where}", list(asked.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """From which table a query reads its conditions and its order."""
+
+    table: str
+    #: Condition that finds the rows, and its values.
+    clauses: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> str:
+        # A CROSS JOIN keeps its order: https://www.sqlite.org/optoverview.html#crossjoin
+        return "jobs" if self.table == "jobs" else f"{self.table} CROSS JOIN jobs ON jobs.id = {self.job_id}"
+
+    @property
+    def job_id(self) -> str:
+        return "jobs.id" if self.table == "jobs" else f"{self.table}.job_id"
+
+    def column(self, name: str) -> str:
+        """A column, from the memberships where they have it."""
+        return f"jobs.{name}" if name == "expires_at" else f"{self.table}.{name}"
+
+
+def _source(query: JobQuery) -> _Source:
+    if query.label is not None:
+        clauses = ("job_labels.key = ?", "job_labels.value = ?")
+        return _Source(table="job_labels", clauses=clauses, values=query.label)
+    if query.batch is not None:
+        return _Source(table="job_batches", clauses=("job_batches.batch = ?",), values=(query.batch,))
+    return _Source(table="jobs")
+
+
+def _conditions(query: JobQuery, source: _Source) -> tuple[list[str], list[str | int]]:
     """What the jobs must meet, as SQL with one value for each question mark."""
     asked: dict[str, str | int | None] = {
-        "status = ?": query.status,
-        "qc_status = ?": query.qc_status,
-        "owner = ?": query.owner,
-        "updated_at < ?": to_microseconds(query.updated_before) if query.updated_before else None,
-        "expires_at < ?": to_microseconds(query.expires_before) if query.expires_before else None,
+        f"{source.column('status')} = ?": query.status,
+        f"{source.column('qc_status')} = ?": query.qc_status,
+        f"{source.column('owner')} = ?": query.owner,
+        f"{source.column('updated_at')} < ?": to_microseconds(query.updated_before) if query.updated_before else None,
+        f"{source.column('expires_at')} < ?": to_microseconds(query.expires_before) if query.expires_before else None,
     }
     given = {clause: value for clause, value in asked.items() if value is not None}
-    clauses, values = list(given), list(given.values())
-    if query.label is not None:
-        clauses.append("id IN (SELECT job_id FROM job_labels WHERE key = ? AND value = ?)")
-        values += query.label
-    if query.batch is not None:
-        clauses.append("id IN (SELECT job_id FROM job_batches WHERE batch = ?)")
-        values.append(query.batch)
-    return clauses, values
+    return [*source.clauses, *given], [*source.values, *given.values()]

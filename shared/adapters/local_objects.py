@@ -93,8 +93,6 @@ class LocalObjectStore:
         last = ""
         while entries := self._entries_after(bucket, last, prefix):
             for entry in entries:
-                if not entry.info.ref.name.startswith(prefix):
-                    return
                 if self._is_live(entry) or self._live(bucket, entry.info.ref.name) is not None:
                     yield entry.info
             last = entries[-1].info.ref.name

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from shared.adapters.broker import precedence_of
 from shared.adapters.local_database import to_microseconds
 from shared.topology import Subscription
 
@@ -22,10 +23,13 @@ def enqueue(
     now: datetime,
 ) -> str:
     """Add a message to each subscription, within the caller's transaction, and return its id."""
-    message_id, moment = uuid.uuid4().hex, to_microseconds(now)
+    message_id = uuid.uuid4().hex
     text = json.dumps(dict(attributes), ensure_ascii=False)
     connection.executemany(
-        "INSERT INTO messages (id, subscription, data, attributes, published_at, available_at) VALUES (?,?,?,?,?,?)",
-        [(message_id, item.name, data, text, moment, moment) for item in subscriptions],
+        "INSERT INTO messages (id, subscription, data, attributes, published_at, precedence) VALUES (?,?,?,?,?,?)",
+        [
+            (message_id, item.name, data, text, to_microseconds(now), precedence_of(item, attributes))
+            for item in subscriptions
+        ],
     )
     return message_id

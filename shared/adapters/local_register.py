@@ -11,6 +11,7 @@ from shared.adapters.finalized import finalized_event
 from shared.adapters.local_database import from_microseconds, to_microseconds
 from shared.adapters.local_files import Fingerprint
 from shared.adapters.local_queue import enqueue
+from shared.adapters.prefixes import end_of_prefix
 from shared.messages import ObjectRef
 from shared.ports import Clock, ObjectInfo
 from shared.topology import Subscription
@@ -63,9 +64,11 @@ class Register:
         return _one(connection.execute(f"{_SELECT} path = ?", (bucket, path)))
 
     def after(self, connection: sqlite3.Connection, bucket: str, name: str, *, prefix: str) -> list[Entry]:
-        """The next objects after `name` in order of names, from `prefix` on."""
+        """The next objects after `name` in order of names, of those that begin with `prefix`."""
+        end = end_of_prefix(prefix)
+        bound, values = ("", ()) if end is None else ("AND name < ? ", (end,))
         rows = connection.execute(
-            f"{_SELECT} name > ? AND name >= ? ORDER BY name LIMIT ?", (bucket, name, prefix, _PAGE)
+            f"{_SELECT} name > ? AND name >= ? {bound}ORDER BY name LIMIT ?", (bucket, name, prefix, *values, _PAGE)
         )
         return [_entry(row) for row in rows]
 

@@ -142,6 +142,10 @@ class MemoryJobStore:
         with self._lock:
             return sum(matches(job, query) for job in self._jobs.values())
 
+    def with_prefix(self, prefix: str, limit: int) -> tuple[Job, ...]:
+        with self._lock:
+            return tuple(self._jobs[job_id] for job_id in sorted(self._jobs) if job_id.startswith(prefix))[:limit]
+
     def absent(self, job_ids: Collection[str]) -> set[str]:
         with self._lock:
             return set(job_ids) - self._jobs.keys()

@@ -13,6 +13,7 @@ from shared.adapters.broker import (
     dead_letter_attributes,
     given_up,
     is_exhausted,
+    precedence_of,
 )
 from shared.adapters.system import SystemClock
 from shared.messages import DEAD_LETTER_TOPIC, DeadLetter
@@ -65,12 +66,12 @@ class MemoryBroker:
             chosen = self._routes.chosen(subscriptions)
             self._bury_exhausted(chosen, now)
             available = sorted(
-                (sequence, item.name)
+                (-precedence_of(item, waiting.delivery.attributes), sequence, item.name)
                 for item in chosen
                 for sequence, waiting in self._waiting[item.name].items()
                 if waiting.is_due(now)
             )
-            return [self._lease(name, sequence, now) for sequence, name in available[:limit]]
+            return [self._lease(name, sequence, now) for _, sequence, name in available[:limit]]
 
     def ack(self, delivery: Delivery) -> bool:
         with self._lock:

@@ -13,6 +13,7 @@ from shared.api.submissions import asked_pipeline
 from shared.catalogue.batches import MAX_PICTURES, Batch, BatchProgress, Kind, Refusal, Selection, State
 from shared.catalogue.messages import Member
 from shared.handlers.batches import cancel_batch, progress_of, read_batch, refusals, start_batch
+from shared.handlers.objects import pin_objects
 from shared.job import Status
 from shared.pipeline import Pipeline
 from shared.ports import JobQuery
@@ -112,8 +113,13 @@ def create(call: Call) -> Answer:
 
 
 def started(call: Call, wishes: BatchWishes, pipeline: Pipeline | None) -> Batch:
-    """The batch, which is being chosen. Raises NotInCatalogue if no picture is meant."""
+    """The batch, which is being chosen. Raises NotInCatalogue if no picture is meant, ObjectNotFound for a pipeline
+    that names an object which no picture of the batch may read; each job is checked again when it is taken.
+    """
     system, caller = call.parts.system, call.caller
+    owner = None if caller.role == "admin" else caller.owner
+    if pipeline is not None:
+        pin_objects(system, owner, pipeline)
     batch = Batch(
         id=new_id(),
         kind="rework",
@@ -121,7 +127,7 @@ def started(call: Call, wishes: BatchWishes, pipeline: Pipeline | None) -> Batch
         created_at=call.parts.now(),
         pipeline=pipeline,
         budget=wishes.budget,
-        selection=wishes.selection(None if caller.role == "admin" else caller.owner),
+        selection=wishes.selection(owner),
     )
     _require_any(call, batch)
     start_batch(system, batch)

@@ -15,6 +15,7 @@ from shared.catalogue.configs import SCOPES, Config, Scope
 from shared.catalogue.rows import check_text
 from shared.errors import ObjectNotFound
 from shared.handlers.configs import delete_config, read_config, save_config
+from shared.handlers.objects import pin_objects
 
 
 class OwnerQuery(BaseModel):
@@ -66,12 +67,15 @@ def show(call: Call) -> Answer:
 def save(call: Call) -> Answer:
     """Set it, in the place of what was set before."""
     wishes: ConfigWishes = call.body
-    scope, key = _place(call)
+    (scope, key), owner = _place(call), _own_owner(call)
+    pipeline = None if wishes.pipeline is None else asked_pipeline(wishes.pipeline)
+    if pipeline is not None:
+        pin_objects(call.parts.system, owner, pipeline)
     config = Config(
         scope=scope,
         key=key,
-        owner=_own_owner(call),
-        pipeline=None if wishes.pipeline is None else asked_pipeline(wishes.pipeline),
+        owner=owner,
+        pipeline=pipeline,
         qc_threshold=None if wishes.qc_threshold is None else float(wishes.qc_threshold),
         updated_at=call.parts.now(),
     )

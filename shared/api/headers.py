@@ -18,7 +18,7 @@ _SECURITY: Mapping[str, str] = {
 _HTTPS_ONLY = "max-age=31536000"
 #: Headers of requests and answers that pages of an allowed origin may set and read.
 _ALLOWED = "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, X-Request-Id, Last-Event-ID"
-_EXPOSED = "Location, Retry-After, X-Request-Id, Content-Disposition"
+_EXPOSED = "Location, Retry-After, X-Request-Id, Content-Disposition, Darkroom-Review"
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _PREFLIGHT_AGE_S = 600
 

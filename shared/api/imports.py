@@ -17,6 +17,7 @@ from shared.catalogue.batches import Batch, RowTotals
 from shared.catalogue.rows import MAX_ROWS, TEMPLATE, Checked, Columns, Duplicate, RowProblem, check_rows, csv_rows
 from shared.errors import BatchNotFound
 from shared.handlers.imports import start_import
+from shared.handlers.objects import pin_objects
 from shared.pipeline import Pipeline
 
 #: Bytes of a list: the rows of the largest import, a few hundred bytes each.
@@ -109,6 +110,8 @@ def started(call: Call) -> Batch:
     pipeline, found = asked.asked(), _rows(data, asked.columns())
     if not found.good:
         raise _nothing(found)
+    if pipeline is not None:
+        pin_objects(call.parts.system, call.caller.owner, pipeline)
     require_room(call, more=len(found.good))
     batch = Batch(
         id=new_id(),

@@ -7,6 +7,7 @@ each step and, in a step that works piece by piece, before each piece.
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,21 +17,25 @@ from shared.api.refusals import NoSuchPath, TooLarge
 from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
 from shared.api.views import StageView
-from shared.job import Skipped
+from shared.handlers.objects import pin_objects
+from shared.job import QcStatus, Skipped
 from shared.measurements import Measurements
 from shared.messages import Report
 from shared.parameters import PARAMETERS, FinishParameters, UpscaleParameters
 from shared.pipeline import Pipeline, build_pipeline
 from shared.presets import CAST_STRENGTH
+from shared.review import ReviewReason, step_reasons
 from shared.sizes import target_size
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
     from shared.imaging.picture import Picture
-    from shared.inprocess import Developed
+    from shared.inprocess import Bench, Developed
     from shared.messages import Step
 
 #: Largest picture in pixels that is worked on at once, and largest one that may come of it.
 MAX_PIXELS, MAX_RESULT_PIXELS = 4_000_000, 16_000_000
+#: Names the reasons for which a person must look at a picture that is answered without JSON.
+REVIEW_HEADER = "Darkroom-Review"
 _ADVICE = "post a job to /v1/jobs instead"
 
 Result = TypeVar("Result")
@@ -62,6 +67,8 @@ class Enhanced(BaseModel):
         description="id and version of each model that worked on the picture; null if none did"
     )
     scores: Scores
+    qc_status: QcStatus = Field(description="the verdict that a job with this result would have")
+    review_reasons: list[ReviewReason] = Field(description="why a person must look; empty if it could be approved")
     stages: list[StageView]
     skipped: list[Skipped]
 
@@ -97,7 +104,13 @@ def developed_answer(call: Call, pipeline: Pipeline) -> Answer:
     if wants_json(call):
         return Answer(content=told(*develop_at_once(call, pipeline)))
     made = render_at_once(call, pipeline)
-    return Answer(content=made.data, content_type=made.content_type)
+    return Answer(content=made.data, content_type=made.content_type, headers=_review_headers(made))
+
+
+def _review_headers(made: "Developed") -> dict[str, str]:
+    """The codes of the reasons for a review that are known without the score, for whoever takes the picture alone."""
+    codes = dict.fromkeys(reason.code for reason in step_reasons(made.job.records))
+    return {REVIEW_HEADER: ", ".join(codes)} if codes else {}
 
 
 def wants_json(call: Call) -> bool:
@@ -124,14 +137,30 @@ def render_at_once(call: Call, pipeline: Pipeline) -> "Developed":
 def _at_once(call: Call, pipeline: Pipeline, run: "Callable[..., Developed]") -> "tuple[Developed, float]":
     from shared.imaging.tiling import before_each_tile
 
+    bench = _bench(call, pipeline)
     data = picture_of(call)
     require_small(data)
     started = call.parts.now()
     with call.parts.place():
         patience = _Patience(call)
         with before_each_tile(patience.look):
-            developed = run(call.parts.bench(), "upload", data, pipeline, watch=patience.before_a_step)
+            developed = run(bench, "upload", data, pipeline, watch=patience.before_a_step)
     return developed, (call.parts.now() - started).total_seconds()
+
+
+def _bench(call: Call, pipeline: Pipeline) -> "Bench":
+    """The bench of one run, which reads what the pipeline names. Raises ObjectNotFound for what the caller may not."""
+    system, bench = call.parts.system, call.parts.bench()
+    refs = pin_objects(system, call.caller.owner, pipeline)
+
+    def read_object(name: str) -> "Picture":
+        from shared.imaging.codec import decode
+
+        data = system.objects.read(refs[name])
+        require_small(data)
+        return decode(data, bench.limits).picture
+
+    return replace(bench, read_object=read_object)
 
 
 class _Patience:
@@ -209,6 +238,8 @@ def told(developed: "Developed", elapsed_s: float) -> Enhanced:
         cast_strength=seen.cast_strength,
         model_version=", ".join(models) or None,
         scores=Scores(before=before.score, after=after.score, parts_before=before.parts, parts_after=after.parts),
+        qc_status=job.qc_status,
+        review_reasons=list(job.review_reasons),
         stages=[StageView.of(record, job.run) for record in job.records],
         skipped=list(job.skipped),
     )

@@ -19,10 +19,11 @@ from shared.api.submissions import Labels, PipelineWishes, Submission, picture_o
 from shared.api.views import JobView
 from shared.callbacks import CALLBACK_KEY
 from shared.catalogue.rows import checked_url
-from shared.errors import BadImage, ObjectNotFound
+from shared.errors import BadImage
+from shared.handlers.objects import find_object, pin_objects
 from shared.handlers.uploads import LABEL_PREFIX, submit_upload
 from shared.pipeline import Pipeline
-from shared.ports import JobQuery, NewObject, ObjectInfo
+from shared.ports import JobQuery, NewObject
 from shared.signing import signing_key
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
@@ -39,8 +40,8 @@ class JobWishes(PipelineWishes):
         None,
         min_length=1,
         max_length=1024,
-        description="name of an object in the uploads bucket, instead of a file: it is copied, and may be anybody's "
-        "only for reviewers and admins",
+        description="name of an object in the uploads bucket, instead of a file: it is copied, and must be one's own "
+        "or a shared one, except for reviewers and admins",
     )
     labels: Labels = Field({}, description="texts by name, by which jobs can be listed; in a form as JSON")
     display_name: str | None = Field(
@@ -79,20 +80,9 @@ def _content(call: Call) -> tuple[bytes, str]:
         return picture_of(call), submission.name or (wishes.url or "").partition("?")[0]
     if submission.data is not None or wishes.url is not None:
         raise Invalid("give a picture, a url or an object, and only one of them")
-    info = _object(call, wishes.object)
-    return call.parts.system.objects.read(info.ref), wishes.object
-
-
-def _object(call: Call, name: str) -> ObjectInfo:
-    """An object of the uploads bucket that the caller may use. Raises ObjectNotFound."""
-    missing = ObjectNotFound(f"there is no object {name[:200]!r} in the uploads bucket")
-    try:
-        info = call.parts.system.objects.stat(call.parts.system.settings.uploads_bucket, name)
-    except ObjectNotFound as exc:
-        raise missing from exc
-    if not call.caller.sees_all and info.metadata.get("owner", "") != call.caller.owner:
-        raise missing
-    return info
+    system, caller = call.parts.system, call.caller
+    info = find_object(system, None if caller.sees_all else caller.owner, wishes.object)
+    return system.objects.read(info.ref), wishes.object
 
 
 def require_acceptable(call: Call, data: bytes) -> str:
@@ -155,13 +145,19 @@ def require_room(call: Call, *, more: int = 1) -> None:
 
 
 def metadata_of(call: Call, wishes: Terms, name: str) -> dict[str, str]:
-    """What `shared.handlers.uploads` reads of an upload."""
+    """What `shared.handlers.uploads` reads of an upload.
+
+    Raises ObjectNotFound if the pipeline names an object that the caller's jobs may not read.
+    """
     found = {
         "display-name": printable(wishes.display_name or "") or plain_name(name) or "upload",
         **{LABEL_PREFIX + key: value for key, value in wishes.labels.items()},
     }
     # Without a wish what is configured for the SKU or the group holds.
-    found |= {} if wishes.pipeline is None else {"pipeline": wishes.asked().model_dump_json(exclude_defaults=True)}
+    if wishes.pipeline is not None:
+        pipeline = wishes.asked()
+        pin_objects(call.parts.system, call.caller.owner, pipeline)
+        found["pipeline"] = pipeline.model_dump_json(exclude_defaults=True)
     return found | ({"owner": call.caller.owner} if call.caller.owner else {})
 
 

@@ -69,14 +69,11 @@ def _waiting(job: Job) -> Pending:
 
 
 def _reasons(job: Job) -> Iterator[str]:
-    score = job.after.score if job.after else 0.0
-    if score <= job.pipeline.qc_threshold:
-        yield f"score {score:.1f} is not above {job.pipeline.qc_threshold:g}"
-        if job.after and job.after.parts:
+    for reason in job.review_reasons:
+        yield reason.message
+        if reason.code == "low_score" and job.after and job.after.parts:
             part, value = min(job.after.parts.items(), key=lambda item: item[1])
             yield f"weakest part: {part} {value:.1f}"
-    yield from (f"{record.stage} ran without its model" for record in job.records if record.degraded)
-    yield from (": ".join([f"{each.stage} had to guess", *each.notes]) for each in job.records if each.doubtful)
 
 
 class Review(BaseModel):

@@ -21,6 +21,7 @@ from shared.api import (
     quality,
     review,
     service,
+    sharing,
     stats,
     uploads,
 )
@@ -35,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
     *_in("jobs", (*posting.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *callbacks.ROUTES, *files.ROUTES, *progress.ROUTES)),
     *_in("at once", (*instant.ROUTES, *previews.ROUTES)),
     *_in("quality control", (*quality.ROUTES, *review.ROUTES)),
+    *_in("shared objects", sharing.ROUTES),
     *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *configs.ROUTES, *products.ROUTES, *export.ROUTES)),
     *_in("album", album.ROUTES),
     *_in("as in other services", compatible.ROUTES),

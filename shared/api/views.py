@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 from shared.job import HistoryEntry, Job, JobError, QcStatus, Skipped, Status
 from shared.messages import ModelRef, Report, StepRecord
 from shared.parameters import Stage
+from shared.review import ReviewReason
 
 
 class StageView(BaseModel):
@@ -21,7 +22,7 @@ class StageView(BaseModel):
     model: ModelRef | None
     elapsed_ms: float
     degraded: bool = Field(description="the model could not run and the classical method stood in")
-    doubtful: bool = Field(description="the stage had to guess, so a person is to look")
+    doubtful: bool = Field(description="the stage is not sure of its result, so a person must look")
     reused: bool = Field(description="the output of an earlier run was found")
     notes: list[str]
     values: dict[str, JsonValue] = Field(description="what the stage found out")
@@ -80,6 +81,7 @@ class JobView(BaseModel):
     stages: list[StageView] = Field(description="the steps that are done")
     skipped: list[Skipped] = Field(description="the stages that were left out, with the reasons")
     degraded: bool
+    review_reasons: list[ReviewReason] = Field(description="why a person must look; empty if it could be approved")
     before: Report | None = Field(description="what was measured on the upload")
     after: Report | None = Field(description="what was measured on the result")
     error: JobError | None
@@ -101,6 +103,7 @@ class JobView(BaseModel):
             stages=[StageView.of(record, job.run) for record in job.records],
             size_bytes=job.source.size_bytes,
             degraded=job.degraded,
+            review_reasons=list(job.review_reasons),
             links=Links.of(job),
         )
 

@@ -58,6 +58,9 @@ class Outcome:
     score_before: float | None = None
     score_after: float | None = None
     degraded: bool = False
+    qc_status: str = "pending"
+    #: Codes and messages of why a person must look at the result.
+    review_reasons: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     elapsed_s: float = 0.0
     error_code: str = ""
@@ -77,6 +80,8 @@ class Outcome:
             "score_before": self.score_before,
             "score_after": self.score_after,
             "degraded": self.degraded,
+            "qc_status": self.qc_status,
+            "review_reasons": [{"code": code, "message": message} for code, message in self.review_reasons],
             "notes": list(self.notes),
             "elapsed_s": round(self.elapsed_s, 3),
             "error": {"code": self.error_code, "message": self.error} if failed else None,
@@ -125,6 +130,8 @@ def told(name: str, made: "Developed", *, elapsed_s: float, result: str | None) 
         score_before=job.before.score if job.before else None,
         score_after=job.after.score if job.after else None,
         degraded=job.degraded,
+        qc_status=job.qc_status,
+        review_reasons=tuple((reason.code, reason.message) for reason in job.review_reasons),
         notes=tuple(note for record in job.records for note in record.notes),
         elapsed_s=elapsed_s,
     )

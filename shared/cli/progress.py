@@ -63,6 +63,7 @@ def _line(outcome: Outcome) -> str:
         said.append(f"score {outcome.score_before:.1f} → {outcome.score_after:.1f}")
     said.append(duration(outcome.elapsed_s))
     said.extend(outcome.notes)
+    said.extend(f"needs review: {message}" for _, message in outcome.review_reasons)
     return printable(f"{outcome.source} → {outcome.result}: {'; '.join(said)}")
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import click
 
@@ -13,11 +12,12 @@ from shared.job import Job
 from shared.ports import JobQuery
 from shared.system import System
 
-#: Digits of a full id, and of the short id that names of results and tables show.
-FULL_ID, SHORT_ID = 24, 12
+#: Digits of a full id.
+FULL_ID = 24
 #: Fewer digits than this name too many jobs.
 MIN_PREFIX = 4
-_PAGE = 500
+#: Jobs that the message about an ambiguous id names.
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,7 @@ def service() -> Service:
 def find_job(system: System, text: str) -> Job:
     """The job with this id, or the only one whose id begins so.
 
-    A full id is one look-up. For anything shorter the pages of jobs are read: up to the first match for a short id,
-    which is as good as unique, and all of them for less. Raises JobNotFound.
+    Reads as many jobs as match, four at most. Raises JobNotFound, also with the code `job_ambiguous`.
     """
     wanted = text.strip().lower()
     if len(wanted) == FULL_ID:
@@ -47,14 +46,13 @@ def find_job(system: System, text: str) -> Job:
         raise JobNotFound(
             f"{text!r} is no job id: an id has {FULL_ID} hexadecimal digits, the first {MIN_PREFIX} at least"
         )
-    matching = (job for job in all_jobs(system, JobQuery(limit=_PAGE)) if job.id.startswith(wanted))
-    found = {job.id: job for job in islice(matching, 1 if len(wanted) >= SHORT_ID else 4)}
+    found = system.jobs.with_prefix(wanted, _MOST_NAMED)
     if not found:
         raise JobNotFound(f"there is no job {text}")
     if len(found) > 1:
-        ids = ", ".join(sorted(job.short_id for job in found.values()))
+        ids = ", ".join(job.short_id for job in found)
         raise JobNotFound(f"{text} begins several ids: {ids}", code="job_ambiguous")
-    return next(iter(found.values()))
+    return found[0]
 
 
 def all_jobs(system: System, query: JobQuery) -> Iterator[Job]:

@@ -11,7 +11,9 @@ from shared.cli.develop import develop_bytes
 from shared.cli.failures import Failure
 from shared.cli.files import write_atomically
 from shared.cli.plan import in_format_of
+from shared.cli.text import printable
 from shared.pipeline import Pipeline
+from shared.review import step_reasons
 from shared.settings import Settings, read_settings
 
 STREAM = Path("-")
@@ -23,6 +25,8 @@ def develop_stream(source: Path, output: Path, pipeline: Pipeline, *, overwrite:
     settings = read_settings(os.environ)
     name = "stdin" if source == STREAM else str(source)
     made = develop_bytes(name, _read(source, settings), pipeline, settings, threads=settings.threads or processors())
+    for reason in step_reasons(made.job.records):
+        click.echo(f"needs review: {printable(reason.message)}", err=True)
     if output == STREAM:
         sys.stdout.buffer.write(made.data)
     else:

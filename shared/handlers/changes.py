@@ -43,3 +43,8 @@ def send(system: System, topic: str, message: Message) -> None:
     """Publish one message."""
     data, attributes = encode(message)
     system.publisher.publish(topic, data, attributes)
+
+
+def given_up_name(message: Message) -> str:
+    """The object among a job's artifacts which says that nobody waits for an answer to a request any more."""
+    return f"{message.job_id}/given-up/{message.run}-{message.index}-{message.replay}"

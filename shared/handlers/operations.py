@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shared.errors import NotAllowed
 from shared.handlers.callbacks import announce
 from shared.handlers.changes import change_job, drive
+from shared.handlers.objects import pin_objects
 from shared.handlers.schedule import delete_artifacts
 from shared.handlers.uploads import check_size
 from shared.job import FINAL, Job
@@ -57,8 +58,8 @@ def rework_job(
 ) -> Job:
     """Reject the result and begin the next run with another pipeline; artifacts are reused up to the first change.
 
-    Raises NotAllowed unless the job has ended, PermanentError for an upload that no pipeline may read, and whatever
-    `check` raises.
+    Raises NotAllowed unless the job has ended, PermanentError for an upload that no pipeline may read, ObjectNotFound
+    if the pipeline names an object that the job's owner may not read, and whatever `check` raises.
     """
 
     def change(job: Job) -> Job:
@@ -71,11 +72,12 @@ def rework_job(
 
 
 def reworked(system: System, job: Job, pipeline: Pipeline, *, who: str, notes: str = "") -> Job:
-    """The job at the beginning of its next run, not saved. Raises NotAllowed or PermanentError as `rework_job`."""
+    """The job at the beginning of its next run, not saved. Raises as `rework_job`."""
     now = system.clock.now()
     if job.status not in FINAL:
         raise NotAllowed(f"job {job.id} is {job.status}, only jobs that have ended can be reworked")
     check_size(job.source, system.settings.max_bytes)
+    pin_objects(system, job.owner, pipeline)
     if job.status == "completed":
         job, notes = job.reviewed(now, approved=False, who=who, notes=notes), ""
     fresh = job.reworked(now, pipeline, system.expiry(), who=who or None, notes=notes)

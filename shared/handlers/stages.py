@@ -6,10 +6,11 @@ metadata. Whoever finds it written tells the dispatcher so: a redelivery, a dupl
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from shared.errors import ObjectExists, ObjectNotFound, PermanentError, SourceGone, TransientError
-from shared.handlers.changes import send
+from shared.handlers.changes import given_up_name, send
 from shared.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
 from shared.imaging.picture import Picture
 from shared.logs import log, log_unexpected
@@ -20,6 +21,7 @@ from shared.messages import (
     StageCompleted,
     StageFailed,
     StageRequested,
+    Step,
     StepRecord,
     event_id,
 )
@@ -27,6 +29,7 @@ from shared.parameters import Stage
 from shared.ports import NewObject, ObjectInfo
 from shared.sizes import MAX_OUTPUT_PIXELS
 from shared.system import System
+from shared.topology import MAX_FAILURES
 from shared.work import Inputs, Outcome, assess, perform
 
 #: Metadata under which a stage's record lies on its output.
@@ -45,7 +48,10 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
     try:
         if request.step.stage != stage:
             raise PermanentError(f"a request for {request.step.stage} came to {stage}", code="wrong_stage")
-        record = _done_before(system, request) or _do(system, request)
+        record = _done_before(system, request)
+        if record is None:
+            _count_beginnings(system, request)
+            record = _do(system, request)
     except PermanentError as exc:
         log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
         send(system, EVENTS_TOPIC, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
@@ -54,6 +60,8 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
         code = getattr(exc, "code", type(exc).__name__)
         _log_attempt(stage, exc, _place(request))
         send(system, EVENTS_TOPIC, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
+        if _is_given_up(system, request):
+            return
         raise
     send(system, EVENTS_TOPIC, StageCompleted.model_validate({**told, "record": record}))
 
@@ -70,6 +78,32 @@ def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> N
         log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **place)
     else:
         log_unexpected(f"{stage} will be tried again: {exc}.", **place)
+
+
+def _is_given_up(system: System, request: StageRequested) -> bool:
+    """Whether the job was given up meanwhile, so that another attempt would be for nobody."""
+    try:
+        system.objects.stat(system.settings.artifacts_bucket, given_up_name(request))
+    except (ObjectNotFound, TransientError):
+        return False
+    return True
+
+
+def _count_beginnings(system: System, request: StageRequested) -> None:
+    """Find out why nobody ever answered this request. Raises PermanentError if the stage died of it each time.
+
+    Deliveries that were refused for want of an instance leave no trace here; those that ended a process do.
+    """
+    if not request.resent:
+        return
+    bucket = system.settings.artifacts_bucket
+    prefix = f"{request.job_id}/begun/{request.run}-{request.index}-{request.replay}."
+    begun = sum(1 for _ in system.objects.list(bucket, prefix))
+    if begun >= MAX_FAILURES:
+        message = f"{request.step.stage} began {begun} times and never came to an end"
+        raise PermanentError(message, code="delivery_exhausted")
+    with suppress(ObjectExists):
+        system.objects.create(bucket, f"{prefix}{begun}", NewObject(data=b"begun", content_type="text/plain"))
 
 
 def _done_before(system: System, request: StageRequested) -> StepRecord | None:
@@ -165,20 +199,23 @@ def _content(request: StageRequested, outcome: Outcome) -> tuple[bytes, str]:
 
 def _inputs(system: System, request: StageRequested) -> Inputs:
     """The picture to work on; only `finish` and the first stage after `assess` need the upload itself."""
+
+    def read_object(name: str) -> Picture:
+        return _named_object(system, request.step, name)
+
     if request.input == request.source:
         decoded = _decode(system, request.source)
-        return Inputs(picture=decoded.picture, source=decoded, read_background=lambda name: _background(system, name))
+        return Inputs(picture=decoded.picture, source=decoded, read_object=read_object)
     source = _header(system, request.source) if request.step.stage == "finish" else None
     picture = decode_working(_read(system, request.input))
-    return Inputs(picture=picture, source=source, read_background=lambda name: _background(system, name))
+    return Inputs(picture=picture, source=source, read_object=read_object)
 
 
-def _background(system: System, name: str) -> Picture:
-    try:
-        ref = system.objects.stat(system.settings.uploads_bucket, name).ref
-    except ObjectNotFound as exc:
-        raise SourceGone(f"background_object {name!r} is not in the uploads bucket") from exc
-    return _decode(system, ref).picture
+def _named_object(system: System, step: Step, name: str) -> Picture:
+    """An object that the step's parameters name: only the generation that the plan holds is read."""
+    if name not in step.objects:
+        raise SourceGone(f"there is no object {name[:200]!r} in the uploads bucket")
+    return _decode(system, step.objects[name]).picture
 
 
 def _decode(system: System, ref: ObjectRef) -> Decoded:

@@ -7,6 +7,7 @@ from shared.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, Perm
 from shared.handlers.callbacks import announce
 from shared.handlers.changes import drive
 from shared.handlers.configs import configured_pipeline
+from shared.handlers.objects import is_shared
 from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from shared.logs import log
 from shared.messages import Upload
@@ -82,6 +83,8 @@ def upload_of(info: ObjectInfo) -> Upload:
 def _no_photograph(system: System, upload: Upload) -> str | None:
     if upload.ref.bucket != system.settings.uploads_bucket:
         return f"it is not in the uploads bucket {system.settings.uploads_bucket}"
+    if is_shared(upload.ref.name):
+        return "it is shared, for pipelines that name it"
     return "it is a folder marker" if upload.ref.name.endswith("/") else None
 
 

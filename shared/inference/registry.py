@@ -25,6 +25,10 @@ REGISTRY_NAME = "registry.toml"
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
+#: Path of an ONNX file below the registry's folder. Files that end so are what an installed package carries.
+ModelFile = Annotated[str, StringConstraints(pattern=r"\.onnx$")]
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,8 +47,7 @@ class TrainingData(_Entry):
 class Variant(_Entry):
     """The same network in other arithmetic, made from the model's own file."""
 
-    #: Path of the ONNX file below the registry's folder.
-    file: str
+    file: ModelFile
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -54,8 +57,7 @@ class _Listed(_Entry):
     id: ModelId
     stage: Stage
     version: str = Field(min_length=1)
-    #: Path of the ONNX file below the registry's folder.
-    file: str
+    file: ModelFile
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     licence: str = Field(min_length=1)
     commercial_use: bool

@@ -39,7 +39,7 @@ class StageOutput:
     notes: tuple[str, ...] = ()
     #: What the stage estimated or decided: sigma, radius, gamma, subject_share, …
     values: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
-    #: Whether the stage had to guess, so that a person should look at the result.
+    #: Whether the stage is not sure of its result, so that a person must look at it.
     doubtful: bool = False
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shared.errors import ModelUnusable
 from shared.imaging.filters import box_mean, gaussian, resized
 from shared.imaging.guided import GuidedMatte, fit, settle
+from shared.imaging.matte_doubt import MOST_DOUBT, matte_evidence
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
 from shared.imaging.subject import decided, find_subject, is_doubtful, shows_subject, sure_parts
 from shared.imaging.tiling import plan_tiles
@@ -82,18 +83,32 @@ def with_model(picture: Picture, parameters: BackgroundParameters, model: StageM
     Returns
     -------
     StageOutput
-        As `classical` gives; doubtful only if the network itself was in doubt, or the subject is nearly nothing or
-        nearly everything. All parts of the matte that the network is sure of are kept: there may be several subjects.
+        As `classical` gives; doubtful if the matte may be wrong (`matte_doubt`, also the name of the value), or the
+        subject is nearly nothing or nearly everything. All parts of the matte that the
+        network is sure of are kept: there may be several subjects.
     """
     if model.answer != "matte":
         raise ModelUnusable(f"the model answers with {model.answer}; background needs a matte", code="model_contract")
     small = _reduced(picture)
-    found = sure_parts(_enlarged(next(iter(read_model(model, picture.pixels).values()))[0], small.shape))
+    answer = next(iter(read_model(model, picture.pixels).values()))[0]
+    found = sure_parts(_enlarged(answer, small.shape))
     if found is None:
         return _not_found(picture)
     guided = _followed(to_float(small), decided(small, found))
     cut = _cut(picture, _full_matte(picture, guided), parameters.feather)
-    return replace(cut, doubtful=cut.doubtful or is_doubtful(found))
+    return _doubted(replace(cut, doubtful=cut.doubtful or is_doubtful(found)), picture, answer)
+
+
+def _doubted(cut: StageOutput, picture: Picture, answer: Plane) -> StageOutput:
+    """The cut-out with how likely its matte is wrong, and doubtful if that is likely."""
+    if cut.picture.alpha is None or not cut.values["subject_found"]:
+        return cut
+    evidence = matte_evidence(picture.pixels, answer, cut.picture.alpha)
+    values = {**cut.values, "matte_doubt": round(evidence.doubt, 3)}
+    if evidence.doubt <= MOST_DOUBT:
+        return replace(cut, values=values)
+    note = f"the cut may be wrong: {evidence.sentence}"
+    return replace(cut, values=values, notes=(*cut.notes, note), doubtful=True)
 
 
 def _reduced(picture: Picture) -> Pixels:

@@ -13,7 +13,7 @@ from shared.parameters import PARAMETERS, Stage
 from shared.pipeline import parse_pipeline
 from shared.ports import Meter, Usage
 from shared.settings import Settings
-from shared.work import Inputs, assess, no_background, perform
+from shared.work import Inputs, assess, no_objects, perform
 from tests.bench.photograph import as_found_by
 
 Act = Callable[[], dict[str, float] | None]
@@ -89,7 +89,7 @@ def _assess(method: str, data: bytes) -> Act:
 def _stage(stage: Stage, method: str, data: bytes) -> Act:
     decoded, parts = decode(as_found_by(stage, data), Limits()), bench(Stopwatch(), processors())
     step = _step(stage, method, _model(stage, method))
-    inputs = Inputs(picture=decoded.picture, source=decoded, read_background=no_background)
+    inputs = Inputs(picture=decoded.picture, source=decoded, read_object=no_objects)
 
     def act() -> None:
         outcome = perform(step, inputs, parts.models)

@@ -126,6 +126,14 @@ class JobStoreContract:
         assert everything(store, JobQuery(label=("sku", "1"))) == []
         assert store.create(make_job()).revision == 1
 
+    def test_jobs_are_found_by_the_first_characters_of_their_ids(self, store: JobStore) -> None:
+        for job_id in ("aa0", "ab1", "ab2", "ab3", "ac", "b"):
+            store.create(make_job(job_id))
+        assert [job.id for job in store.with_prefix("ab", 9)] == ["ab1", "ab2", "ab3"]
+        assert [job.id for job in store.with_prefix("ab", 2)] == ["ab1", "ab2"]
+        assert [job.id for job in store.with_prefix("b", 9)] == ["b"]
+        assert store.with_prefix("c", 9) == ()
+
     def test_absent_are_the_ids_that_are_not_stored(self, store: JobStore) -> None:
         for number in range(3):
             store.create(make_job(f"job-{number}"))

@@ -19,6 +19,7 @@ from shared.parameters import Stage
 from shared.pipeline import build_pipeline, preset_pipeline
 from shared.planner import Catalogue
 from shared.settings import Settings
+from shared.topology import LOCAL_SUBSCRIPTIONS
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
 
@@ -172,7 +173,7 @@ def test_an_event_ahead_of_its_job_is_refused_until_the_job_has_caught_up() -> N
 
 
 def test_a_failing_message_comes_again_after_10_20_40_and_80_seconds_and_then_never() -> None:
-    world = memory_world()
+    world = memory_world(subscriptions=LOCAL_SUBSCRIPTIONS)
     tried: list[datetime] = []
     handle = world.handle
 
@@ -317,7 +318,7 @@ def test_an_answer_for_a_purged_job_is_acknowledged() -> None:
 
 
 def test_a_replay_goes_on_at_the_step_that_failed_and_repeats_none_before_it() -> None:
-    world = memory_world()
+    world = memory_world(subscriptions=LOCAL_SUBSCRIPTIONS)
     handle, broken = world.handle, True
 
     def sometimes(delivery: Delivery) -> None:

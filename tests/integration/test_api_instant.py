@@ -177,6 +177,31 @@ def test_each_adjustment_changes_what_its_name_says(
     assert np.array_equal(pixels_of(unchanged.data), pixels_of(data))
 
 
+def scratched_png() -> bytes:
+    """A plain picture with a white scratch."""
+    pixels = np.full((96, 128, 3), 90, np.uint8)
+    pixels[:, 60:62] = 250
+    return png_bytes(pixels)
+
+
+REPAIRED = '{"stages": [{"stage": "repair", "parameters": {"method": "telea"}}], "qc_threshold": 0}'
+
+
+def test_a_picture_that_was_painted_over_is_for_a_person_whichever_way_it_is_answered(api: Service) -> None:
+    given = {"query_string": {"pipeline": REPAIRED}, "data": scratched_png()}
+    told = api.client.post("/v1/enhance", headers={"Accept": "application/json"}, **given).get_json()
+    assert told["qc_status"] == "needs_review"
+    assert [reason["code"] for reason in told["review_reasons"]] == ["painted_over"]
+    assert api.client.post("/v1/enhance", **given).headers["Darkroom-Review"] == "painted_over"
+
+
+def test_a_picture_that_nothing_speaks_against_has_no_reason_for_a_review(api: Service) -> None:
+    given = {"query_string": {"pipeline": '{"preset": "optimize", "qc_threshold": 0}'}, "data": small_jpeg(96)}
+    told = api.client.post("/v1/enhance", headers={"Accept": "application/json"}, **given).get_json()
+    assert (told["qc_status"], told["review_reasons"]) == ("auto_approved", [])
+    assert "Darkroom-Review" not in api.client.post("/v1/enhance", **given).headers
+
+
 def test_a_preview_has_the_pixels_of_the_result_that_it_previews(api: Service) -> None:
     data = small_jpeg(96)
     preview = api.client.post("/v1/adjust?brightness=0.3&sharpness=1", data=data).data

@@ -512,7 +512,7 @@ def test_the_queue_is_oldest_first_and_says_why(api: Service) -> None:
     assert [each["job"]["id"] for each in rest["pending"]] == ids[2:]
 
 
-def test_the_queue_says_which_stage_had_to_guess(api: Service) -> None:
+def test_the_queue_says_which_stage_is_not_sure(api: Service) -> None:
     """The score alone would have approved it."""
     flat = png_bytes(np.full((64, 64, 3), 128, np.uint8))
     job_id = api.finished_job(data=flat, pipeline='{"preset": "cutout", "qc_threshold": 0}')
@@ -522,7 +522,7 @@ def test_the_queue_says_which_stage_had_to_guess(api: Service) -> None:
         ["background"],
     )
     (reason,) = waiting["reasons"]
-    assert reason.startswith("background had to guess")
+    assert reason.startswith("background is not sure of its result")
 
 
 def test_a_verdict_is_recorded_with_who_when_and_why(api: Service) -> None:

@@ -56,6 +56,7 @@ def test_a_message_comes_back_as_it_was_sent(message: Message) -> None:
         "job_id": "j",
         "stage": "denoise",
         "event_id": event_id(message),
+        "steps_done": "1" if isinstance(message, StageRequested) else "2",
         "traceparent": traceparent("j", event_id(message)),
     }
 

@@ -178,3 +178,8 @@ def test_the_registry_needs_no_pixel_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_model_whose_file_an_installed_package_would_not_carry_is_refused(write) -> None:
+    with pytest.raises(ConfigurationError, match=r"model\.0\.file"):
+        Registry.load(write(entry("one", file='"one/model.ort"')))

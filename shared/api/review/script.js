@@ -125,7 +125,7 @@ function describe({ job, reasons, decided }) {
 
 function told({ stage, method, model, notes, degraded, doubtful }) {
   const how = model ? `${model.id} ${model.version}` : method;
-  const marks = [degraded && "without its model", doubtful && "had to guess", ...notes].filter(Boolean);
+  const marks = [degraded && "without its model", doubtful && "not sure of its result", ...notes].filter(Boolean);
   return [`${stage}: ${how}`, ...marks].join("; ");
 }
 

@@ -157,7 +157,7 @@ def test_what_is_too_faint_to_be_cut_out_leaves_no_empty_picture() -> None:
 
 def test_a_grey_matte_is_for_a_person_to_look_at() -> None:
     assert cut_out(on_ground(128, disc()), disc(level=0.65)).doubtful
-    assert not cut_out(on_ground(128, disc()), disc(level=0.98)).doubtful
+    assert not cut_out(on_ground(128, disc()), disc(level=0.995)).doubtful
 
 
 @pytest.mark.parametrize("radius", [3, 40])
