@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PRESET ?= restore
 PHOTO ?=
 GPU ?=
+MODELS ?=
 
 .PHONY: help setup demo test check lint types format bench stage lock checkov clean
 
@@ -17,6 +18,7 @@ help:
 	@echo "make stage                         make an archive of every function, for deployment"
 	@echo "make stage GPU='denoise upscale'   the same, and these stages once more for a machine with a GPU"
 	@echo "make lock                          write the hashes of the pinned packages anew, after a pin has changed"
+	@echo "make stage MODELS='isnet span-x2'   the same, with networks that were installed by darkroom models get"
 	@echo "make checkov                       check the infrastructure with checkov, in an environment of its own"
 	@echo "make bench                         print the speed figures"
 
@@ -54,7 +56,7 @@ bench: setup
 	$(BIN)/python -m tests.bench
 
 stage: setup
-	$(BIN)/python -m infra.staging $(if $(GPU),--gpu $(GPU))
+	$(BIN)/python -m infra.staging $(if $(GPU),--gpu $(GPU)) $(if $(MODELS),--models $(MODELS))
 
 build/lock/bin/uv: infra/requirements-lock.txt
 	$(PYTHON) -m venv --clear build/lock

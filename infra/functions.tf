@@ -15,6 +15,9 @@ locals {
   # A model takes every core it is given, so a stage serves one request at a time. Why this size: docs/cost.md.
   stage = { cpu = 1, memory = "2Gi", concurrency = 1, min_instances = 0, max_instances = 100, timeout_s = 540 }
 
+  # A network that was staged with make stage MODELS="…" brings the cpu and the memory of its stage along.
+  stage_sizes = { for name, folder in local.stages : name => merge(local.stage, try(local.staged.functions[folder].size, {})) }
+
   # A request may run a whole pipeline, which takes every core.
   api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
 
@@ -55,7 +58,7 @@ locals {
     { for stage in keys(local.system.stages) : replace(stage, "_", "-") => {
       folder      = stage
       entry_point = stage
-      size        = local.stage
+      size        = local.stage_sizes[replace(stage, "_", "-")]
       threads     = local.sizes[replace(stage, "_", "-")].cpu
     } },
   )
@@ -66,7 +69,7 @@ locals {
 
   defaults = merge(
     { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => size },
-    { for name in keys(local.stages) : name => local.stage },
+    local.stage_sizes,
     { for name, each in local.outgoing : name => each.size },
     local.has_api ? { api = local.api } : {},
   )

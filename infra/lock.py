@@ -1,8 +1,8 @@
 """Writes the hashes of every pinned package into the requirements, so that pip installs no other file.
 
-`make lock` after a pin of `requirements.txt` or another file has changed. Comments and order stay. Every pin gets the hashes of all files of its version, for
-every Python and machine, as the package index lists them; `uv` asks it. The pins without hashes go into `requirements.in`, from which setuptools
-takes what the wheel needs: it cannot read hashes.
+`make lock` after a pin has changed. Comments and order stay. Every pin gets the hashes of all files of its version, for
+every Python and machine, as the package index lists them; `uv` asks it. The pins without hashes go into
+`requirements.in`, from which setuptools takes what the wheel needs, since it cannot read hashes.
 """
 
 import subprocess

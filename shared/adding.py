@@ -56,7 +56,8 @@ def examine(stage: Stage, described: Described, graph: bytes, *, threads: int) -
     found = probe(stage, model)
     told = described.model_dump(include={"id", "version", "licence", "commercial_use", "training_data"}, by_alias=True)
     fields = contract.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    table = {**told, "stage": stage, "sha256": sha256, "contract": fields}
+    figures = described.model_dump(include={"evidence", "cost"}, exclude_none=True)
+    table = {**told, "stage": stage, "sha256": sha256, "installed": True, **figures, "contract": fields}
     return Candidate(table=table, contract=contract, notes=(*notes, *found))
 
 

@@ -14,7 +14,7 @@ from shared.inference.registry import REGISTRY_NAME, Registry
 from shared.logs import configure
 from shared.once import Once
 from shared.parameters import Stage
-from shared.ports import JobStore, ObjectStore, Publisher, SignedUploads
+from shared.ports import JobStore, ObjectStore, Publisher, ReservationStore, SignedUploads
 from shared.settings import Settings, read_settings
 from shared.system import Models, System
 from shared.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
@@ -93,18 +93,22 @@ def local_parts(settings: Settings, *, backoff_scale: float = 1.0) -> LocalParts
     )
 
 
-def _local(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher]:
+def _local(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher, ReservationStore]:
+    from shared.adapters.local_reservations import LocalReservationStore
+
     parts = local_parts(settings)
-    return parts.objects, parts.jobs, parts.broker
+    return parts.objects, parts.jobs, parts.broker, LocalReservationStore(settings.home)
 
 
-def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher]:
+def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher, ReservationStore]:
     from shared.adapters.firestore import FirestoreJobStore
+    from shared.adapters.firestore_reservations import FirestoreReservationStore
     from shared.adapters.gcs import GcsObjectStore
     from shared.adapters.pubsub import PubsubPublisher
 
     project = settings.project
-    return GcsObjectStore(project), FirestoreJobStore(project), PubsubPublisher(project)
+    objects, jobs, publisher = GcsObjectStore(project), FirestoreJobStore(project), PubsubPublisher(project)
+    return objects, jobs, publisher, FirestoreReservationStore(project)
 
 
 @Once
@@ -116,8 +120,12 @@ def system() -> System:
 
 
 def added_models(settings: Settings) -> Path | None:
-    """The folder of the models that `darkroom models add` installed; a function in the cloud has what was deployed."""
-    return settings.home / "models" if settings.backend == "local" else None
+    """The folder of the networks that were installed on this machine; the cloud has what was deployed."""
+    if settings.backend != "local":
+        return None
+    from shared.adapters.local_models import installed_folder
+
+    return installed_folder(settings)
 
 
 def installed_models(settings: Settings) -> Registry:
@@ -130,11 +138,12 @@ def installed_models(settings: Settings) -> Registry:
 def build(settings: Settings) -> System:
     """A system on the backend of `settings`."""
     registry = installed_models(settings)
-    objects, jobs, publisher = _local(settings) if settings.backend == "local" else _gcp(settings)
+    objects, jobs, publisher, reservations = _local(settings) if settings.backend == "local" else _gcp(settings)
     return System(
         settings=settings,
         objects=objects,
         jobs=jobs,
+        reservations=reservations,
         publisher=publisher,
         clock=SystemClock(),
         meter=ProcessMeter(),

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.errors import NotAllowed
+from shared.history import PROGRESS, HistoryEntry, occurrences, with_entry
 from shared.messages import (
     ObjectRef,
     Record,
@@ -33,8 +34,6 @@ QcStatus = Literal["pending", "auto_approved", "needs_review", "approved", "reje
 
 #: States from which nothing happens by itself any more.
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
-#: Actions of the history that bring a job to another step; requests from before them are answered or void.
-PROGRESS = frozenset({"uploaded", "planned", "stage_completed", "replayed", "rework"})
 #: A name of an object in Cloud Storage has at most this many bytes.
 MAX_NAME_BYTES = 1024
 
@@ -55,17 +54,6 @@ class JobError(Record):
     message: str
     stage: Stage | None = None
     at: datetime
-
-
-class HistoryEntry(Record):
-    """One line of a job's history; entries are only ever appended."""
-
-    at: datetime
-    #: Stable word for what happened, for instance `stage_completed`.
-    action: str
-    text: str
-    #: Who did it, if a person did.
-    who: str | None = None
 
 
 class Job(Record):
@@ -142,7 +130,7 @@ class Job(Record):
     def times(self, action: str) -> int:
         """How often `action` happened since the job came to the step at which it stands."""
         since = takewhile(lambda entry: entry.action not in PROGRESS, reversed(self.history))
-        return sum(entry.action == action for entry in since)
+        return occurrences(entry for entry in since if entry.action == action)
 
     def awaits(self, message: StageRequested | StageEvent) -> bool:
         """Whether the job stands at the step of `message`; a failure from before a replay counts for nothing."""
@@ -187,7 +175,7 @@ class Job(Record):
     def noted(self, now: datetime, action: str, text: str, *, who: str | None = None) -> "Job":
         """The job with one more line of history."""
         entry = HistoryEntry(at=now, action=action, text=text, who=who)
-        return self.model_copy(update={"history": (*self.history, entry), "updated_at": now})
+        return self.model_copy(update={"history": with_entry(self.history, entry), "updated_at": now})
 
     def planned(self, now: datetime, steps: tuple[Step, ...], skipped: tuple[Skipped, ...]) -> "Job":
         """The job with the whole plan, made from what `assess` found."""

@@ -36,6 +36,7 @@ Action = Literal[
     "row_refused",
     "callback_failed",
     "row_attempt_failed",
+    "place_kept",
     "supervisor_started",
     "worker_started",
     "worker_died",

@@ -37,6 +37,8 @@ Preset = Literal[
 ]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "auto"
+#: Which default models a pipeline uses: the built-in ones, or the best that are installed.
+Quality = Literal["fast", "best"]
 #: A result that scores above this needs no person's look.
 DEFAULT_QC_THRESHOLD = 75.0
 
@@ -72,6 +74,9 @@ class Pipeline(Record):
     output: dict[str, JsonValue] = {}
     #: Results that score above this are approved without a person, 0 to 100.
     qc_threshold: float = Field(DEFAULT_QC_THRESHOLD, ge=0.0, le=100.0, strict=True)
+    quality: Quality = Field(
+        "best", description="which default models: `fast` takes the built-in ones, `best` the best that are installed"
+    )
 
     @field_validator("stages", mode="before")
     @classmethod

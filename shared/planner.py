@@ -31,7 +31,7 @@ from shared.parameters import (
     UpscaleParameters,
     object_names,
 )
-from shared.pipeline import Pipeline
+from shared.pipeline import Pipeline, Quality
 from shared.presets import NEEDS, PRESET_RULES, Rule
 from shared.sizes import has_work, model_factor, target_size
 
@@ -39,11 +39,18 @@ from shared.sizes import has_work, model_factor, target_size
 class Catalogue(Protocol):
     """The models that are installed."""
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         """The model of that id, or the stage's default one for that enlargement; None if the stage has none.
+
+        `quality` chooses between the built-in default and the best one that is installed.
 
         Raises ModelUnusable if a model is named that is not registered for the stage.
         """
+
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        """Processor seconds that the model takes for a picture of that size; None if nobody has measured them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +102,7 @@ def make_plan(
         if obstacle:
             skipped.append(Skipped(stage=wish.stage, reason=obstacle))
             continue
-        method, model = _method(wish.stage, parameters, size, catalogue)
+        method, model = _method(wish.stage, parameters, size, job.pipeline.quality, catalogue)
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
         chain.extension = working_extension(measured.bits, *size)
@@ -186,14 +193,14 @@ def _stage_of(parameters: Parameters) -> Stage:
 
 
 def _method(
-    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], catalogue: Catalogue
+    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], quality: Quality, catalogue: Catalogue
 ) -> tuple[str, ModelRef | None]:
     """The method that runs. `model` without a registered model stays, and fails or falls back in the stage."""
     asked: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if asked not in ("auto", "model"):
         return asked, None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
-    model = catalogue.model_ref(stage, parameters.model, factor)
+    model = catalogue.model_ref(stage, parameters.model, factor, quality=quality)
     if model or asked == "model" or parameters.model:
         return "model", model
     return parameters.classical[0], None

@@ -11,6 +11,7 @@ from typing import IO, Protocol, runtime_checkable
 
 from shared.job import Job, QcStatus, Status
 from shared.messages import ObjectRef
+from shared.quota import Reservations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +120,28 @@ class JobStore(Protocol):
     def absent(self, job_ids: Collection[str]) -> set[str]:
         """Those of `job_ids` that are not stored."""
 
+    def tally(self, scope: str, key: str) -> None:
+        """Count `key` under `scope`: once, however often that is said."""
+
+    def tallied(self, scope: str) -> int:
+        """How many keys were counted under `scope`, without reading them."""
+
     def delete(self, job_id: str) -> None:
         """Delete a job. One that is not there any more is no error."""
+
+
+class ReservationStore(Protocol):
+    """The reservations of each owner, changed by compare-and-set only."""
+
+    def get(self, owner: str) -> Reservations:
+        """The reservations as last saved; none, with an empty version, if there are none."""
+
+    def save(self, reservations: Reservations) -> Reservations:
+        """Store the reservations of an owner if the stored version is still theirs, and return them with the next.
+
+        Of several callers with the same version exactly one succeeds. An owner without entries takes no storage.
+        Raises RevisionConflict, and then changes nothing.
+        """
 
 
 class Publisher(Protocol):

@@ -9,6 +9,9 @@ from shared.parameters import UpscaleParameters
 
 #: Largest picture that `upscale` or `finish` makes, in pixels: 100 megapixels, 300 MB of 8-bit RGB.
 MAX_OUTPUT_PIXELS = 100_000_000
+#: Longest side of a picture, in pixels: libpng reads and writes no longer one (PNG_USER_WIDTH_MAX), and OpenCV ends
+#: at 2^20 (OPENCV_IO_MAX_IMAGE_WIDTH).
+MAX_SIDE = 1_000_000
 
 #: What a model does not reach of a factor is left to interpolation up to this: another pass, or a larger model, would
 #: cost its full time for what Lanczos does as well.
@@ -50,7 +53,7 @@ def model_factor(parameters: UpscaleParameters, height: int, width: int) -> floa
 def target_size(parameters: UpscaleParameters, height: int, width: int) -> Size:
     """Height and width after `upscale`; the very input size if there is nothing to enlarge.
 
-    Raises `BadPipeline` (code `output_too_large`) above `MAX_OUTPUT_PIXELS`.
+    Raises `BadPipeline` (code `output_too_large`) above `MAX_OUTPUT_PIXELS` or `MAX_SIDE`.
     """
     factor = upscale_factor(parameters, height, width)
     if factor <= 1.0:
@@ -66,7 +69,17 @@ def has_work(parameters: UpscaleParameters, height: int, width: int) -> bool:
 
 
 def require_writable(height: int, width: int) -> None:
-    """Refuse a size that would not fit the memory of a function."""
+    """Refuse a size that would not fit the memory of a function, or that no file can have.
+
+    Raises `BadPipeline` (code `output_too_large`) above `MAX_OUTPUT_PIXELS` or `MAX_SIDE`.
+    """
+    if max(height, width) > MAX_SIDE:
+        raise BadPipeline(
+            f"a result of {height}x{width} has a side of {max(height, width)} pixels, the limit is {MAX_SIDE}",
+            code="output_too_large",
+            value=max(height, width),
+            limit=MAX_SIDE,
+        )
     if height * width > MAX_OUTPUT_PIXELS:
         raise BadPipeline(
             f"a result of {height}x{width} = {height * width} pixels exceeds {MAX_OUTPUT_PIXELS} pixels",

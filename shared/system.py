@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.parameters import Stage
 from shared.planner import Buckets, Catalogue
-from shared.ports import Clock, JobStore, Meter, ObjectStore, Publisher
+from shared.ports import Clock, JobStore, Meter, ObjectStore, Publisher, ReservationStore
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # the dispatcher has no numpy
@@ -30,6 +30,7 @@ class System:
     settings: Settings
     objects: ObjectStore
     jobs: JobStore
+    reservations: ReservationStore
     publisher: Publisher
     clock: Clock
     meter: Meter

@@ -7,7 +7,7 @@ from shared.job import Job, job_id
 from shared.measurements import Measurements
 from shared.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
 from shared.parameters import Stage
-from shared.pipeline import build_pipeline
+from shared.pipeline import Quality, build_pipeline
 from shared.planner import Buckets, first_step
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -56,9 +56,14 @@ class Models:
     def __init__(self, *refs: tuple[Stage, ModelRef]) -> None:
         self.refs = refs
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         found = [ref for where, ref in self.refs if where == stage and model_id in (None, ref.id)]
         return found[0] if found else None
+
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return None
 
 
 DENOISER = ModelRef(id="denoise", version="1", sha256="a" * 64, licence="Apache-2.0")

@@ -15,6 +15,7 @@ from typing import Any
 from shared.adapters.broker import Broker, Delivery
 from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
 from shared.adapters.memory_broker import MemoryBroker
+from shared.adapters.memory_reservations import MemoryReservationStore
 from shared.bootstrap import LazyModels
 from shared.callbacks import decode_callback
 from shared.catalogue.messages import decode_catalogue
@@ -176,6 +177,7 @@ def assemble(
     *,
     objects: Any,
     jobs: Any,
+    reservations: Any = None,
     settings: Settings | None = None,
     wrap: Callable[[str, Any], Any] | None = None,
 ) -> World:
@@ -188,6 +190,7 @@ def assemble(
         settings=settings,
         objects=wrap("objects", objects),
         jobs=wrap("jobs", jobs),
+        reservations=wrap("reservations", reservations or MemoryReservationStore()),
         publisher=wrap("publisher", broker),
         clock=clock,
         meter=FixedMeter(),

@@ -436,3 +436,21 @@ run "a_budget_without_addresses" {
     error_message = "Google refuses a rule that names neither a channel nor a topic."
   }
 }
+
+run "a_stage_with_an_installed_network" {
+  command = apply
+
+  variables {
+    staged    = "tests/staged/with_networks.json"
+    functions = { background = { max_instances = 3 } }
+  }
+
+  assert {
+    condition     = module.function["background"].size == merge(module.function["denoise"].size, { cpu = 2, memory = "4Gi", max_instances = 3 })
+    error_message = "The size that was staged with the network must be that of its stage alone, under what the variable says."
+  }
+  assert {
+    condition     = module.function["background"].environment.DARKROOM_THREADS == "2"
+    error_message = "The stage must use the processors that it is given."
+  }
+}

@@ -5,6 +5,7 @@ contended transactions wait for each other. A document holds the job as JSON, an
 ask for.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import quote
 
-from shared.adapters.firestore_indexes import BATCHES, COLLECTION, LABELS, SHARD, SHARDS, shard_of
+from shared.adapters.firestore_indexes import BATCHES, COLLECTION, LABELS, SHARD, SHARDS, TALLIES, shard_of
 from shared.adapters.google_errors import translated
 from shared.adapters.job_pages import Position, check_countable, matches, order_of, page_of, position_of
 from shared.adapters.prefixes import end_of_prefix
@@ -122,6 +123,21 @@ class FirestoreJobStore:
                 snapshots = self._client.get_all(documents, ["revision"], **self._calling)
                 remaining -= {snapshot.id for snapshot in snapshots if snapshot.exists}
         return remaining
+
+    def tally(self, scope: str, key: str) -> None:
+        # The same key is the same document.
+        name = hashlib.sha256(f"{scope}/{key}".encode()).hexdigest()
+        with translated(f"count {key} under {scope}"):
+            self._client.collection(TALLIES).document(name).set({"scope": scope}, **self._calling)
+
+    def tallied(self, scope: str) -> int:
+        from google.cloud.firestore import FieldFilter
+
+        with translated(f"count under {scope}"):
+            collection: Any = self._client.collection(TALLIES)
+            asked = collection.where(filter=FieldFilter("scope", "==", scope)).count()
+            ((found,),) = asked.get(**self._calling)
+        return int(found.value)
 
     def delete(self, job_id: str) -> None:
         if _ID.fullmatch(job_id):

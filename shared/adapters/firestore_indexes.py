@@ -21,6 +21,8 @@ from shared.adapters.job_pages import Order, order_of
 from shared.ports import JobQuery
 
 COLLECTION = "jobs"
+#: Collection with one document for each counted thing; the index of its only field answers the count.
+TALLIES = "tallies"
 #: Array field with one element per label.
 LABELS = "labels"
 #: Array field with the ids of the batches to which a job belongs.

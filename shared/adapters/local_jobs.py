@@ -79,6 +79,15 @@ class LocalJobStore:
                 remaining -= {row[0] for row in connection.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", chunk)}
         return remaining
 
+    def tally(self, scope: str, key: str) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO tallies (scope, key) VALUES (?, ?)", (scope, key))
+
+    def tallied(self, scope: str) -> int:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM counters WHERE name = ?", (f"tally {scope}",)).fetchone()
+        return row[0] if row else 0
+
     def delete(self, job_id: str) -> None:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))

@@ -124,8 +124,16 @@ _MESSAGES = (
     "CREATE INDEX messages_waiting ON messages (subscription, published_at) WHERE due_at IS NOT NULL AND lease = ''",
     "CREATE INDEX messages_leased ON messages (lease) WHERE lease != ''",
 )
+#: The trigger also counts what a batch of an earlier release refused: one object for each thing.
+_TALLIES = (
+    "CREATE TABLE tallies (scope TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (scope, key)) WITHOUT ROWID",
+    """CREATE TRIGGER tallies_added AFTER INSERT ON tallies BEGIN
+        INSERT INTO counters VALUES ('tally ' || NEW.scope, 1) ON CONFLICT DO UPDATE SET value = value + 1; END""",
+    """INSERT INTO tallies SELECT 'refused ' || substr(name, 9, 24), name FROM objects
+        WHERE name GLOB 'batches/????????????????????????/refused/*.json'""",
+)
 #: What each version adds to the one before; version 2 is that of release 0.1.0.
-_VERSIONS = (_FIRST, _BATCHES, (*_JOB_INDEXES, *_MEMBERSHIPS, *_COUNTS, *_MESSAGES))
+_VERSIONS = (_FIRST, _BATCHES, (*_JOB_INDEXES, *_MEMBERSHIPS, *_COUNTS, *_MESSAGES), _TALLIES)
 #: Grows with every change of the tables.
 SCHEMA_VERSION = len(_VERSIONS)
 

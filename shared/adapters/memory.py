@@ -105,6 +105,7 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._tallies: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def create(self, job: Job) -> Job:
@@ -149,6 +150,14 @@ class MemoryJobStore:
     def absent(self, job_ids: Collection[str]) -> set[str]:
         with self._lock:
             return set(job_ids) - self._jobs.keys()
+
+    def tally(self, scope: str, key: str) -> None:
+        with self._lock:
+            self._tallies.setdefault(scope, set()).add(key)
+
+    def tallied(self, scope: str) -> int:
+        with self._lock:
+            return len(self._tallies.get(scope, ()))
 
     def delete(self, job_id: str) -> None:
         with self._lock:

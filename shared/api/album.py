@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.api.album_page import POLICY, render
 from shared.api.flash import Flash, flash_of, forget
 from shared.api.jobs import MAX_NAME, delete, describe
-from shared.api.posting import FOLDER, metadata_of, require_acceptable, require_room
+from shared.api.places import place_for
+from shared.api.posting import FOLDER, metadata_of, require_acceptable
 from shared.api.refusals import QuotaReached
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels, Submission, Wishes, asked_pipeline, picture_of
@@ -107,11 +108,14 @@ def _prefers(request: Request, kind: str, *, to: str) -> bool:
 def _added(call: Call) -> Job:
     submission: Submission = call.body
     wishes: AlbumWishes = submission.wishes
-    require_room(call)
-    data = picture_of(call)
-    kind = require_acceptable(call, data)
-    new = NewObject(data=data, content_type=f"image/{kind}", metadata=metadata_of(call, wishes, submission.name))
-    return submit_upload(call.parts.system, f"{FOLDER}/{secrets.token_hex(16)}", new)
+    name = f"{FOLDER}/{secrets.token_hex(16)}"
+    with place_for(call, name):
+        data = picture_of(call)
+        kind = require_acceptable(call, data)
+        metadata = metadata_of(call, wishes, submission.name)
+        return submit_upload(
+            call.parts.system, name, NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
+        )
 
 
 def _album(call: Call) -> Album:

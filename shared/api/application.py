@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from shared.api.callers import Caller, Door, address
+from shared.api.crowd import Room
 from shared.api.google_sign_in import GoogleSignIn
 from shared.api.headers import cors_headers, preflight, secured
 from shared.api.parts import Parts
 from shared.api.problems import CONTENT_TYPE, body_of, problem_of
 from shared.api.rates import Rates
-from shared.api.reading import checked, drain, leave_to_handler, limit_body, read_json, read_query
+from shared.api.reading import MAX_BODY_BYTES, checked, drain, leave_to_handler, limit_body, read_json, read_query
 from shared.api.routes import ROUTES
 from shared.api.routing import Answer, Call, Match, Route, Router
 from shared.api.submissions import read_submission
@@ -33,6 +34,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: Larger answers are sent in pieces: Google's front end takes no more than 32 MiB at once.
 _AT_ONCE_BYTES = 30 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
+#: Pictures that wait for each place on which one is worked on: as many as are done within the patience of a client.
+_WAITING_PER_PLACE = 8
+#: Memory for bodies, in bytes: four of the largest. A body is held twice while it is read.
+_BODIES_BYTES = 4 * MAX_BODY_BYTES
+#: Requests that wait unread until there is memory for their bodies.
+_WAITING_BODIES = 16
 #: functions-framework has four threads for each processor; half of them stay free for everybody else.
 _STREAMS_PER_PROCESSOR = 2
 
@@ -51,7 +58,7 @@ class Api:
         from shared.api.fetching import fetch as fetch_public
         from shared.bootstrap import processors, signed_uploads
 
-        settings = system.settings
+        settings, seats = system.settings, places or processors()
         keys = Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock)
         parts = Parts(
             system=system,
@@ -62,7 +69,9 @@ class Api:
                 visitors=Visitors(key=lambda: signing_key(settings)) if settings.anonymous else None,
                 google=_google(settings),
             ),
-            places=BoundedSemaphore(places or processors()),
+            places=BoundedSemaphore(seats),
+            crowd=Room(seats * (1 + _WAITING_PER_PLACE), waiting=0, what="pictures"),
+            bodies=Room(_BODIES_BYTES, waiting=_WAITING_BODIES, what="large bodies"),
             streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
             fetch=fetch or fetch_public,
             uploads=signed_uploads(system),
@@ -97,6 +106,11 @@ class Api:
         return response
 
     def _handled(self, request: Request, match: Match, caller: Caller) -> Answer:
+        route, parts = match.route, self.parts
+        with parts.crowd.taken(int(route.is_at_once)), parts.bodies.taken(_body_bytes(request, route)):
+            return self._let_in(request, match, caller)
+
+    def _let_in(self, request: Request, match: Match, caller: Caller) -> Answer:
         try:
             (leave_to_handler if match.route.takes_stream else limit_body)(request)
             query, body = _read(request, match)
@@ -112,6 +126,15 @@ def _google(settings: Settings) -> GoogleSignIn | None:
     if not settings.google_audience:
         return None
     return GoogleSignIn(audience=settings.google_audience, roles=settings.accounts)
+
+
+def _body_bytes(request: Request, route: Route) -> int:
+    """The bytes that a request may hold while it is handled; a stream goes to the disk piece by piece."""
+    if route.takes_stream or request.method in ("GET", "DELETE"):
+        return 0
+    if route.picture is not None and request.mimetype == "application/json":
+        return MAX_BODY_BYTES  # what lies behind a URL, or in another object
+    return MAX_BODY_BYTES if request.content_length is None else request.content_length
 
 
 def _read(request: Request, match: Match) -> tuple[BaseModel | None, Any]:

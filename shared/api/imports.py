@@ -4,11 +4,13 @@ The rows are checked at once and fetched later, each by a message of its own. Wh
 begins with a bracket, anything else is CSV.
 """
 
+from datetime import timedelta
+
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from shared.api.batches import BatchView, batch_of, new_id, view
 from shared.api.fields import FieldProblem
-from shared.api.posting import require_room
+from shared.api.places import place_kept
 from shared.api.reading import checked, parse_json, read_form, read_raw
 from shared.api.refusals import Invalid, UnreadableType
 from shared.api.routing import Answer, Call, Outcome, Route
@@ -19,9 +21,12 @@ from shared.errors import BatchNotFound
 from shared.handlers.imports import start_import
 from shared.handlers.objects import pin_objects
 from shared.pipeline import Pipeline
+from shared.quota import Reservation
 
 #: Bytes of a list: the rows of the largest import, a few hundred bytes each.
 MAX_LIST_BYTES = 16 * 1024 * 1024
+#: How long a row may wait until it is fetched, in seconds: messages of Pub/Sub are kept for seven days.
+ROWS_WAIT_S = 7 * 24 * 3600
 #: Problems and duplicates that an answer names.
 MAX_NAMED = 200
 #: Bytes of the pipeline as JSON: it travels in the metadata of every picture.
@@ -112,7 +117,6 @@ def started(call: Call) -> Batch:
         raise _nothing(found)
     if pipeline is not None:
         pin_objects(call.parts.system, call.caller.owner, pipeline)
-    require_room(call, more=len(found.good))
     batch = Batch(
         id=new_id(),
         kind="import",
@@ -127,8 +131,15 @@ def started(call: Call) -> Batch:
             first_problems=found.problems[:MAX_NAMED],
         ),
     )
-    start_import(call.parts.system, batch, found.good)
+    with place_kept(call, _places(call, batch.id, len(found.good))):
+        start_import(call.parts.system, batch, found.good)
     return batch
+
+
+def _places(call: Call, batch: str, count: int) -> Reservation:
+    """Places for all rows, for as long as their messages may wait."""
+    lifetime_s = min(ROWS_WAIT_S, call.parts.system.settings.retention_s)
+    return Reservation(batch=batch, count=count, expires_at=call.parts.now() + timedelta(seconds=lifetime_s))
 
 
 def _read(call: Call) -> tuple[ImportQuery, bytes]:

@@ -17,6 +17,7 @@ from shared.api.refusals import NoSuchPath, TooLarge
 from shared.api.routing import PICTURES, Answer, Call, Outcome, Route
 from shared.api.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
 from shared.api.views import StageView
+from shared.bootstrap import processors
 from shared.handlers.objects import pin_objects
 from shared.job import QcStatus, Skipped
 from shared.measurements import Measurements
@@ -168,12 +169,30 @@ class _Patience:
 
     def __init__(self, call: Call) -> None:
         self._now, self._began, self._stage = call.parts.now, call.parts.now(), "the first step"
+        system = call.parts.system
+        self._catalogue, self._threads = system.catalogue, system.settings.threads or processors()
 
     def before_a_step(self, step: "Step", picture: "Picture") -> None:
         self._stage = step.stage
         self.look()
         height, width = _size_after(step, picture)
         _require(height * width, MAX_RESULT_PIXELS, f"a result of {width}x{height}")
+        self._require_affordable(step, picture)
+
+    def _require_affordable(self, step: "Step", picture: "Picture") -> None:
+        """Refuse a step whose model is known to take longer than what is left: nothing interrupts one that runs."""
+        if step.model is None:
+            return
+        cpu_s = self._catalogue.model_seconds(step.stage, step.model.id, picture.height * picture.width / 1e6)
+        will_take_s = (self._now() - self._began).total_seconds() + (cpu_s or 0.0) / self._threads
+        if will_take_s > MAX_SECONDS:
+            raise TooLarge(
+                f"{step.stage} by {step.model.id} would be done after {will_take_s:.0f} s, at once there are "
+                f'{MAX_SECONDS:g} s; give the pipeline "quality": "fast", or {_ADVICE}',
+                code="too_slow_at_once",
+                value=round(will_take_s, 1),
+                limit=MAX_SECONDS,
+            )
 
     def look(self) -> None:
         took_s = (self._now() - self._began).total_seconds()

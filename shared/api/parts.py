@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from shared.api.callers import Door
+from shared.api.crowd import Room
 from shared.api.refusals import Busy
 from shared.ports import SignedUploads
 from shared.system import System
@@ -29,6 +30,10 @@ class Parts:
     door: Door
     #: One place for each picture that is worked on at the same time: memory and processors are bounded.
     places: BoundedSemaphore
+    #: Pictures that are worked on at once or wait for their place, counted before their bodies are read.
+    crowd: Room
+    #: Bytes of all bodies that are held at the same time.
+    bodies: Room
     #: One place for each stream of events, which holds a thread for as long as it lasts.
     streams: BoundedSemaphore
     #: Bytes behind a URL that a client names. Raises UnfetchableUrl.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import AfterValidator, Field
 
 from shared.api.jobs import MAX_NAME, printable
-from shared.api.refusals import Invalid, QuotaReached
+from shared.api.places import place_for
+from shared.api.refusals import Invalid
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels, PipelineWishes, Submission, picture_of
 from shared.api.views import JobView
@@ -23,7 +24,7 @@ from shared.errors import BadImage
 from shared.handlers.objects import find_object, pin_objects
 from shared.handlers.uploads import LABEL_PREFIX, submit_upload
 from shared.pipeline import Pipeline
-from shared.ports import JobQuery, NewObject
+from shared.ports import NewObject
 from shared.signing import signing_key
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
@@ -60,16 +61,21 @@ def _require_key(call: Call, wishes: JobWishes) -> None:
 
 def create(call: Call) -> Answer:
     """Make a job of a photograph."""
+    name = f"{FOLDER}/{_token(call)}"
+    with place_for(call, name):
+        job = submit_upload(call.parts.system, name, _new_object(call))
+    return Answer(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+
+
+def _new_object(call: Call) -> NewObject:
+    """The photograph with what `shared.handlers.uploads` reads of it. Raises BadImage, or what is wrong with it."""
     submission: Submission = call.body
-    require_room(call)
     data, name = _content(call)
     kind = require_acceptable(call, data)
     _require_key(call, submission.wishes)
     metadata = metadata_of(call, submission.wishes, name)
     metadata |= {CALLBACK_KEY: submission.wishes.callback_url} if submission.wishes.callback_url else {}
-    new = NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
-    job = submit_upload(call.parts.system, f"{FOLDER}/{_token(call)}", new)
-    return Answer(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+    return NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
 
 
 def _content(call: Call) -> tuple[bytes, str]:
@@ -132,16 +138,6 @@ class Terms(Protocol):
 
     def asked(self) -> Pipeline:
         """The pipeline. Raises BadPipeline."""
-
-
-def require_room(call: Call, *, more: int = 1) -> None:
-    """Raises QuotaReached if the caller would keep more jobs than allowed with `more` of them."""
-    limit = call.caller.limit(call.parts.system.settings)
-    if limit == 0:
-        return
-    count = call.parts.system.jobs.count(JobQuery(owner=call.caller.owner))
-    if count + more > limit:
-        raise QuotaReached(f"{count} photographs are kept, the limit is {limit}: delete one", value=count, limit=limit)
 
 
 def metadata_of(call: Call, wishes: Terms, name: str) -> dict[str, str]:

@@ -45,6 +45,7 @@ _STATUS: tuple[tuple[type[errors.DarkroomError], int], ...] = (
 _STATUS_OF_CODE: Mapping[str, int] = {
     "too_many_bytes": 413,
     "too_many_pixels": 413,
+    "side_too_long": 413,
     "output_too_large": 413,
     "unsupported_format": 415,
     "model_unknown": 422,

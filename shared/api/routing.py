@@ -84,6 +84,8 @@ class Route:
     #: The body is a picture: a form with a file, the bytes alone, or JSON that says where it lies. The model holds
     #: the wishes that come with it: fields of the form, of the query or of the JSON.
     picture: type[BaseModel] | None = None
+    #: The picture is worked on while the client waits; such requests are counted before their bodies are read.
+    is_at_once: bool = False
     #: The handler reads the JSON body itself, whatever type the request claims.
     reads_body: bool = False
     #: Types of text that the body may be instead of JSON.

@@ -1,17 +1,19 @@
 """What is there, and is it well?"""
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared import __version__
 from shared.api.routing import Answer, Call, Outcome, Route
-from shared.bootstrap import installed_models
+from shared.bootstrap import added_models, installed_models
 from shared.errors import DarkroomError, ModelUnusable
-from shared.inference.registry import ModelEntry, Registry
+from shared.inference.registry import REGISTRY_NAME, ModelEntry, Registry
 from shared.parameters import PARAMETERS, Stage
 from shared.ports import JobQuery
 from shared.presets import PRESET_RULES
+from shared.settings import Settings
 
 
 class ModelHealth(BaseModel):
@@ -60,8 +62,16 @@ def _is_reachable(call: Call) -> bool:
 
 
 def registry(call: Call) -> Registry:
-    """The models of the running system, without opening any."""
-    return installed_models(call.parts.system.settings)
+    """The models of the running system, without opening any; their lists are parsed again when they have changed."""
+    settings = call.parts.system.settings
+    folder = added_models(settings)
+    lists = (settings.registry, *((folder / REGISTRY_NAME,) if folder else ()))
+    return _parsed(settings, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in lists))
+
+
+@lru_cache(maxsize=4)
+def _parsed(settings: Settings, _changed_ns: tuple[int, ...]) -> Registry:
+    return installed_models(settings)
 
 
 class Version(BaseModel):

@@ -14,15 +14,17 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.api.jobs import MAX_NAME
-from shared.api.posting import FOLDER, metadata_of, require_room
+from shared.api.places import place_kept
+from shared.api.posting import FOLDER, metadata_of
 from shared.api.reading import MAX_BODY_BYTES
 from shared.api.refusals import Invalid, NoSuchPath, TooLarge
 from shared.api.routing import Answer, Call, Outcome, Route
 from shared.api.submissions import Labels, asked_pipeline
 from shared.errors import BadMessage
-from shared.handlers.uploads import LABEL_PREFIX
+from shared.handlers.uploads import UPLOAD_LABEL
 from shared.pipeline import Pipeline
 from shared.ports import Piece, UploadGrant, UploadReceiver
+from shared.quota import Reservation
 
 #: How long a signature is good for.
 LIFETIME = timedelta(hours=1)
@@ -71,13 +73,14 @@ class UploadView(BaseModel):
 def sign(call: Call) -> Answer:
     """Sign an upload."""
     wishes: UploadWishes = call.body
-    require_room(call)
     limit = call.parts.system.settings.max_bytes
     if wishes.size_bytes is not None and wishes.size_bytes > limit:
         raise TooLarge(f"{wishes.size_bytes} bytes exceed {limit}", value=wishes.size_bytes, limit=limit)
     upload = secrets.token_hex(16)
     grant = _grant(call, wishes, upload)
-    signed = call.parts.uploads.sign(grant)
+    place = Reservation(object=grant.name, expires_at=_last_moment(grant), signed=True)
+    with place_kept(call, place):
+        signed = call.parts.uploads.sign(grant)
     view = UploadView(
         id=upload,
         method=cast(Literal["PUT", "POST"], signed.method),
@@ -91,9 +94,14 @@ def sign(call: Call) -> Answer:
     return Answer(content=view, status=201)
 
 
+def _last_moment(grant: UploadGrant) -> datetime:
+    """When the last byte can arrive: an upload in pieces may begin at the end of the signature and go on for a week."""
+    return grant.expires_at + (RESUMABLE_LIFETIME if grant.resumable else timedelta())
+
+
 def _grant(call: Call, wishes: UploadWishes, upload: str) -> UploadGrant:
     settings = call.parts.system.settings
-    metadata = {**metadata_of(call, wishes, wishes.name), f"{LABEL_PREFIX}upload": upload}
+    metadata = {**metadata_of(call, wishes, wishes.name), UPLOAD_LABEL: upload}
     if bad := [name for name, value in metadata.items() if not value.isascii()]:
         # Signed headers travel as they stand, and HTTP has no other letters.
         raise Invalid(f"{', '.join(bad)}: only ASCII can be signed; rename or label the job afterwards")

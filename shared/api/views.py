@@ -8,7 +8,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
-from shared.job import HistoryEntry, Job, JobError, QcStatus, Skipped, Status
+from shared.history import HistoryEntry
+from shared.job import Job, JobError, QcStatus, Skipped, Status
 from shared.messages import ModelRef, Report, StepRecord
 from shared.parameters import Stage
 from shared.review import ReviewReason

@@ -6,6 +6,7 @@ of jobs. An import is a batch too, whose jobs begin when their pictures have bee
     batches/ID/batch.json        the batch
     batches/ID/rows/00000.json   a part of an import's rows
     batches/ID/pages/00000.json  a part of the jobs that were chosen: chosen once, however often that is asked for
+    batches/ID/chosen.json       how many jobs were chosen, once all are
     batches/ID/refused/NAME.json what could not be taken, and why
     batches/ID/cancelled.json    whether it was cancelled
 """
@@ -84,6 +85,12 @@ class Page(Record):
     room: int = 0
 
 
+class Chosen(Record):
+    """How many jobs were chosen for a batch."""
+
+    total: int
+
+
 class Cancelled(Record):
     """That a batch was cancelled."""
 
@@ -124,6 +131,16 @@ def rows_name(batch_id: str, shard: int) -> str:
 def page_name(batch_id: str, page: int) -> str:
     """The object of a page of chosen jobs."""
     return f"{folder(batch_id)}pages/{page:05d}.json"
+
+
+def chosen_name(batch_id: str) -> str:
+    """The object that says how many jobs were chosen; it is there once all are."""
+    return f"{folder(batch_id)}chosen.json"
+
+
+def refusals_of(batch_id: str) -> str:
+    """The scope under which the refusals of a batch are counted."""
+    return f"refused {batch_id}"
 
 
 def refused_name(batch_id: str, what: str) -> str:

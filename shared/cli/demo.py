@@ -22,11 +22,12 @@ from shared.cli.text import printable
 from shared.cli.up import job_of
 from shared.errors import JobNotFound
 from shared.formats import EXTENSIONS
+from shared.history import HistoryEntry, entries_since, occurrences
 from shared.imaging.codec import EncodeOptions, Limits, Metadata, decode, decode_working, encode
 from shared.imaging.measure import measure
 from shared.imaging.picture import Picture
 from shared.inprocess import open_judge
-from shared.job import FINAL, HistoryEntry, Job
+from shared.job import FINAL, Job
 from shared.local_cloud.cloud import LocalCloud
 from shared.local_cloud.supervisor import Pace
 from shared.messages import ObjectRef
@@ -136,9 +137,9 @@ def _follow(console: Console, cloud: LocalCloud, changed: "SimpleQueue[str]") ->
     shown = 0
     with console.status("waiting for the upload to be noticed") as status:
         for job in _states(cloud, changed):
-            for entry in job.history[shown:]:
+            for entry in entries_since(job.history, shown):
                 console.print(_line(job, entry), soft_wrap=True, markup=False)
-            shown = len(job.history)
+            shown = occurrences(job.history)
             if job.status in FINAL:
                 return job
             status.update(f"{job.plan[len(job.records)].stage} …" if len(job.records) < len(job.plan) else "…")

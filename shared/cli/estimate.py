@@ -8,8 +8,8 @@ from typing import TypedDict, Unpack
 
 import click
 
+from shared.bootstrap import installed_models
 from shared.costs.estimate import Estimate, Size, preset_estimate
-from shared.inference.registry import Registry
 from shared.pipeline import PRESETS
 from shared.settings import read_settings
 
@@ -47,9 +47,10 @@ def estimate(pictures: int, megapixels: float, preset: str, as_json: bool, **mac
     """Estimate what pictures cost on Google Cloud.
 
     From measured processor seconds, list prices and assumptions that docs/cost.md names. Stages that a preset runs only
-    where the measurements call for them are not counted.
+    where the measurements call for them are not counted. A network that is installed here and is the default of its
+    stage counts with its own seconds.
     """
-    registry = Registry.load(read_settings(os.environ).registry)
+    registry = installed_models(read_settings(os.environ))
     size = Size(cpu=machine["cpu"], memory_gib=machine["memory"], slowdown=machine["slowdown"])
     told = preset_estimate(pictures, megapixels, preset, registry=registry, size=size)
     if as_json:

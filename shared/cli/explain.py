@@ -72,7 +72,8 @@ def _timeline(job: Job) -> Iterator[str]:
     for entry in job.history:
         since = duration((entry.at - job.created_at).total_seconds())
         who = f" by {entry.who}" if entry.who else ""
-        yield f"{entry.at:%Y-%m-%d %H:%M:%S}Z {'+' + since:>10}  {entry.action}{who}  {entry.text}".rstrip()
+        times = f" (the last of {1 + entry.repeats})" if entry.repeats else ""
+        yield f"{entry.at:%Y-%m-%d %H:%M:%S}Z {'+' + since:>10}  {entry.action}{who}{times}  {entry.text}".rstrip()
 
 
 def _step(job: Job, index: int) -> Iterator[str]:

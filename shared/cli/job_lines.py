@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.cli.text import printable
+from shared.history import entries_since, occurrences
 from shared.job import FINAL, Job
 
 #: Most jobs that are shown at a time; more would scroll out of sight.
@@ -45,8 +46,8 @@ class JobLines:
 
     def update(self, job: Job) -> None:
         """Show what is new about a job."""
-        seen, self._shown[job.id] = self._shown.get(job.id, 0), len(job.history)
-        new = job.history[seen:]
+        seen, self._shown[job.id] = self._shown.get(job.id, 0), occurrences(job.history)
+        new = entries_since(job.history, seen)
         if not self._console.is_terminal:
             for entry in new:
                 self._print(Text(f"{printable(job.display_name)}: {entry.action}: {printable(entry.text)}"))

@@ -7,13 +7,12 @@ from typing import Any, TypedDict, Unpack
 
 import click
 
-from shared.bootstrap import added_models, installed_models, processors
-from shared.errors import ConfigurationError
-from shared.inference.added import AddedModels
+from shared.bootstrap import installed_models
+from shared.cli.networks import get, install, installation_folder, usage, use
 from shared.inference.known import Described, Network, known_network, known_networks, read_description
 from shared.inference.registry import ModelEntry, Registry
 from shared.parameters import RESTORATION_STAGES, Stage
-from shared.settings import Settings, read_settings
+from shared.settings import read_settings
 
 _STAGE = click.argument("stage", type=click.Choice(RESTORATION_STAGES))
 
@@ -32,6 +31,9 @@ Examples:
   darkroom models --json
   darkroom models show denoise denoise
   darkroom models known
+  darkroom models get isnet --accept-licence
+  darkroom models use upscale span-x2
+  darkroom models use background background
   darkroom models add upscale general-x4v3.onnx --as realesr-general-x4v3
   darkroom models add deblur mine.onnx --contract mine.toml
   darkroom models remove upscale realesr-general-x4v3""",
@@ -41,7 +43,7 @@ Examples:
 def models(ctx: click.Context, as_json: bool) -> None:
     """List the installed models with licence, version and checksum.
 
-    The other commands show one, and add or remove networks of your own.
+    The other commands show one, fetch well-known networks, choose between them, and add or remove your own.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_models, as_json=as_json)
@@ -75,14 +77,20 @@ def show(stage: Stage, model_id: str) -> None:
 @models.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with contract and training data.")
 def known(as_json: bool) -> None:
-    """List the networks that `add --as` knows, and where their authors publish them."""
+    """List the networks that `get` fetches and `add --as` knows, and where their authors publish them."""
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json", by_alias=True) for each in known_networks()], indent=2))
         return
     from shared.cli.screen import table
 
-    headings = ("STAGE", "NETWORK", "LICENCE", "COMMERCIAL", "PUBLISHED")
-    table(headings, ((it.stage, it.id, it.licence, _allowed(it), it.published) for it in known_networks()))
+    headings = ("STAGE", "NETWORK", "GET", "LICENCE", "COMMERCIAL", "PUBLISHED")
+    table(
+        headings,
+        (
+            (it.stage, it.id, "yes" if it.sources else "no", it.licence, _allowed(it), it.published)
+            for it in known_networks()
+        ),
+    )
 
 
 @models.command()
@@ -103,21 +111,7 @@ def add(stage: Stage, file: Path, **wishes: Unpack[_Wishes]) -> None:
     FILE is an ONNX graph. It must have the inputs and outputs of its contract, and STAGE must come through a probe
     picture with it. Afterwards it is used by the parameter model of the stage.
     """
-    from shared.adding import examine
-
-    folder = _folder(settings := read_settings(os.environ))
-    described = _described(stage, wishes)
-    if any((it.stage, it.ref.id) == (stage, described.id) for it in installed_models(settings).entries):
-        raise click.UsageError(f"{stage} has a model {described.id!r} already: remove it, or choose another --id")
-    graph = file.read_bytes()
-    candidate = examine(stage, described, graph, threads=settings.threads or processors())
-    path = folder.add(candidate.table, graph)
-    entry = next(it for it in Registry.load(folder.registry).entries if it.path == path)
-    legal = () if entry.commercial_use else (f"not for commercial use: {entry.restriction}",)
-    for note in (*candidate.notes, *legal):
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{stage}  {described.id}  {path}")
-    click.echo(f"use it with --stages {stage}:model={described.id}", err=True)
+    install(stage, _described(stage, wishes), file.read_bytes())
 
 
 @models.command()
@@ -125,15 +119,8 @@ def add(stage: Stage, file: Path, **wishes: Unpack[_Wishes]) -> None:
 @click.argument("model_id", metavar="MODEL")
 def remove(stage: Stage, model_id: str) -> None:
     """Remove a network that was added, and its file."""
-    _folder(read_settings(os.environ)).remove(stage, model_id)
+    installation_folder(read_settings(os.environ)).remove(stage, model_id)
     click.echo(f"{stage}  {model_id}  removed")
-
-
-def _folder(settings: Settings) -> AddedModels:
-    folder = added_models(settings)
-    if folder is None:
-        raise ConfigurationError("models are added on a machine; what the cloud uses is deployed from models/")
-    return AddedModels(folder=folder)
 
 
 def _described(stage: Stage, wishes: _Wishes) -> Described:
@@ -147,6 +134,10 @@ def _described(stage: Stage, wishes: _Wishes) -> Described:
     )
 
 
+models.add_command(get)
+models.add_command(use)
+
+
 def _row(entry: ModelEntry, registry: Registry) -> tuple[object, ...]:
     ref = entry.ref
     return entry.stage, ref.id, ref.version, _use(entry, registry), ref.licence, _allowed(entry), ref.sha256[:12]
@@ -155,7 +146,7 @@ def _row(entry: ModelEntry, registry: Registry) -> tuple[object, ...]:
 def _use(entry: ModelEntry, registry: Registry) -> str:
     if registry.commercial_only and not entry.commercial_use:
         return "refused"
-    use = "default" if entry.default else "by name"
+    use = usage(entry, registry)
     return use if entry.path.is_file() else f"{use}, but {entry.path} is missing"
 
 
@@ -164,6 +155,9 @@ def _model(entry: ModelEntry, registry: Registry) -> dict[str, Any]:
         "stage": entry.stage,
         **entry.ref.model_dump(),
         "use": _use(entry, registry),
+        "installed": entry.installed,
+        "evidence": entry.evidence.model_dump() if entry.evidence else None,
+        "cost": entry.cost.model_dump() if entry.cost else None,
         "commercial_use": entry.commercial_use,
         "file": str(entry.path),
         "training_data": [data.model_dump(by_alias=True) for data in entry.training_data],

@@ -1,6 +1,7 @@
 """`darkroom submit`: how does a photograph get into the uploads bucket, with what is wished for it?"""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ def _names(files: Sequence[Path], as_name: str | None, pipeline: Pipeline | None
         return [as_name]
     folder = as_name or f"{_folder(pipeline)}/"
     names = [f"{folder}{printable(file.name)}" for file in files]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise click.UsageError(f"several files would become {', '.join(twice)}; submit them apart, with --as")
     return names
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shared.cli.real_paths import RealPaths
 from shared.errors import BadImage
 from shared.formats import EXTENSIONS, SUBSTITUTES, output_format
 from shared.parameters import FinishParameters
@@ -74,24 +75,21 @@ class Target:
 
 def search(inputs: Sequence[Path], output: Path) -> Search:
     """The pictures among the inputs and in their folders by name, each once, without `output` and hidden files."""
+    #: By the path in the real folder: the same for a file that is named in two ways, another for a symbolic link.
     found: dict[Path, Found] = {}
     left_out: list[Path] = []
+    paths = RealPaths()
     for each in inputs:
         if not each.is_dir():
-            found.setdefault(_identity(each), Found(source=each, relative=Path(each.name)))
+            found.setdefault(paths.entry(each), Found(source=each, relative=Path(each.name)))
             continue
         root = Path(each.resolve().name) if len(inputs) > 1 else Path()
-        for path in _files(each, output.resolve()):
+        for path in _files(each, paths, output=paths.file(output)):
             if _is_picture(path):
-                found.setdefault(_identity(path), Found(source=path, relative=root / path.relative_to(each)))
+                found.setdefault(paths.entry(path), Found(source=path, relative=root / path.relative_to(each)))
             else:
                 left_out.append(path)
     return Search(found=tuple(found.values()), left_out=tuple(left_out))
-
-
-def _identity(path: Path) -> Path:
-    """The same for a file that is named in two ways; a symbolic link has a name of its own, and so has its result."""
-    return path.parent.resolve() / path.name
 
 
 def targets(found: Iterable[Found], output: Path, finish: FinishParameters, *, cut_out: bool) -> list[Target]:
@@ -122,12 +120,13 @@ def disentangled(planned: Sequence[Target], *, manifest: bool) -> list[Target]:
 def conflicts(planned: Iterable[Target], *, manifest: bool) -> list[str]:
     """Sentences about results that would overwrite each other or an input."""
     planned = list(planned)
-    inputs = {each.source.resolve() for each in planned}
+    paths = RealPaths()
+    inputs = {paths.file(each.source) for each in planned}
     writers: dict[Path, Path] = {}
     problems = []
     for each in planned:
         for path in sorted(_written(each, manifest=manifest)):
-            if path.resolve() in inputs:
+            if paths.file(path) in inputs:
                 problems.append(f"the result of {each.source} would overwrite the input {path}")
             first = writers.setdefault(path, each.source)
             if first != each.source:
@@ -151,16 +150,16 @@ def _with_ending(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
-def _files(folder: Path, output: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder, onerror=_raise):
-        here = Path(where)
-        folders[:] = sorted(each for each in folders if not _is_hidden(each) and (here / each).resolve() != output)
-        yield from (here / name for name in sorted(names) if not _is_hidden(name) and (here / name).is_file())
-
-
-def _raise(error: OSError) -> None:
-    """A folder that cannot be read is no empty folder."""
-    raise error
+def _files(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[Path]:
+    """The files of a folder by name, then those of its folders; a folder that cannot be read is no empty folder."""
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        with os.scandir(here) as entries:
+            seen = sorted((each for each in entries if not _is_hidden(each.name)), key=lambda each: each.name)
+        yield from (here / each.name for each in seen if each.is_file())
+        below = (here / each.name for each in reversed(seen) if each.is_dir(follow_symlinks=False))
+        pending += (each for each in below if paths.folder(each) != output)
 
 
 def _is_hidden(name: str) -> bool:

@@ -1,7 +1,9 @@
 """How does a command wait for jobs, and what does it say meanwhile?"""
 
 import fcntl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +13,21 @@ from shared.cli.failures import Failure, Interrupted
 from shared.cli.service import Service
 from shared.cli.text import counted, printable
 from shared.errors import JobNotFound
+from shared.history import entries_since, occurrences
 from shared.job import FINAL, Job
 from shared.local_cloud.lock import FILE_NAME
+from shared.ports import JobQuery
 
 #: Seconds between two looks at the jobs.
 LOOK_S = 0.25
 #: Seconds without any change after which we look whether anybody serves the local backend.
 QUIET_S = 2.0
+#: Seconds between two looks at every job, in case a change was missed.
+READ_ALL_S = 60.0
+#: Seconds by which the clocks of those who change jobs may differ.
+SKEW_S = 2.0
+#: Jobs on the first page of a look, on which most looks end, and on the next ones.
+_FIRST_PAGE, _NEXT_PAGE = 10, 200
 
 
 def wait_for(service: Service, job_ids: Sequence[str], *, timeout_s: float | None) -> dict[str, Job]:
@@ -39,47 +49,76 @@ def wait_for(service: Service, job_ids: Sequence[str], *, timeout_s: float | Non
 
 
 class _Watch:
-    """What has been seen of the jobs so far."""
+    """What has been seen of the jobs so far.
+
+    A look costs as much as changed since the last one, however many jobs are waited for.
+    """
 
     def __init__(self, service: Service, job_ids: Sequence[str]) -> None:
         self._service = service
-        self._ids = tuple(job_ids)
         self._told = dict.fromkeys(job_ids, 0)
+        self._left = dict.fromkeys(job_ids)
         self._warned = False
         self.jobs: dict[str, Job] = {}
         self.began = self._moved = self.now()
+        #: Time of the newest change that was seen, and when every job is read again.
+        self._newest, self._read_all_at = self.began, self.began
 
     def now(self) -> datetime:
         return self._service.system.clock.now()
 
     @property
     def ended(self) -> bool:
-        return all(each in self.jobs and self.jobs[each].status in FINAL for each in self._ids)
+        return not self._left
 
     @property
     def left(self) -> str:
-        ids = [each[:12] for each in self._ids if each not in self.jobs or self.jobs[each].status not in FINAL]
+        ids = [each[:12] for each in self._left]
         return f"{counted(len(ids), 'job')} ({', '.join(ids[:5])}{', …' if len(ids) > 5 else ''})"
 
     def look(self) -> None:
-        """Read the jobs that have not ended, tell what is new, and warn if nothing can ever be."""
-        for job_id in self._ids:
-            if job_id not in self.jobs or self.jobs[job_id].status not in FINAL:
-                self._look_at(job_id)
+        """Read the jobs that have changed, tell what is new, and warn if nothing can ever be."""
+        for job in self._changed():
+            self._tell(job)
+        if self.now() >= self._read_all_at:
+            self._read_all_at = self.now() + timedelta(seconds=READ_ALL_S)
+            for job in self._every():
+                self._tell(job)
         if not self._warned and self.now() - self._moved > timedelta(seconds=QUIET_S):
             self._warned = True
             self._warn_if_unserved()
 
-    def _look_at(self, job_id: str) -> None:
-        try:
-            job = self._service.system.jobs.get(job_id)
-        except JobNotFound:  # the upload's event has not arrived yet
+    def _changed(self) -> Iterator[Job]:
+        """The jobs that changed since the last look, newest first."""
+        since = self._newest - timedelta(seconds=SKEW_S)
+        query = JobQuery(limit=_FIRST_PAGE)
+        while True:
+            page = self._service.system.jobs.query(query)
+            for job in page.jobs:
+                if job.updated_at < since:
+                    return
+                self._newest = max(self._newest, job.updated_at)
+                yield job
+            if page.next_cursor is None:
+                return
+            query = replace(query, cursor=page.next_cursor, limit=_NEXT_PAGE)
+
+    def _every(self) -> Iterator[Job]:
+        """Every job that is waited for, except those whose upload's event has not arrived yet."""
+        for job_id in tuple(self._left):
+            with suppress(JobNotFound):
+                yield self._service.system.jobs.get(job_id)
+
+    def _tell(self, job: Job) -> None:
+        if job.id not in self._left:
             return
-        for entry in job.history[self._told[job_id] :]:
+        for entry in entries_since(job.history, self._told[job.id]):
             click.echo(printable(f"{job.short_id}  {entry.action}  {entry.text}"), err=True)
             self._moved = self.now()
-        self._told[job_id] = len(job.history)
-        self.jobs[job_id] = job
+        self._told[job.id] = occurrences(job.history)
+        self.jobs[job.id] = job
+        if job.status in FINAL:
+            del self._left[job.id]
 
     def _warn_if_unserved(self) -> None:
         settings = self._service.system.settings

@@ -124,11 +124,18 @@ def steps_of(stages: Sequence[Stage], megapixels: float, registry: Registry, giv
         method = _method(stage, registry)
         if method is None:
             continue
-        seconds = _measured(figures, stage, method) * size * given.slowdown + Assumptions().io_s
+        busy_s = _model_seconds(stage, method, size, registry) or _measured(figures, stage, method) * size
+        seconds = busy_s * given.slowdown + Assumptions().io_s
         if stage == "upscale":
             size = max(size, min(4 * size, PRODUCT_MIN_SIDE**2 / 1e6))
         steps.append(Work(stage=stage, method=method, seconds=seconds, megapixels=size))
     return tuple(steps)
+
+
+def _model_seconds(stage: Stage, method: str, megapixels: float, registry: Registry) -> float | None:
+    """Seconds by the cost that an installed default states; None for the built-in models, which the figures tell."""
+    entry = registry.default(stage) if method == "model" else None
+    return entry.cost.seconds(megapixels) if entry and entry.cost else None
 
 
 def _measured(figures: Mapping[str, float], stage: Stage, method: str) -> float:

@@ -19,13 +19,16 @@ from shared.catalogue.batches import (
     Batch,
     BatchProgress,
     Cancelled,
+    Chosen,
     Page,
     Refusal,
     batch_name,
     cancelled_name,
+    chosen_name,
     folder,
     is_id,
     page_name,
+    refusals_of,
     refused_name,
 )
 from shared.catalogue.messages import (
@@ -92,7 +95,10 @@ def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
     """Write down, once, why something was not taken; the metadata hold it too, so that a listing tells it."""
     told = {"what": refusal.what[:200], "code": refusal.code, "message": refusal.message[:500]}
     told |= {"image_url": refusal.image_url} if refusal.image_url else {}
-    write_once(system, refused_name(batch_id, refusal.what), refusal, metadata=told)
+    name = refused_name(batch_id, refusal.what)
+    write_once(system, name, refusal, metadata=told)
+    # Also if it was written before: whoever did may have ended before it was counted.
+    system.jobs.tally(refusals_of(batch_id), name)
 
 
 def handle_batch_message(system: System, message: CatalogueMessage) -> None:
@@ -123,6 +129,9 @@ def choose_page(system: System, batch: Batch, asked: PageRequested) -> None:
         told = {"count": str(len(chosen.members)), "last": str(chosen.cursor is None).lower()}
         # Of two that choose at the same moment the first is right, for both.
         page = chosen if write_once(system, name, chosen, metadata=told) else read_record(system, name, Page)
+    if page.cursor is None:
+        total = batch.budget - asked.room + len(page.members)
+        write_once(system, chosen_name(batch.id), Chosen(total=total))
     for part in _parts(page.members):
         send_catalogue(system, JobsChosen(batch_id=batch.id, members=part))
     if page.cursor is not None:
@@ -263,7 +272,7 @@ def progress_of(system: System, batch: Batch) -> BatchProgress:
     return BatchProgress(
         total=batch.rows.accepted if batch.rows else _chosen(system, batch.id),
         jobs=counts,
-        refused=sum(1 for _ in list_records(system, f"{folder(batch.id)}refused/")),
+        refused=system.jobs.tallied(refusals_of(batch.id)),
         is_cancelled=is_cancelled(system, batch.id),
         started_at=batch.created_at,
     )
@@ -271,6 +280,9 @@ def progress_of(system: System, batch: Batch) -> BatchProgress:
 
 def _chosen(system: System, batch_id: str) -> int | None:
     """How many jobs were chosen; None while there are more to come."""
+    if found := find_record(system, chosen_name(batch_id), Chosen):
+        return found.total
+    # A batch of release 0.1.0 has only its pages: at most one for each 200 of 100,000 jobs.
     told = [info.metadata for info in list_records(system, f"{folder(batch_id)}pages/")]
     if not told or told[-1].get("last") != "true":
         return None

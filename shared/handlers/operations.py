@@ -6,6 +6,7 @@ from shared.errors import NotAllowed
 from shared.handlers.callbacks import announce
 from shared.handlers.changes import change_job, drive
 from shared.handlers.objects import pin_objects
+from shared.handlers.quota import job_deleted
 from shared.handlers.schedule import delete_artifacts
 from shared.handlers.uploads import check_size
 from shared.job import FINAL, Job
@@ -112,3 +113,4 @@ def delete_job(system: System, job_id: str) -> None:
             system.objects.delete(info.ref)
     system.objects.delete(job.source.ref)
     system.jobs.delete(job.id)
+    job_deleted(system, job)

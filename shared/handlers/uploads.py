@@ -8,6 +8,7 @@ from shared.handlers.callbacks import announce
 from shared.handlers.changes import drive
 from shared.handlers.configs import configured_pipeline
 from shared.handlers.objects import is_shared
+from shared.handlers.quota import is_spent
 from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from shared.logs import log
 from shared.messages import Upload
@@ -17,6 +18,8 @@ from shared.ports import NewObject, ObjectInfo
 from shared.system import System
 
 LABEL_PREFIX = "label-"
+#: Metadata that names a signed upload; its job carries it as a label.
+UPLOAD_LABEL = f"{LABEL_PREFIX}upload"
 #: Metadata that names the batch to which the upload belongs, and where its picture was fetched.
 BATCH_KEY = "batch"
 SOURCE_URL_KEY = "source-url"
@@ -85,7 +88,15 @@ def _no_photograph(system: System, upload: Upload) -> str | None:
         return f"it is not in the uploads bucket {system.settings.uploads_bucket}"
     if is_shared(upload.ref.name):
         return "it is shared, for pipelines that name it"
+    if _is_used_up(system, upload):
+        return "its signature was used before, for a photograph that was deleted"
     return "it is a folder marker" if upload.ref.name.endswith("/") else None
+
+
+def _is_used_up(system: System, upload: Upload) -> bool:
+    """Whether a signed upload came a second time, after its first photograph was deleted."""
+    owner = upload.metadata.get("owner", "")
+    return bool(owner) and UPLOAD_LABEL in upload.metadata and is_spent(system, owner, upload.ref.name)
 
 
 def _new_job(system: System, upload: Upload) -> Job:

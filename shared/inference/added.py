@@ -1,4 +1,4 @@
-"""Where do the models lie that somebody added, and how are they listed?
+"""Keep the list of the models that were installed on this machine.
 
 A folder with one folder for each model and a registry of the same form as the project's own. The registry is written
 last and in one piece, so that whoever reads it finds every file that it names.
@@ -20,7 +20,7 @@ from shared.parameters import Stage
 
 Table = Mapping[str, Any]
 
-_HEAD = "# Models that were added by `darkroom models add`; written by it.\n"
+_HEAD = "# Models that were installed by `darkroom models get` and `add`; written by them.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,22 @@ class AddedModels:
         path = self.folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, graph)
-        self._list([*self._tables(), {**table, "file": file}])
+        self._list([*self.tables(), {**table, "file": file}])
         return path
+
+    def prefer(self, stage: Stage, scale: int, model_id: str | None) -> None:
+        """Make an installed model the default of its stage and scale; None turns all of that scale down."""
+
+        def chosen(table: Table) -> Table:
+            of_scale = table["stage"] == stage and table["contract"].get("scale", 1) == scale
+            return {**table, "preferred": table["id"] == model_id} if of_scale else table
+
+        if tables := self.tables():
+            self._list([chosen(table) for table in tables])
 
     def remove(self, stage: Stage, model_id: str) -> None:
         """Take a model from the list and delete its folder. Raises ModelUnusable if it was not added."""
-        tables = self._tables()
+        tables = self.tables()
         going = [table for table in tables if (table["stage"], table["id"]) == (stage, model_id)]
         if not going:
             added = ", ".join(f"{table['stage']} {table['id']}" for table in tables) or "none"
@@ -53,7 +63,8 @@ class AddedModels:
         self._list([table for table in tables if table not in going])
         shutil.rmtree(self.folder / Path(going[0]["file"]).parent)
 
-    def _tables(self) -> list[Table]:
+    def tables(self) -> list[Table]:
+        """Return the `[[model]]` tables, checked. Raises ConfigurationError."""
         if not self.registry.is_file():
             return []
         Registry.load(self.registry)
@@ -61,8 +72,12 @@ class AddedModels:
         return tables
 
     def _list(self, tables: list[Table]) -> None:
-        text = _HEAD + "".join(f"\n[[model]]\n{_lines(table)}" for table in tables)
-        _replace(self.registry, text.encode())
+        _replace(self.registry, (_HEAD + "".join(map(written, tables))).encode())
+
+
+def written(table: Table) -> str:
+    """Return a `[[model]]` table as it stands in a registry, with an empty line before it."""
+    return "\n[[model]]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -70,10 +85,6 @@ def _replace(path: Path, data: bytes) -> None:
     staged = path.with_name(f".{uuid.uuid4().hex}")
     staged.write_bytes(data)
     os.replace(staged, path)  # noqa: PTH105  the same on every system
-
-
-def _lines(table: Table) -> str:
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
 
 
 def _toml(value: object) -> str:

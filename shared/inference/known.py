@@ -7,8 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ConfigurationError, ModelUnusable
+from shared.inference.figures import Cost, Evidence
 from shared.inference.registry import ModelId, TrainingData
 from shared.messages import describe
+from shared.networks.sources import Source
 from shared.parameters import Stage
 
 #: The list that travels with the code.
@@ -30,6 +32,10 @@ class Described(BaseModel):
     answer_at: int = Field(0, ge=0)
     #: Fields of the contract; names and a fixed size are read from the graph where they are not given.
     contract: dict[str, Any]
+    #: What one use takes, if it was measured.
+    cost: Cost | None = None
+    #: By how much it is better than the built-in model of its stage and scale, if that was measured.
+    evidence: Evidence | None = None
 
     @property
     def for_commercial_use(self) -> bool:
@@ -48,6 +54,8 @@ class Network(Described):
     published: str
     #: What else to know before using it.
     notes: str = ""
+    #: Where its weights can be had, in the order in which they are tried.
+    sources: tuple[Source, ...] = Field((), alias="source")
 
 
 class _File(BaseModel):
@@ -68,6 +76,14 @@ def known_network(stage: Stage, name: str) -> Network:
         known = ", ".join(of_stage) or "none"
         raise ModelUnusable(f"no network {name!r} is known for {stage}, only {known}", code="model_unknown")
     return of_stage[name]
+
+
+def network_to_get(name: str) -> Network:
+    """The one of that name that has sources. Raises ModelUnusable, code `model_unknown`, with those that have some."""
+    found = {each.id: each for each in known_networks() if each.sources}
+    if name not in found:
+        raise ModelUnusable(f"no network {name!r} can be fetched, only {', '.join(found)}", code="model_unknown")
+    return found[name]
 
 
 def read_description(path: Path) -> Described:

@@ -6,6 +6,7 @@ can plan with it.
 
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -13,9 +14,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import ConfigurationError, ModelUnusable
+from shared.inference.choice import choose
 from shared.inference.contract import Contract
+from shared.inference.figures import Cost, Evidence
 from shared.messages import ModelRef
 from shared.parameters import Stage
+from shared.pipeline import Quality
 from shared.sizes import NEGLIGIBLE_FACTOR
 
 #: What the file that lists models is called, in whatever folder they lie.
@@ -68,6 +72,12 @@ class _Listed(_Entry):
     int8: Variant | None = None
     training_data: tuple[TrainingData, ...] = Field(min_length=1)
     contract: Contract
+    #: Whether it was installed beside the built-in models.
+    installed: bool = False
+    #: Of an installed one: true makes it the default of its stage and scale, false never does; else `evidence` decides.
+    preferred: bool | None = None
+    evidence: Evidence | None = None
+    cost: Cost | None = None
 
 
 class _File(_Entry):
@@ -92,6 +102,14 @@ class ModelEntry:
     companion: str | None = None
     #: What runs in its place where the processor multiplies bytes fast; its path is whole.
     int8: Variant | None = None
+    #: Whether it was installed beside the built-in models.
+    installed: bool = False
+    #: Whether an installed one was chosen as the default (true) or turned down (false).
+    preferred: bool | None = None
+    #: By how much it is better than the built-in one, if that was measured.
+    evidence: Evidence | None = None
+    #: What it takes, if that was measured; of the built-in models `shared/costs/figures.json` tells by stage.
+    cost: Cost | None = None
 
     @property
     def restriction(self) -> str:
@@ -120,15 +138,18 @@ class Registry:
             raise ConfigurationError(f"{' and '.join(map(str, paths))}: {'; '.join(contradictions)}")
         return cls(entries=tuple(_entry(each, file.parent) for each, file in listed), commercial_only=commercial_only)
 
-    def default(self, stage: Stage, factor: float = 1.0) -> ModelEntry | None:
+    def default(self, stage: Stage, factor: float = 1.0, *, quality: Quality = "best") -> ModelEntry | None:
         """The model that `stage` uses unless told otherwise; None if there is none that may be used.
 
-        Of several that enlarge, the one with the smallest scale that reaches `factor`, or with the largest of all.
+        Of several that enlarge, the one with the smallest scale that reaches `factor`, or with the largest of all;
+        `shared.inference.choice` says which one of a scale.
         """
-        usable = [entry for entry in self.entries if entry.stage == stage and self._is_default(entry)]
-        usable.sort(key=lambda entry: entry.contract.scale)
-        enough = (entry for entry in usable if entry.contract.scale * NEGLIGIBLE_FACTOR >= factor)
-        return next(enough, usable[-1] if usable else None)
+        usable = [it for it in self.entries if it.stage == stage and (it.commercial_use or not self.commercial_only)]
+        scales = sorted({entry.contract.scale for entry in usable})
+        chosen = (choose([it for it in usable if it.contract.scale == scale], quality) for scale in scales)
+        defaults = [entry for entry in chosen if entry is not None]
+        enough = (entry for entry in defaults if entry.contract.scale * NEGLIGIBLE_FACTOR >= factor)
+        return next(enough, defaults[-1] if defaults else None)
 
     def get(self, stage: Stage, model_id: str) -> ModelEntry:
         """The model called `model_id` for `stage`.
@@ -151,13 +172,17 @@ class Registry:
             )
         return entry
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         """The model of that id, or the stage's default one for `factor`, for a plan; raises as `get` does."""
-        entry = self.get(stage, model_id) if model_id is not None else self.default(stage, factor)
+        entry = self.get(stage, model_id) if model_id is not None else self.default(stage, factor, quality=quality)
         return entry.ref if entry else None
 
-    def _is_default(self, entry: ModelEntry) -> bool:
-        return entry.default and (entry.commercial_use or not self.commercial_only)
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        """Processor seconds for a picture of that size, of a model that states its cost; raises as `get` does."""
+        cost = self.get(stage, model_id).cost
+        return cost.seconds(megapixels) if cost else None
 
 
 def _read(path: Path) -> tuple[_Listed, ...]:
@@ -179,11 +204,16 @@ def _contradictions(listed: tuple[_Listed, ...]) -> list[str]:
     """What no single table shows: names given twice, two defaults of one stage and scale; and files elsewhere."""
     names = [f"{each.stage}/{each.id}" for each in listed]
     twice = [f"{name} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})]
-    defaults = Counter((each.stage, each.contract.scale) for each in listed if each.default)
     two = [
-        f"{stage} has {'two' if count == 2 else count} defaults of scale {scale}"
-        for (stage, scale), count in defaults.items()
+        f"{stage} has {'two' if count == 2 else count} {what} of scale {scale}"
+        for what, chosen in (("defaults", "default"), ("preferred models", "preferred"))
+        for (stage, scale), count in _counts(each for each in listed if getattr(each, chosen)).items()
         if count > 1
+    ]
+    strangers = [
+        f"{each.id}: {'default is for a built-in model' if each.installed else 'preferred is for an installed model'}"
+        for each in listed
+        if (each.default and each.installed) or (each.preferred is not None and not each.installed)
     ]
     outside = [
         f"{each.id}: file {file!r} lies outside the registry's folder"
@@ -201,7 +231,11 @@ def _contradictions(listed: tuple[_Listed, ...]) -> list[str]:
         for each in listed
         if each.companion is not None and not any(_accompanies(other, each) for other in listed)
     ]
-    return [*twice, *two, *outside, *narrow, *alone]
+    return [*twice, *two, *strangers, *outside, *narrow, *alone]
+
+
+def _counts(listed: Iterable[_Listed]) -> Counter[tuple[Stage, int]]:
+    return Counter((each.stage, each.contract.scale) for each in listed)
 
 
 def _accompanies(other: _Listed, listed: _Listed) -> bool:
@@ -231,4 +265,8 @@ def _entry(listed: _Listed, folder: Path) -> ModelEntry:
         contract=listed.contract,
         companion=listed.companion,
         int8=listed.int8.model_copy(update={"file": str(folder / listed.int8.file)}) if listed.int8 else None,
+        installed=listed.installed,
+        preferred=listed.preferred,
+        evidence=listed.evidence,
+        cost=listed.cost,
     )

@@ -24,6 +24,9 @@ DEFAULT_PORT = 8080
 _LOG_NUMBER = 0
 _BACKLOG = 128
 _END_S = 5.0
+#: Size in bytes from which glibc gives memory back when it is freed. Its own threshold grows with the first bodies, and
+#: the memory of later ones then stays with the process (mallopt(3), M_MMAP_THRESHOLD).
+_LARGE_BYTES = 1024 * 1024
 
 
 def listen(port: int) -> socket.socket:
@@ -70,7 +73,7 @@ class ApiServer:
             descriptor = self._listener.fileno()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "shared.local_cloud.api_server", str(descriptor)],
-                env=environment(self._settings, 1),
+                env=environment(self._settings, 1) | {"MALLOC_MMAP_THRESHOLD_": str(_LARGE_BYTES)},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -97,17 +100,14 @@ def _close(pipe: IO[bytes] | None) -> None:
 
 def main() -> None:
     """Serve until the life line is cut."""
-    from werkzeug.serving import make_server
-
+    from shared.local_cloud.bounded_server import BoundedServer
     from shared.local_cloud.mount import MountedFunctions
-    from shared.local_cloud.worker import Handler
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_life_line, daemon=True).start()
     application = MountedFunctions().application("api", "api")
-    descriptor = int(sys.argv[1])
-    make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=descriptor).serve_forever()
+    BoundedServer(application, int(sys.argv[1])).serve_forever()
 
 
 def _end_with_life_line() -> None:

@@ -134,6 +134,12 @@ class JobStoreContract:
         assert [job.id for job in store.with_prefix("b", 9)] == ["b"]
         assert store.with_prefix("c", 9) == ()
 
+    def test_the_same_thing_is_counted_once(self, store: JobStore) -> None:
+        assert store.tallied("refused a") == 0
+        for scope, key in (("refused a", "1"), ("refused a", "2"), ("refused a", "1"), ("refused b", "1")):
+            store.tally(scope, key)
+        assert (store.tallied("refused a"), store.tallied("refused b"), store.tallied("refused")) == (2, 1, 0)
+
     def test_absent_are_the_ids_that_are_not_stored(self, store: JobStore) -> None:
         for number in range(3):
             store.create(make_job(f"job-{number}"))

@@ -24,6 +24,7 @@ from shared.adapters.firestore_indexes import (
     indexes_of,
     shard_of,
 )
+from shared.adapters.firestore_reservations import FirestoreReservationStore
 from shared.adapters.gcs import GcsObjectStore
 from shared.adapters.job_pages import order_of
 from shared.adapters.pubsub import PubsubPublisher
@@ -34,6 +35,7 @@ from tests.contract.job_store_contract import JobStoreContract
 from tests.contract.jobs import START, make_job
 from tests.contract.object_store_contract import ObjectStoreContract, jpeg
 from tests.contract.publisher_contract import SUBSCRIPTIONS, PublisherContract
+from tests.contract.reservation_store_contract import ReservationStoreContract
 from tests.emulators import free_port
 from tests.storage_server import Buckets, Fault, storage_server
 
@@ -162,6 +164,15 @@ class TestGcsObjectStoreWithPreconditions(ObjectStoreContract):
         faults.append("unanswered")
         store.delete(info.ref)
         assert list(store.list(bucket)) == []
+
+
+class TestFirestoreReservationStore(ReservationStoreContract):
+    @pytest.fixture
+    def store(
+        self, firestore_emulator: str, gcp_project: str, monkeypatch: pytest.MonkeyPatch
+    ) -> FirestoreReservationStore:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+        return FirestoreReservationStore(gcp_project)
 
 
 class TestFirestoreJobStore(JobStoreContract):

@@ -8,11 +8,13 @@ import pytest
 from shared.adapters.local_broker import LocalBroker
 from shared.adapters.local_jobs import LocalJobStore
 from shared.adapters.local_objects import LocalObjectStore
+from shared.adapters.local_reservations import LocalReservationStore
 from shared.adapters.memory import ManualClock
 from tests.contract.broker_contract import BrokerContract, MakeBroker
 from tests.contract.job_store_contract import JobStoreContract
 from tests.contract.notification_contract import MakeStore, NotificationContract
 from tests.contract.object_store_contract import ObjectStoreContract
+from tests.contract.reservation_store_contract import ReservationStoreContract
 
 
 class TestLocalObjectStore(ObjectStoreContract):
@@ -29,6 +31,12 @@ class TestLocalJobStore(JobStoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalJobStore:
         return LocalJobStore(tmp_path)
+
+
+class TestLocalReservationStore(ReservationStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalReservationStore:
+        return LocalReservationStore(tmp_path)
 
 
 class TestLocalBroker(BrokerContract):

@@ -125,6 +125,17 @@ def test_a_job_is_found_by_its_first_digits_without_looking_at_others(stores: di
     assert stores[MANY].with_prefix(wanted.short_id, 4) == stores[FEW].with_prefix(wanted.short_id, 4)
 
 
+def test_counting_what_was_refused_reads_none_of_it(tmp_path: Path) -> None:
+    taken = []
+    for size in (FEW, MANY):
+        store = LocalJobStore(tmp_path / str(size))
+        for number in range(size):
+            store.tally("refused b", f"{number:06d}")
+        taken.append(sqlite_steps(store, lambda store=store: store.tallied("refused b")))
+        assert store.tallied("refused b") == size
+    assert taken[0] == taken[1]
+
+
 def test_listing_by_prefix_reads_the_objects_of_the_prefix_only(tmp_path: Path) -> None:
     taken = []
     for size in (FEW, MANY):

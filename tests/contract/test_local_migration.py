@@ -13,6 +13,7 @@ from shared.adapters.local_database import FILE_NAME, LocalDatabase, to_microsec
 from shared.adapters.local_jobs import LocalJobStore
 from shared.adapters.local_schema import SCHEMA_VERSION
 from shared.adapters.memory import ManualClock
+from shared.catalogue.batches import refusals_of
 from shared.job import Job
 from shared.ports import JobQuery
 from tests.contract.jobs import make_job
@@ -120,6 +121,16 @@ def test_messages_of_release_0_1_0_keep_their_leases_and_their_backoffs(
     )
     assert broker.ack(leased)
     assert [each.data for each in broker.lease(clock.advance(30), limit=9)] == [b"in backoff"]
+
+
+def test_what_a_batch_of_release_0_1_0_refused_is_counted(old: sqlite3.Connection, tmp_path: Path) -> None:
+    batch = "0123456789abcdef01234567"
+    for name in (f"batches/{batch}/refused/000001.json", f"batches/{batch}/batch.json", "batches/x/refused/1.json"):
+        old.execute(
+            "INSERT INTO objects VALUES ('catalogue', ?, 1, 1, '', '', '{}', 1, 1, ?, NULL)", (name, name.encode())
+        )
+    old.close()
+    assert LocalJobStore(tmp_path).tallied(refusals_of(batch)) == 1
 
 
 def test_a_database_without_batches_is_brought_up_to_date(tmp_path: Path) -> None:

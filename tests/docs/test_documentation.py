@@ -30,7 +30,7 @@ from tests.jobs import BUCKETS, NO_MODELS, new_job, record, report
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NODE = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 #: Variables that belong to the tests and not to the system.
-TEST_VARIABLES = {"DARKROOM_REQUIRE_EMULATORS", "DARKROOM_REQUIRE_TERRAFORM", "DARKROOM_REQUIRE_BROWSER"}
+TEST_VARIABLES = {f"DARKROOM_REQUIRE_{what}" for what in ("EMULATORS", "TERRAFORM", "BROWSER", "WEIGHTS")}
 
 each_page = pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
 

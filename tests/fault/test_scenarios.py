@@ -16,7 +16,7 @@ from shared.handlers.schedule import sweep
 from shared.handlers.stages import fitting_notes
 from shared.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
 from shared.parameters import Stage
-from shared.pipeline import build_pipeline, preset_pipeline
+from shared.pipeline import Quality, build_pipeline, preset_pipeline
 from shared.planner import Catalogue
 from shared.settings import Settings
 from shared.topology import LOCAL_SUBSCRIPTIONS
@@ -449,8 +449,13 @@ class Renamed:
 
     catalogue: Catalogue
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
-        return self.catalogue.model_ref(stage, None, factor)
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
+        return self.catalogue.model_ref(stage, None, factor, quality=quality)
+
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return self.catalogue.model_seconds(stage, model_id, megapixels)
 
 
 def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:

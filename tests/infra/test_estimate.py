@@ -1,6 +1,7 @@
 """The estimate adds up, follows its inputs, and says what it is made of."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +22,7 @@ from shared.costs.estimate import (
     steps_of,
 )
 from shared.errors import ConfigurationError
+from shared.inference.figures import Cost
 from shared.inference.registry import Registry
 from shared.parameters import PARAMETERS
 from shared.presets import PRESET_RULES
@@ -52,6 +54,17 @@ def test_larger_pictures_and_slower_or_more_processors_cost_more() -> None:
     assert bill(megapixels=4.0).dollars > usual.dollars
     assert line(bill(size=Size(slowdown=4.0)), "processors") > line(usual, "processors")
     assert line(bill(size=Size(memory_gib=4.0)), "memory") > 1.9 * line(usual, "memory")
+
+
+def test_an_installed_network_counts_with_the_seconds_that_it_states() -> None:
+    cost = Cost(cpu_s=7.0, per="picture", memory_mb=1000, processor="AVX2")
+    built_in = REGISTRY.default("background")
+    assert built_in is not None
+    installed = replace(built_in, installed=True, preferred=True, default=False, cost=cost)
+    registry = replace(REGISTRY, entries=(*REGISTRY.entries, installed))
+    told = preset_estimate(1, 2.0, "cutout", registry=registry)
+    seconds = next(step.seconds for step in told.steps if step.stage == "background")
+    assert seconds == pytest.approx(7.0 + Assumptions().io_s)
 
 
 def test_the_free_tier_takes_off_no_more_than_it_holds_and_no_more_than_was_used() -> None:

@@ -14,6 +14,8 @@ from PIL import Image
 
 from shared.api.application import Api
 from shared.imaging.codec import decode
+from shared.inference.figures import Cost
+from shared.inference.registry import Registry
 from shared.inprocess import develop
 from shared.pipeline import parse_pipeline
 from tests import pictures
@@ -251,6 +253,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "half a PNG": (pictures.truncated_png, 422, "truncated"),
     "a changed byte": (pictures.corrupt_png, 422, "corrupt"),
     "an enormous claim": (pictures.bomb_png, 413, "too_large_at_once"),
+    "a long thin picture": (lambda: png_bytes(np.zeros((2_000_000, 1), np.uint8)), 413, "side_too_long"),
     "no width": (pictures.zero_area_png, 422, "zero_area"),
     "a text that unfolds": (pictures.text_bomb_png, 422, "decompression_bomb"),
     "a profile that unfolds": (pictures.profile_bomb_png, 422, "decompression_bomb"),
@@ -303,6 +306,28 @@ def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> No
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
     assert (told["value"], told["limit"]) == (26.0, 25.0)
+
+
+def costly_denoiser(api: Service, cpu_s: float) -> Registry:
+    """The registry with a cost of the denoiser, in processor seconds for a megapixel."""
+    registry = api.world.system.catalogue
+    assert isinstance(registry, Registry)
+    cost = Cost(cpu_s=cpu_s, per="megapixel", memory_mb=1000, processor="AVX2")
+    entries = tuple(replace(it, cost=cost) if it.ref.id == "denoise" else it for it in registry.entries)
+    return replace(registry, entries=entries)
+
+
+def test_a_step_whose_model_is_known_to_take_too_long_is_refused_before_it_begins(api: Service) -> None:
+    system = replace(api.world.system, settings=api.world.system.settings.model_copy(update={"threads": 2}))
+    data = small_jpeg(1000)
+    answers = {}
+    for cpu_s in (49.0, 52.0):
+        costly = Api.of(replace(system, catalogue=costly_denoiser(api, cpu_s)), places=1)
+        answers[cpu_s] = flask_app(costly).test_client().post("/v1/enhance?pipeline=denoise", data=data)
+    assert answers[49.0].status_code == 200
+    told = answers[52.0].get_json()
+    assert (told["status"], told["code"], told["value"], told["limit"]) == (413, "too_slow_at_once", 26.0, 25.0)
+    assert 'give the pipeline "quality": "fast"' in told["detail"]
 
 
 class SlowTiles:

@@ -237,7 +237,7 @@ def test_memory_grows_with_the_picture_only_by_input_and_output(entry: ModelEntr
     where a tile's answer is larger."""
     sides = (1450, 2400) if entry.contract.scale == 1 else (900, 1400)
     small, large = (
-        measure(REGISTRY, entry.stage, entry.ref.id, Workload(size=(side, side), repetitions=1)) for side in sides
+        measure(STORE.registry, entry.stage, entry.ref.id, Workload(size=(side, side), repetitions=1)) for side in sides
     )
     pixels_mb = 3 * (sides[1] ** 2 - sides[0] ** 2) * (1 + entry.contract.scale**2) / 1e6
     assert large.peak_mb - small.peak_mb < 1.2 * pixels_mb + 15 * max(1, entry.contract.scale // 2)

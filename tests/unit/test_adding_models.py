@@ -30,10 +30,16 @@ SHAPES: dict[str, Callable[[], bytes]] = {
     "u2net": lambda: networks.u2net(narrow=16),
     "u2netp": lambda: networks.u2net(small=True, narrow=8),
     "isnet": lambda: networks.small_matte(1024),
-    "birefnet": lambda: networks.small_matte(1024, logits=True),
+    "silueta": lambda: networks.small_matte(320, logits=False),
+    "birefnet-general": lambda: networks.small_matte(1024, logits=True),
+    "birefnet-lite": lambda: networks.small_matte(1024, logits=True),
+    "birefnet-portrait": lambda: networks.small_matte(1024, logits=True),
     "realesrgan-x2plus": lambda: networks.rrdbnet(4, 4, 1, 2),
     "realesrgan-x4plus": lambda: networks.rrdbnet(4, 4, 1, 4),
     "realesr-general-x4v3": lambda: networks.srvgg(4, 2),
+    "realesr-animevideov3": lambda: networks.srvgg(4, 2),
+    "span-x2": lambda: networks.srvgg(4, 2, scale=2),
+    "span-x4": lambda: networks.srvgg(4, 2),
     "nafnet": networks.nafnet,
     "deblurgan-v2": lambda: networks.nafnet(levels=5),
     "eccv16": lambda: networks.eccv16(2),
@@ -154,7 +160,9 @@ def test_a_restored_probe_that_is_not_the_probe_raises_a_doubt() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones_of_the_stage() -> None:
-    with pytest.raises(ModelUnusable, match="no network 'u2' is known for background, only u2net, u2netp, isnet"):
+    with pytest.raises(
+        ModelUnusable, match="no network 'u2' is known for background, only u2net, u2netp, silueta, isnet"
+    ):
         known_network("background", "u2")
 
 

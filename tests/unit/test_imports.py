@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Which modules a layer may import from `shared`; the layers stand from the inside out.
-DOMAIN = ("errors", "parameters", "messages", "pipeline", "measurements", "formats", "sizes", "presets", "job",
-          "planner", "manifest", "topology", "callbacks", "trace", "review")  # fmt: skip
+DOMAIN = ("errors", "parameters", "messages", "pipeline", "measurements", "formats", "sizes", "presets", "history",
+          "job", "planner", "manifest", "topology", "callbacks", "trace", "review")  # fmt: skip
 FORBIDDEN_IN_DOMAIN = ("google", "numpy", "cv2", "PIL", "onnxruntime", "os", "flask", "functions_framework", "sqlite3")
 
 

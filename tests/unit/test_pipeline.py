@@ -61,7 +61,7 @@ def test_the_first_folder_names_the_preset(name: str, preset: str) -> None:
         ('{"output": {"quality": 0}}', "output: quality: .* greater than or equal to 1, not 0"),
         ('{"output": {"background": "white"}}', "background"),
         ('{"qc_threshold": 101}', "qc_threshold: .* less than or equal to 100, not 101"),
-        ('{"quality": 80}', "quality: Extra inputs are not permitted"),
+        ('{"quality": 80}', "quality: Input should be 'fast' or 'best', not 80"),
     ],
 )
 def test_a_mistake_is_named_with_the_value_and_the_limit(text: str, message: str) -> None:

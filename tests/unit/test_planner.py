@@ -8,7 +8,7 @@ from shared.errors import BadPipeline
 from shared.job import Skipped
 from shared.messages import ModelRef, Step
 from shared.parameters import Stage
-from shared.pipeline import PRESETS
+from shared.pipeline import PRESETS, Quality
 from shared.planner import make_plan
 from shared.presets import NEEDS, PRESET_RULES
 from tests.jobs import BUCKETS, DENOISER, NO_MODELS, ONE_MODEL, Models, new_job, report
@@ -191,10 +191,12 @@ class Scales(Models):
         super().__init__(("upscale", DENOISER))
         self.asked: list[float] = []
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         if stage == "upscale":
             self.asked.append(factor)
-        return super().model_ref(stage, model_id, factor)
+        return super().model_ref(stage, model_id, factor, quality=quality)
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,9 @@ class Decoded:
 def decode(data: bytes, limits: Limits = Limits()) -> Decoded:  # noqa: B008 - a frozen record
     """Decode a whole file, whatever its name says, into sRGB with the orientation applied.
 
-    Raises `BadImage` with the code empty_object, too_many_bytes, unsupported_format, zero_area, too_many_pixels,
-    decompression_bomb, truncated, corrupt or not_finite. Costs about 20 ms a megapixel for a JPEG and, at its peak,
-    10 bytes a pixel (22 for WebP).
+    Raises `BadImage` with the code empty_object, too_many_bytes, unsupported_format, zero_area, side_too_long,
+    too_many_pixels, decompression_bomb, truncated, corrupt or not_finite. Costs about 20 ms a megapixel for a JPEG
+    and, at its peak, 10 bytes a pixel (22 for WebP).
     """
     require_bytes(data, limits)
     name = sniff(data)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.errors import BadImage
+from shared.sizes import MAX_SIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +26,12 @@ def require_bytes(data: bytes, limits: Limits) -> None:
 
 
 def require_size(width: int, height: int, limits: Limits) -> None:
-    """Raise `BadImage` for a picture without area or with more than `limits.max_pixels` pixels."""
+    """Raise `BadImage` for a picture without area, with a side above `MAX_SIDE` or above `limits.max_pixels` pixels."""
     if width <= 0 or height <= 0:
         raise BadImage(f"{width}x{height} has no area", code="zero_area")
+    if max(width, height) > MAX_SIDE:
+        message = f"{width}x{height} has a side of {max(width, height)} pixels, the limit is {MAX_SIDE}"
+        raise BadImage(message, code="side_too_long", value=max(width, height), limit=MAX_SIDE)
     if width * height > limits.max_pixels:
         message = f"{width}x{height} is {width * height} pixels, the limit is {limits.max_pixels}"
         raise BadImage(message, code="too_many_pixels", value=width * height, limit=limits.max_pixels)

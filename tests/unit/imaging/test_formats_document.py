@@ -8,6 +8,7 @@ import pytest
 
 from shared.imaging.codec import ACCEPTED, DEFAULT_QUALITY, Limits, OutputFormat
 from shared.imaging.codec.sniff import LABELS
+from shared.sizes import MAX_SIDE
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -46,6 +47,9 @@ def test_every_output_format_has_a_row_with_its_default_quality() -> None:
     assert rows == expected
 
 
-@pytest.mark.parametrize("words", [f"{Limits().max_bytes // 10**6} MB", f"{Limits().max_pixels // 10**6} MP"])
+@pytest.mark.parametrize(
+    "words",
+    [f"{Limits().max_bytes // 10**6} MB", f"{Limits().max_pixels // 10**6} MP", f"{MAX_SIDE:,} pixels"],
+)
 def test_the_limits_stand_as_they_are(words: str) -> None:
     assert words in DOCUMENT
