@@ -5,7 +5,7 @@
 #   on_stage_event     read           create         create                        every stage             read, write
 #   on_dead_letter     read           create         create         read, create   every stage             read, write
 #   on_batch           read                                         read, create   stage-assess, batches   read, write
-#   on_schedule        read           read, delete                  read           every stage             read, write
+#   on_schedule        read           read, delete                  read, replace  every stage             read, write
 #   caller                                                                                                 read, write
 #   importer           read, create                                 read, create   stage-assess, imports   read, write
 #   stages             read           read, create                                 stage-events
@@ -35,7 +35,7 @@ locals {
       dispatcher-on-stage-event = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator] }
       dispatcher-on-dead-letter = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator], catalogue = [local.viewer, local.creator] }
       dispatcher-on-batch       = { uploads = [local.viewer], catalogue = [local.viewer, local.creator] }
-      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.viewer] }
+      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.user] }
       importer                  = { uploads = [local.viewer, local.creator], catalogue = [local.viewer, local.creator] }
       caller                    = {}
     },
@@ -101,6 +101,13 @@ resource "google_project_iam_member" "jobs" {
     title      = "the database of the jobs"
     expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.jobs.name}\""
   }
+}
+
+# The sweep asks how old the messages are that wait. Monitoring has roles on projects only.
+resource "google_project_iam_member" "backlog" {
+  project = var.project
+  role    = "roles/monitoring.viewer"
+  member  = module.function["dispatcher-on-schedule"].member
 }
 
 # Receives the announcements of uploads and calls on_upload.

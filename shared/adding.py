@@ -7,6 +7,7 @@ anything is stored.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import process_time
 from typing import Any
 
 import cv2
@@ -39,6 +40,8 @@ class Candidate:
     contract: Contract
     #: What a person should know before using it.
     notes: tuple[str, ...]
+    #: Processor seconds that the stage took with it for the probe picture.
+    probe_cpu_s: float
 
 
 def examine(stage: Stage, described: Described, graph: bytes, *, threads: int) -> Candidate:
@@ -53,12 +56,14 @@ def examine(stage: Stage, described: Described, graph: bytes, *, threads: int) -
     sha256 = hashlib.sha256(graph).hexdigest()
     ref = ModelRef(id=described.id, version=described.version, sha256=sha256, licence=described.licence)
     model = Model(ref=ref, contract=contract, _session=session)
+    began_s = process_time()
     found = probe(stage, model)
+    probe_cpu_s = process_time() - began_s
     told = described.model_dump(include={"id", "version", "licence", "commercial_use", "training_data"}, by_alias=True)
     fields = contract.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     figures = described.model_dump(include={"evidence", "cost"}, exclude_none=True)
     table = {**told, "stage": stage, "sha256": sha256, "installed": True, **figures, "contract": fields}
-    return Candidate(table=table, contract=contract, notes=(*notes, *found))
+    return Candidate(table=table, contract=contract, notes=(*notes, *found), probe_cpu_s=probe_cpu_s)
 
 
 def completed(

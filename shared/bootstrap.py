@@ -14,7 +14,7 @@ from shared.inference.registry import REGISTRY_NAME, Registry
 from shared.logs import configure
 from shared.once import Once
 from shared.parameters import Stage
-from shared.ports import JobStore, ObjectStore, Publisher, ReservationStore, SignedUploads
+from shared.ports import Backlog, JobStore, ObjectStore, Publisher, ReservationStore, SignedUploads
 from shared.settings import Settings, read_settings
 from shared.system import Models, System
 from shared.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
@@ -93,14 +93,19 @@ def local_parts(settings: Settings, *, backoff_scale: float = 1.0) -> LocalParts
     )
 
 
-def _local(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher, ReservationStore]:
+#: What differs between the backends.
+Ports = tuple[ObjectStore, JobStore, Publisher, ReservationStore, Backlog]
+
+
+def _local(settings: Settings) -> Ports:
     from shared.adapters.local_reservations import LocalReservationStore
 
     parts = local_parts(settings)
-    return parts.objects, parts.jobs, parts.broker, LocalReservationStore(settings.home)
+    return parts.objects, parts.jobs, parts.broker, LocalReservationStore(settings.home), parts.broker
 
 
-def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher, ReservationStore]:
+def _gcp(settings: Settings) -> Ports:
+    from shared.adapters.backlog import PubsubBacklog
     from shared.adapters.firestore import FirestoreJobStore
     from shared.adapters.firestore_reservations import FirestoreReservationStore
     from shared.adapters.gcs import GcsObjectStore
@@ -108,7 +113,7 @@ def _gcp(settings: Settings) -> tuple[ObjectStore, JobStore, Publisher, Reservat
 
     project = settings.project
     objects, jobs, publisher = GcsObjectStore(project), FirestoreJobStore(project), PubsubPublisher(project)
-    return objects, jobs, publisher, FirestoreReservationStore(project)
+    return objects, jobs, publisher, FirestoreReservationStore(project), PubsubBacklog(project)
 
 
 @Once
@@ -138,13 +143,15 @@ def installed_models(settings: Settings) -> Registry:
 def build(settings: Settings) -> System:
     """A system on the backend of `settings`."""
     registry = installed_models(settings)
-    objects, jobs, publisher, reservations = _local(settings) if settings.backend == "local" else _gcp(settings)
+    ports = _local(settings) if settings.backend == "local" else _gcp(settings)
+    objects, jobs, publisher, reservations, backlog = ports
     return System(
         settings=settings,
         objects=objects,
         jobs=jobs,
         reservations=reservations,
         publisher=publisher,
+        backlog=backlog,
         clock=SystemClock(),
         meter=ProcessMeter(),
         catalogue=registry,

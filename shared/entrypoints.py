@@ -24,7 +24,7 @@ from shared.catalogue.messages import decode_catalogue
 from shared.errors import BadMessage, TransientError
 from shared.handlers.batches import handle_batch_message
 from shared.handlers.events import apply_stage_event, record_dead_letter
-from shared.handlers.schedule import sweep
+from shared.handlers.schedule import BUDGET_S, sweep
 from shared.handlers.uploads import accept_upload
 from shared.logs import log, log_unexpected
 from shared.messages import DeadLetter, ObjectRef, StageRequested, Upload, decode, describe
@@ -149,7 +149,18 @@ def on_batch(event: CloudEvent) -> None:
     handle_batch_message(system(), decode_catalogue(parse_pubsub(event.data).data))
 
 
-def on_schedule(_request: Request) -> dict[str, int]:
+class _Tick(BaseModel):
+    """What the schedule sends."""
+
+    #: Seconds that the sweep may take.
+    budget_s: float = Field(BUDGET_S, gt=0, allow_inf_nan=False)
+
+
+def on_schedule(request: Request) -> dict[str, int] | tuple[str, int]:
     """The schedule's tick; answers with what was done."""
-    swept = sweep(system())
+    try:
+        tick = _Tick.model_validate(request.get_json(silent=True) or {})
+    except ValidationError as exc:
+        return f"the tick is not valid: {describe(exc)}", 400
+    swept = sweep(system(), budget_s=tick.budget_s)
     return {"driven": swept.driven, "adopted": swept.adopted, "purged": swept.purged}

@@ -30,6 +30,8 @@ Action = Literal[
     "event_malformed",
     "dead_letter",
     "request_resent",
+    "sweeping",
+    "backlog_unknown",
     "swept",
     "batch_started",
     "batch_cancelled",

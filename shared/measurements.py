@@ -51,6 +51,8 @@ class Measurements:
     colourfulness: float = 0.0
     #: Strength of an overall colour cast, 0-1; from about 0.45 a cast is more likely than a coloured scene.
     cast_strength: float = 0.0
+    #: How probably one colour lies over the whole picture, 0-1: the darkest values are lifted, the range compressed.
+    veil: float = 0.0
     #: Red, green and blue of the estimated illuminant in linear light; their mean is 1.
     illuminant_red: float = 1.0
     #: As `illuminant_red`.

@@ -133,8 +133,16 @@ class LowLightParameters(RestorationParameters):
 class WhiteBalanceParameters(RestorationParameters):
     """Remove a colour cast."""
 
-    classical: ClassVar[tuple[str, ...]] = ("shades_of_grey", "grey_world", "white_patch", "grey_edge")
-    method: Literal["auto", "model", "shades_of_grey", "grey_world", "white_patch", "grey_edge"] = "auto"
+    classical: ClassVar[tuple[str, ...]] = (
+        "shades_of_grey",
+        "grey_world",
+        "white_patch",
+        "grey_edge",
+        "channel_stretch",
+    )
+    method: Literal["auto", "model", "shades_of_grey", "grey_world", "white_patch", "grey_edge", "channel_stretch"] = (
+        "auto"
+    )
     norm: float = Field(6.0, ge=1.0, le=20.0, description="Minkowski norm of shades-of-grey and grey-edge")
 
 

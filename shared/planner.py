@@ -32,7 +32,7 @@ from shared.parameters import (
     object_names,
 )
 from shared.pipeline import Pipeline, Quality
-from shared.presets import NEEDS, PRESET_RULES, Rule
+from shared.presets import NEEDS, PRESET_RULES, Rule, has_veil
 from shared.sizes import has_work, model_factor, target_size
 
 
@@ -103,6 +103,8 @@ def make_plan(
             skipped.append(Skipped(stage=wish.stage, reason=obstacle))
             continue
         method, model = _method(wish.stage, parameters, size, job.pipeline.quality, catalogue)
+        if wish.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
+            method, model = "channel_stretch", None
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
         chain.extension = working_extension(measured.bits, *size)
@@ -204,6 +206,11 @@ def _method(
     if model or asked == "model" or parameters.model:
         return "model", model
     return parameters.classical[0], None
+
+
+def _is_free(parameters: RestorationParameters) -> bool:
+    """Whether the user has named neither a method nor a model."""
+    return getattr(parameters, "method") == "auto" and parameters.model is None  # noqa: B009  as in `_method`
 
 
 def _finish(chain: "_Chain", job: Job, measured: Measurements) -> None:

@@ -55,8 +55,11 @@ class ObjectStore(Protocol):
     def put(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         """Write an object whether or not it exists; each call makes a new, greater generation."""
 
-    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """The live objects whose names begin with `prefix`, in order of their names."""
+    def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """The live objects whose names begin with `prefix` and come behind `after`, in order of their names.
+
+        Holds one page of them at a time.
+        """
 
     def delete(self, ref: ObjectRef) -> None:
         """Delete this generation. An object that is not there any more, or was replaced, is no error."""
@@ -149,6 +152,16 @@ class Publisher(Protocol):
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         """Hand a message to every subscription of `topic` and return its id; it is durable when this returns."""
+
+
+class Backlog(Protocol):
+    """Messages that wait."""
+
+    def waiting_since(self) -> Mapping[str, datetime] | None:
+        """When the oldest unacknowledged message of each subscription was published, for those that have any.
+
+        May be some minutes old. None where nobody knows.
+        """
 
 
 class Clock(Protocol):

@@ -46,9 +46,10 @@ class Settings(Record):
     models: str = Field("", description="folder of the networks that were installed; the user's data folder if empty")
     commercial_only: bool = Field(False, description="refuse models that may not be used commercially")
     retention_s: int = Field(30 * 24 * 3600, ge=3600, description="age in seconds at which a job is purged")
-    stall_after_s: int = Field(1800, ge=1, description="seconds without change after which a job is driven again")
+    stall_after_s: int = Field(1800, ge=1, description="seconds without change after which a job may be lost")
     orphan_after_s: int = Field(300, ge=0, description="age in seconds from which an upload without job is an orphan")
     orphan_window_s: int = Field(24 * 3600, ge=60, description="age in seconds up to which orphans are looked for")
+    orphan_scan_s: int = Field(3600, ge=0, description="seconds between two looks through the uploads for orphans")
     keys_bucket: str = Field(
         "api-keys", min_length=3, description="bucket of the API keys, of which only hashes lie there"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.parameters import Stage
 from shared.planner import Buckets, Catalogue
-from shared.ports import Clock, JobStore, Meter, ObjectStore, Publisher, ReservationStore
+from shared.ports import Backlog, Clock, JobStore, Meter, ObjectStore, Publisher, ReservationStore
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # the dispatcher has no numpy
@@ -32,6 +32,7 @@ class System:
     jobs: JobStore
     reservations: ReservationStore
     publisher: Publisher
+    backlog: Backlog
     clock: Clock
     meter: Meter
     catalogue: Catalogue

@@ -104,5 +104,9 @@ class PulledBroker:
         """The service does not tell; asking for messages until none comes says the same."""
         return dict.fromkeys(self._names, 0)
 
+    def waiting_since(self) -> Mapping[str, datetime] | None:
+        """The emulator measures nothing."""
+        return None
+
     def dead_letters(self) -> list[DeadLetter]:
         raise NotImplementedError("dead letters come through their subscription")

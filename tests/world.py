@@ -192,6 +192,7 @@ def assemble(
         jobs=wrap("jobs", jobs),
         reservations=wrap("reservations", reservations or MemoryReservationStore()),
         publisher=wrap("publisher", broker),
+        backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
         catalogue=models.registry,

@@ -81,8 +81,8 @@ run "everything_with_the_defaults" {
     error_message = "Nobody but the API and the importer may write into the uploads bucket, which starts jobs."
   }
   assert {
-    condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser"]
-    error_message = "Beside the API only the sweep may delete, and only artifacts."
+    condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser", "dispatcher-on-schedule catalogue roles/storage.objectUser"]
+    error_message = "Beside the API only the sweep may delete, and only artifacts and how far it has come."
   }
   assert {
     condition     = alltrue([for name, grant in google_pubsub_topic_iam_member.function : startswith(name, "dispatcher-") || startswith(name, "api ") || endswith(name, " ${local.system.events_topic}") || contains(["importer ${local.system.stages.assess}", "importer ${local.system.imports_topic}", "importer ${local.system.callbacks_topic}"], name)])

@@ -1,7 +1,8 @@
 """`python -m models.evaluation.gallery --out DIR`: a sheet for every stage and every preset, to be looked at.
 
 On each sheet stand photographs as they were spoilt, as the classical methods and as the installed models restore them
-with default parameters, and as they were before. Under them: PSNR and SSIM to the reference where there is one, and
+with default parameters, and as they were before; where networks are installed (`darkroom models get`), as the built-in
+and as the installed ones restore them. Under them: PSNR and SSIM to the reference where there is one, and
 the score that the service itself gives.
 """
 
@@ -46,7 +47,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     benches = both(arguments.threads)
     for name, pipeline, scenes in wanted(arguments.only):
-        rows = [row(scene, pipeline, benches) for scene in scenes]
+        rows = [row(scene, pipeline, benches, installed=has_installed(benches)) for scene in scenes]
         path = arguments.out / f"{name}.jpg"
         sheet(name, rows).save(path, quality=90)
         print(path, flush=True)
@@ -77,18 +78,28 @@ def wanted(only: list[str]) -> Iterator[tuple[str, Pipeline, list[Scene]]]:
             yield f"preset-{preset}", build_pipeline({"preset": preset}), scenes_of(preset)
 
 
-def row(scene: Scene, pipeline: Pipeline, benches: Benches) -> list[Cell]:
-    """Input, classical, model, reference."""
-    answers = [answer(name, scene, pipeline, bench) for name, bench in vars_of(benches)]
+def row(scene: Scene, pipeline: Pipeline, benches: Benches, *, installed: bool = False) -> list[Cell]:
+    """Input, classical, built-in model, with `installed` what the installed networks make of it, reference."""
+    answers = [answer(name, scene, asked, bench) for name, asked, bench in columns(pipeline, benches, installed)]
     before = Cell(title=scene.name, pixels=scene.given, told=compared(scene.given, scene.wanted))
     if scene.wanted is None:
         return [before, *answers]
     return [before, *answers, Cell(title="reference", pixels=scene.wanted, told="")]
 
 
-def vars_of(benches: Benches) -> tuple[tuple[str, Bench], ...]:
-    """Both benches with the names of their columns."""
-    return ("classical", benches.classical), ("model", benches.model)
+def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[tuple[str, Pipeline, Bench]]:
+    """Name, pipeline and bench of each answer."""
+    fast = pipeline.model_copy(update={"quality": "fast"})
+    yield "classical", fast, benches.classical
+    yield "built-in" if installed else "model", fast, benches.model
+    if installed:
+        yield "installed", pipeline, benches.model
+
+
+def has_installed(benches: Benches) -> bool:
+    """Whether networks are installed beside the built-in models."""
+    catalogue = benches.model.catalogue
+    return isinstance(catalogue, Registry) and any(entry.installed for entry in catalogue.entries)
 
 
 def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:

@@ -73,6 +73,9 @@ class Broker(Publisher, Protocol):
     def pending(self) -> dict[str, int]:
         """How many messages each subscription has that are not acknowledged; 0 for idle ones."""
 
+    def waiting_since(self) -> Mapping[str, datetime] | None:
+        """See `shared.ports.Backlog`."""
+
     def next_due(self, now: datetime, *, subscriptions: Collection[str] | None = None) -> datetime | None:
         """When there will be something to lease: `now` if there is already, None if there is no message at all."""
 

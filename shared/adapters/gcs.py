@@ -60,10 +60,13 @@ class GcsObjectStore:
     def put(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         return self._upload(bucket, name, new, if_generation_match=None, retry=None)
 
-    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with translated(f"list {bucket}/{prefix}*", {"NotFound": ObjectNotFound(f"there is no bucket {bucket}")}):
-            blobs = self._client.list_blobs(bucket, prefix=prefix, timeout=TIMEOUT_S, retry=self._retry)
-            yield from map(_info, blobs)
+            blobs = self._client.list_blobs(
+                bucket, prefix=prefix, start_offset=after or None, timeout=TIMEOUT_S, retry=self._retry
+            )
+            # The service begins with the offset itself.
+            yield from (_info(blob) for blob in blobs if blob.name > after)
 
     def delete(self, ref: ObjectRef) -> None:
         blob = self._blob(ref.bucket, ref.name)

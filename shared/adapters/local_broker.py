@@ -101,6 +101,13 @@ class LocalBroker:
             counted = dict(connection.execute("SELECT subscription, count(*) FROM messages GROUP BY subscription"))
         return {name: counted.get(name, 0) for name in self._routes.subscriptions}
 
+    def waiting_since(self) -> Mapping[str, datetime]:
+        # The oldest by sequence, which an index finds at once; times differ from that order only by a clock set back.
+        oldest = "SELECT published_at FROM messages WHERE subscription = ? ORDER BY sequence LIMIT 1"
+        with self._database.reading() as connection:
+            found = {name: connection.execute(oldest, (name,)).fetchone() for name in self._routes.subscriptions}
+        return {name: from_microseconds(row[0]) for name, row in found.items() if row}
+
     def next_due(self, now: datetime, *, subscriptions: Collection[str] | None = None) -> datetime | None:
         with self._database.reading() as connection:
             chosen = self._routes.chosen(subscriptions)

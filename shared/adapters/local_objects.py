@@ -89,8 +89,8 @@ class LocalObjectStore:
     def put(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         return self._write(bucket, name, new, only_if_absent=False)
 
-    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        last = ""
+    def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        last = after
         while entries := self._entries_after(bucket, last, prefix):
             for entry in entries:
                 if self._is_live(entry) or self._live(bucket, entry.info.ref.name) is not None:

@@ -73,10 +73,14 @@ class MemoryObjectStore:
         with self._lock:
             return self._write(bucket, name, new)
 
-    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with self._lock:
-            found = [info for (where, name), (info, _) in self._objects.items() if where == bucket]
-        yield from sorted((i for i in found if i.ref.name.startswith(prefix)), key=lambda info: info.ref.name)
+            found = [
+                info
+                for (where, name), (info, _) in self._objects.items()
+                if where == bucket and name.startswith(prefix) and name > after
+            ]
+        yield from sorted(found, key=lambda info: info.ref.name)
 
     def delete(self, ref: ObjectRef) -> None:
         with self._lock:

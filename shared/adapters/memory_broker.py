@@ -108,6 +108,14 @@ class MemoryBroker:
         with self._lock:
             return {name: len(messages) for name, messages in self._waiting.items()}
 
+    def waiting_since(self) -> Mapping[str, datetime]:
+        with self._lock:
+            return {
+                name: min(each.delivery.published_at for each in messages.values())
+                for name, messages in self._waiting.items()
+                if messages
+            }
+
     def next_due(self, now: datetime, *, subscriptions: Collection[str] | None = None) -> datetime | None:
         with self._lock:
             chosen = self._routes.chosen(subscriptions)

@@ -55,7 +55,9 @@ class PipelineWishes(Wishes):
     """A picture that a pipeline is to work on."""
 
     pipeline: str | dict[str, JsonValue] | None = Field(
-        None, description="a preset's name, or a pipeline as JSON, see /v1/presets and /v1/stages; `auto` if absent"
+        None,
+        description="a preset's name, or a pipeline as JSON, see /v1/presets and /v1/stages; `auto` if absent. Its "
+        "`quality` chooses the default models: `fast` the built-in ones, `best` (the default) the best installed ones",
     )
 
     def asked(self) -> Pipeline:

@@ -5,18 +5,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from shared.adapters.system import ProcessMeter
 from shared.bootstrap import added_models, installed_models, processors
 from shared.errors import ConfigurationError, ModelUnusable
 from shared.inference.added import AddedModels
+from shared.inference.figures import Cost
 from shared.inference.known import Described, Network, network_to_get
 from shared.inference.registry import ModelEntry, Registry
 from shared.networks.release import Progress
 from shared.networks.sources import Release
 from shared.parameters import RESTORATION_STAGES, Stage
 from shared.settings import Settings, read_settings
+
+if TYPE_CHECKING:  # pixel libraries are imported when a network is installed
+    from shared.adding import Candidate
 
 #: Folder within that of the installed models in which a download that broke off waits.
 DOWNLOADS = ".downloads"
@@ -136,8 +142,11 @@ def install(stage: Stage, described: Described, graph: bytes) -> None:
 
     folder = installation_folder(settings := read_settings(os.environ))
     require_new(stage, described.id, settings)
+    meter = ProcessMeter()
+    meter.start()
     candidate = examine(stage, described, graph, threads=settings.threads or processors())
-    path = folder.add(candidate.table, graph)
+    cost = _probed(candidate, peak_mb=meter.stop().peak_memory_mb)
+    path = folder.add({"cost": cost.model_dump(), **candidate.table}, graph)
     registry = installed_models(settings)
     entry = next(it for it in registry.entries if it.path == path)
     legal = () if entry.commercial_use else (f"not for commercial use: {entry.restriction}",)
@@ -145,6 +154,19 @@ def install(stage: Stage, described: Described, graph: bytes) -> None:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{stage}  {described.id}  {path}")
     click.echo(_hint(entry, registry), err=True)
+
+
+def _probed(candidate: "Candidate", *, peak_mb: float) -> Cost:
+    """The cost as one probe picture shows it, for a network of which nobody has stated it: rather too much."""
+    from shared.adding import PROBE_SIZE
+
+    megapixels = PROBE_SIZE[0] * PROBE_SIZE[1] / 1e6 if candidate.contract.tiled else 1.0
+    return Cost(
+        cpu_s=max(0.001, round(candidate.probe_cpu_s / megapixels, 3)),
+        per="megapixel" if candidate.contract.tiled else "picture",
+        memory_mb=max(1, round(peak_mb)),
+        processor="this machine, by one probe picture",
+    )
 
 
 def _hint(entry: ModelEntry, registry: Registry) -> str:

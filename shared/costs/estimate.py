@@ -14,6 +14,8 @@ from shared.errors import ConfigurationError
 from shared.inference.registry import Registry
 from shared.parameters import PARAMETERS, Stage
 from shared.presets import PRESET_RULES, PRODUCT_MIN_SIDE, PresetRules
+from shared.settings import Settings
+from shared.topology import SUBSCRIPTIONS
 
 FOLDER = Path(__file__).parent
 _GIB = 2.0**30
@@ -41,6 +43,15 @@ class Assumptions:
     #: Bytes of a message with what Pub/Sub adds, and of the log lines of a step.
     message_bytes: float = 4000.0
     log_bytes: float = 2000.0
+    #: Sweeps of a month, one every five minutes.
+    sweeps: float = 30.0 * 24.0 * 12.0
+    #: Seconds of a sweep that finds nothing to do, and what it adds to purge a job: all of it waiting for services.
+    sweep_s: float = 0.5
+    purge_s: float = 0.1
+    #: Documents that the queries of a sweep are billed for if they find nothing: three, over the shards of the index.
+    sweep_reads: float = 3.0 * 8.0
+    #: How often the job of an upload is looked up: when the upload is new, and with all others of the day.
+    look_ups: float = 2.0
     #: Share of the results that leaves Google Cloud.
     fetched: float = 1.0
 
@@ -163,6 +174,7 @@ def estimate(
     lines = (
         *_priced(compute, prices["run"]),
         *_services(pictures, len(steps), prices, assumed),
+        *_sweeps(pictures, prices, assumed),
         *_bytes(pictures, megapixels, steps, prices, assumed),
     )
     free = sum(min(compute[key], prices["run"][f"free_{key}s"]) * prices["run"][key] for key in compute)
@@ -204,6 +216,27 @@ def _services(
         Line(what="jobs read", amount=seen, unit="documents", dollars=seen * prices["firestore"]["read"]),
         Line(what="messages", amount=carried, unit="TiB", dollars=carried * prices["pubsub"]["tib"]),
         Line(what="logs", amount=logged, unit="GiB", dollars=logged * prices["logging"]["gib"]),
+    )
+
+
+def _sweeps(pictures: int, prices: Mapping[str, Mapping[str, float]], a: Assumptions) -> tuple[Line, ...]:
+    """A month of sweeps, which costs the same whatever there is to do, and what every picture adds."""
+    run, storage, firestore = prices["run"], prices["storage"], prices["firestore"]
+    second = run["vcpu_second"] + 0.5 * run["gib_second"]
+    # A tick asks for the backlog of every subscription, and reads how far the look through the uploads has come.
+    asked = (
+        firestore["read"] * a.sweep_reads + storage["read"] * 2 + prices["monitoring"]["series"] * len(SUBSCRIPTIONS)
+    )
+    ticks = a.sweeps * (run["request"] + second * a.sweep_s + asked)
+    looks = a.kept_months * 30 * 24 * 3600 / Settings.model_fields["orphan_scan_s"].default
+    # A call lists a thousand uploads.
+    looked_up = pictures * (firestore["read"] * a.look_ups + storage["write"] * looks / 1000)
+    # Read, its artifacts listed, deleted.
+    purged = pictures * (firestore["read"] + storage["write"] + firestore["delete"] + second * a.purge_s)
+    return (
+        Line(what="sweep: ticks", amount=a.sweeps, unit="calls a month", dollars=ticks),
+        Line(what="sweep: look-ups", amount=pictures * a.look_ups, unit="documents", dollars=looked_up),
+        Line(what="sweep: purge", amount=float(pictures), unit="jobs", dollars=purged),
     )
 
 

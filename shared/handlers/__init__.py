@@ -9,7 +9,9 @@
     configs     a pipeline is set for a SKU or a group
     callbacks   whoever wants to hear that a job has ended is told
     lost        a message of an import or a batch was given up
-    schedule    every few minutes: what stood still is driven again, what expired is purged
+    schedule    every few minutes: the sweep
+    stalled     of the sweep: jobs whose message was lost are driven again
+    orphans     of the sweep: uploads without a job get one
 
 Handlers are plain functions over `System`. They keep one order, which makes every crash harmless: write the object,
 save the job, publish the follow-up. Whoever repeats a handler finds what is done, and does the rest.

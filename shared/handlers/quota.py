@@ -10,9 +10,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.catalogue.batches import folder
+from shared.catalogue.batches import refusals_of
 from shared.errors import ObjectNotFound, RevisionConflict, TransientError
-from shared.handlers.records import list_records
 from shared.job import Job, job_id
 from shared.ports import JobQuery
 from shared.quota import Reservation, Reservations
@@ -141,7 +140,7 @@ def _open_places(system: System, entries: Entries) -> Mapping[str, int]:
 def _open(system: System, reservation: Reservation) -> int:
     if reservation.batch:
         jobs = system.jobs.count(JobQuery(batch=reservation.batch))
-        refused = sum(1 for _ in list_records(system, f"{folder(reservation.batch)}refused/"))
+        refused = system.jobs.tallied(refusals_of(reservation.batch))
         return max(0, reservation.count - jobs - refused - len(reservation.deleted))
     return 0 if has_job(system, reservation.object) else 1
 

@@ -14,6 +14,7 @@ from shared.imaging.noise import estimate_noise
 from shared.imaging.picture import Picture, Pixels, Plane, to_float
 from shared.imaging.sampling import native_tiles, reduced
 from shared.imaging.sharpness import edge_blur
+from shared.imaging.veil import veil_probability
 from shared.measurements import Measurements
 
 #: Luma at and above which all channels together count as blown out, and at and below which as black.
@@ -93,6 +94,7 @@ def measure(picture: Picture, *, source_format: str = "", frames: int = 1) -> Me
         edge_share=round(edges.share, 5),
         white_background=round(subject.white_background, 4),
         blockiness=round(blockiness(planes), 4),
+        veil=0.0 if grey else round(veil_probability(picture.pixels), 3),
         **_tones(subject),
         **_colours(subject, cast),
     )

@@ -43,10 +43,10 @@ def envelope(delivery: Delivery) -> Envelope:
     )
 
 
-def schedule_tick(timeout_s: float) -> Envelope:
-    """The request that the schedule makes of the dispatcher."""
-    path = function_path("dispatcher", "on_schedule")
-    return Envelope(path=path, headers={"Content-Type": "application/json"}, body=b"{}", timeout_s=timeout_s)
+def schedule_tick(budget_s: float, *, timeout_s: float) -> Envelope:
+    """The request that the schedule makes of the dispatcher: a sweep of `budget_s` seconds at most."""
+    path, body = function_path("dispatcher", "on_schedule"), json.dumps({"budget_s": budget_s}).encode()
+    return Envelope(path=path, headers={"Content-Type": "application/json"}, body=body, timeout_s=timeout_s)
 
 
 def function_path(folder: str, entry_point: str) -> str:

@@ -36,7 +36,10 @@ POLL_S = 0.010
 _BUSY_S = 0.5
 #: Looking through a large folder takes time; at most this share of it is spent so.
 _WATCH_SHARE = 0.05
-_SWEEP_TIMEOUT_S = 60.0
+#: Seconds that a sweep may take, so that its worker soon has that place for deliveries again.
+_SWEEP_BUDGET_S = 20.0
+#: Seconds after which nobody waits for a sweep any more; its worker, which has other work too, is left alone.
+_SWEEP_TIMEOUT_S = 600.0
 
 Kind = Literal["dispatch", "stage"]
 _SUBSCRIPTIONS: dict[Kind, tuple[str, ...]] = {
@@ -210,7 +213,9 @@ class Supervisor:
 
         self._post(worker, kind, request=envelope(delivery), then=settle)
 
-    def _post(self, worker: Worker, kind: Kind, *, request: Envelope, then: Callable[[Answer], None]) -> None:
+    def _post(
+        self, worker: Worker, kind: Kind, *, request: Envelope, then: Callable[[Answer], None], may_kill: bool = True
+    ) -> None:
         """Send a request from a thread; `then` runs in the loop."""
         assert worker.port is not None
         self._occupy(worker, kind, 1)
@@ -218,7 +223,7 @@ class Supervisor:
         def ended(answer: Answer) -> None:
             self._occupy(worker, kind, -1)
             worker.answered |= answer.status is not None
-            if answer.timed_out:
+            if answer.timed_out and may_kill:
                 worker.process.kill()  # it may be stuck for ever; its successor is not
             then(answer)
 
@@ -274,8 +279,14 @@ class Supervisor:
         worker = self._crew.free_for_dispatch()
         if time.monotonic() < self._sweep_at or worker is None:
             return
-        self._sweep_at = time.monotonic() + self._pace.sweep_s
-        self._post(worker, "dispatch", request=schedule_tick(_SWEEP_TIMEOUT_S), then=_report_sweep)
+        self._sweep_at = float("inf")
+
+        def swept(answer: Answer) -> None:
+            self._sweep_at = time.monotonic() + self._pace.sweep_s
+            _report_sweep(answer)
+
+        tick = schedule_tick(_SWEEP_BUDGET_S, timeout_s=_SWEEP_TIMEOUT_S)
+        self._post(worker, "dispatch", request=tick, then=swept, may_kill=False)
 
     def _aside(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in a thread and `then` with its result in the loop."""

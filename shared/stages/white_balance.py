@@ -12,6 +12,7 @@ from shared.imaging.picture import Picture, Pixels, to_float
 from shared.imaging.relight import HIGHLIGHT_POWER, relit
 from shared.imaging.sampling import reduced
 from shared.imaging.surface import Grid
+from shared.imaging.veil import stretched, veil_probability
 from shared.parameters import WhiteBalanceParameters
 from shared.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 
@@ -42,8 +43,9 @@ def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str)
         Alpha stays as it is. Greyscale pictures stay as they are.
     parameters : WhiteBalanceParameters
         A larger `norm` trusts the brighter pixels more; 1 is grey-world.
-    method : {"shades_of_grey", "grey_world", "white_patch", "grey_edge"}
-        How the light is estimated, see `estimate_light`. How much of it is removed depends on the cast's strength
+    method : {"shades_of_grey", "grey_world", "white_patch", "grey_edge", "channel_stretch"}
+        The last one stretches each channel (`veil.stretched`) and divides by nothing. Of the others: how the light is
+        estimated, see `estimate_light`. How much of it is removed depends on the cast's strength
         (`estimate_cast`): nothing below 0.1, all that is probably cast (`cast_part`) from 0.35 on; and all of a
         clearly blue one, whose strength says little: it makes the brown parts of a scene neutral.
 
@@ -62,6 +64,8 @@ def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str)
     >>> excess[1] < 0.3 * excess[0]
     True
     """
+    if method == "channel_stretch":
+        return _stretched(picture)
     cast = estimate_cast(picture.pixels)
     share = removed_share(cast)
     light = estimate_light(picture.pixels, method, parameters.norm)
@@ -74,6 +78,13 @@ def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str)
         return StageOutput(picture=picture, notes=("no colour cast found",), values=values)
     gains = _gains(picture.pixels, light, share)
     return StageOutput(picture=picture.with_pixels(_multiplied(picture.pixels, gains)), values=values)
+
+
+def _stretched(picture: Picture) -> StageOutput:
+    if is_grey(picture.pixels):
+        return StageOutput(picture=picture, notes=("the picture has no colours",), values={"cast_detected": False})
+    values: dict[str, Value] = {"cast_detected": True, "veil": round(veil_probability(picture.pixels), 3)}
+    return StageOutput(picture=picture.with_pixels(stretched(picture.pixels)), values=values)
 
 
 def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:

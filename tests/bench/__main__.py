@@ -20,7 +20,7 @@ from tests.bench.effort import Effort
 from tests.bench.machine import describe_machine
 from tests.bench.table import Table, as_json
 
-NAMES = ("stages", "networks", "sessions", "pipeline", "memory", "events", "startup", "throughput", "api")
+NAMES = ("stages", "networks", "sessions", "pipeline", "memory", "events", "startup", "throughput", "api", "sweep")
 
 
 class _Bench(Protocol):

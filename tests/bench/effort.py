@@ -28,6 +28,8 @@ class Effort:
     presets: tuple[str, ...] = ("auto", "restore", "product", "color_cast")
     #: Counted answers to each kind of request.
     requests: int = 40
+    #: Jobs that a sweep purges.
+    expired_jobs: tuple[int, ...] = (1000, 20_000, 50_000)
 
     @classmethod
     def small(cls) -> "Effort":
@@ -48,6 +50,7 @@ class Effort:
             api_mp=(tiny,),
             presets=("auto",),
             requests=2,
+            expired_jobs=(20, 100),
         )
 
     def repeated(self, repetitions: int) -> "Effort":

@@ -306,3 +306,18 @@ class BrokerContract(PublisherContract):
         assert len(buried) == len(set(buried))
         assert sorted([*done, *buried]) == sorted(sent)
         assert broker.pending()["mortuary"] == len(buried)
+
+    def test_the_backlog_is_as_old_as_the_oldest_message_that_is_not_acknowledged(
+        self, broker: Broker, clock: ManualClock
+    ) -> None:
+        assert broker.waiting_since() == {}
+        first = clock.now()
+        broker.publish("work", b"1", {})
+        broker.publish("stubborn", b"1", {})
+        clock.advance(100)
+        broker.publish("work", b"2", {})
+        assert broker.waiting_since() == {"work": first, "stubborn": first}
+        leased = one(broker.lease(clock.now(), subscriptions=["work"]))
+        assert (broker.waiting_since() or {})["work"] == first, "somebody works on it"
+        broker.ack(leased)
+        assert broker.waiting_since() == {"work": clock.now(), "stubborn": first}

@@ -197,6 +197,14 @@ class ObjectStoreContract:
         assert list(store.list(bucket, "a")) == [infos[name] for name in ("a/b", "a/bc", "a/c", "ab")]
         assert list(store.list(bucket, "nothing")) == []
 
+    def test_a_listing_goes_on_behind_a_name(self, store: ObjectStore, bucket: str) -> None:
+        for name in ("a/1", "a/2", "a/3", "b"):
+            store.create(bucket, name, jpeg())
+        assert [info.ref.name for info in store.list(bucket, after="a/2")] == ["a/3", "b"]
+        assert [info.ref.name for info in store.list(bucket, "a/", after="a/2")] == ["a/3"]
+        assert [info.ref.name for info in store.list(bucket, "a/", after="a/11")] == ["a/2", "a/3"]
+        assert list(store.list(bucket, after="b")) == []
+
     def test_a_listing_shows_the_live_generation_only(self, store: ObjectStore, bucket: str) -> None:
         store.put(bucket, "x", jpeg(b"old"))
         new = store.put(bucket, "x", jpeg(b"newer"))

@@ -102,6 +102,8 @@ def test_every_example_of_the_command_line_has_an_existing_command_and_options(p
         with click.Context(cli) as context:
             command = cli.get_command(context, name)
         assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {}
+        command = next((inner[word] for word in words if word in inner), command)
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= known | {"--help", "-h", "--debug", "--version"}, " ".join(words)

@@ -90,7 +90,7 @@ def test_the_requests_have_the_form_of_the_cloud(tmp_path: Path) -> None:
 
 
 def test_an_upload_whose_event_was_lost_is_found_by_the_sweep(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, orphan_after_s=0)
+    settings = Settings(home=tmp_path, orphan_after_s=0, orphan_scan_s=0)
     with LocalCloud(settings, workers=1, pace=Pace(watch_s=0.05, sweep_s=0.2)) as cloud:
         new = NewObject(data=small_jpeg(), content_type="image/jpeg")
         silent = LocalObjectStore(tmp_path)  # one that publishes nothing

@@ -1,5 +1,6 @@
 """The scenarios of docs/delivery.md that need a stage of their own: one moment each, arranged by hand."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,12 +15,13 @@ from shared.errors import TransientError
 from shared.handlers.operations import cancel_job, replay_job, rework_job
 from shared.handlers.schedule import sweep
 from shared.handlers.stages import fitting_notes
+from shared.logs import configure
 from shared.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
 from shared.parameters import Stage
 from shared.pipeline import Quality, build_pipeline, preset_pipeline
 from shared.planner import Catalogue
 from shared.settings import Settings
-from shared.topology import LOCAL_SUBSCRIPTIONS
+from shared.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
 
@@ -361,13 +363,18 @@ def test_a_result_larger_than_an_upload_may_be_is_scored_all_the_same() -> None:
     assert job.after.measurements["height"] == 80
 
 
-def test_the_sweep_drives_a_waiting_job_once_in_a_while_and_not_at_every_tick() -> None:
+def test_the_sweep_drives_a_job_whose_messages_get_lost_after_waits_that_double() -> None:
     world = memory_world(settings=Settings(stall_after_s=600))
     world.drop("denoise/a.jpg", small_jpeg(40))
     world.deliver(limit=1)
-    world.clock.advance(601)
-    driven = [(sweep(world.system).driven, world.clock.advance(60))[0] for _ in range(12)]
-    assert sum(driven) == 2, driven
+    lose_next(world)
+    driven = []
+    for minute in range(100):
+        world.clock.advance(60)
+        if sweep(world.system).driven:
+            lose_next(world)
+            driven.append(minute + 1)
+    assert driven == [11, 11 + 21, 11 + 21 + 41]
 
 
 def test_a_failure_from_before_a_replay_does_not_fail_the_job_again() -> None:
@@ -471,14 +478,26 @@ def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:
     assert world.job(job_id).status == "completed"
 
 
-def test_a_job_that_never_gets_anywhere_is_given_up_by_the_sweep() -> None:
-    world = memory_world(settings=Settings(stall_after_s=600))
+def test_a_job_that_got_nowhere_until_messages_are_forgotten_is_given_up_by_the_sweep_and_logged() -> None:
+    stream = io.StringIO()
+    configure("INFO", stream)
+    world = memory_world()
     job_id = world.drop("denoise/a.jpg", small_jpeg(40))
     world.deliver(limit=1)
-    for _ in range(30):
-        world.clock.advance(601)
-        sweep(world.system)
+    lose_next(world)
+    began, failed = world.clock.now(), 0
+    while not failed:
+        world.clock.advance(3600)
+        swept = sweep(world.system)
+        failed = swept.failed
+        if swept.driven:
+            lose_next(world)
     assert _code(world, job_id) == "stalled"
+    assert (world.clock.now() - began).total_seconds() > RETENTION_S
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [(line["severity"], line["job_id"], line["stage"]) for line in lines if line["action"] == "job_failed"]
+    assert told == [("ERROR", job_id, "assess")]
+    assert [line["failed"] for line in lines if line["action"] == "swept"][-1] == 1
 
 
 def _code(world: World, job_id: str) -> str | None:

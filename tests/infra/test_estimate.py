@@ -45,8 +45,26 @@ def test_the_bill_is_the_sum_of_its_lines_and_every_line_costs_something() -> No
     assert all(each.dollars > 0 for each in told.lines)
 
 
-def test_a_thousand_times_the_pictures_cost_a_thousand_times_as_much() -> None:
-    assert bill(1_000_000).dollars == pytest.approx(1000 * bill(1000).dollars)
+def test_a_thousand_times_the_pictures_cost_a_thousand_times_as_much_but_for_the_ticks_of_the_sweep() -> None:
+    few, many = bill(1000), bill(1_000_000)
+    ticks = line(few, "sweep: ticks")
+    assert line(many, "sweep: ticks") == ticks
+    assert many.dollars - ticks == pytest.approx(1000 * (few.dollars - ticks))
+
+
+def test_the_sweep_of_fifty_thousand_pictures_costs_less_than_a_dollar_a_month() -> None:
+    sweeps = [each for each in bill(50_000).lines if each.what.startswith("sweep: ")]
+    assert len(sweeps) == 3
+    assert 0.5 < sum(each.dollars for each in sweeps) < 1.0
+
+
+def test_the_sweep_is_billed_for_what_it_does() -> None:
+    told, prices = bill(50_000), read_prices()
+    assert line(told, "sweep: look-ups") == pytest.approx(
+        50_000 * 2 * prices["firestore"]["read"] + 30 * 24 * 50 * prices["storage"]["write"]
+    )
+    purged = prices["firestore"]["read"] + prices["firestore"]["delete"] + prices["storage"]["write"]
+    assert line(told, "sweep: purge") > 50_000 * purged
 
 
 def test_larger_pictures_and_slower_or_more_processors_cost_more() -> None:

@@ -52,14 +52,20 @@ def test_the_alert_on_stuck_jobs_hears_of_a_job_that_was_driven_in_vain_and_not_
 ) -> None:
     world = memory_world()
     world.drop("denoise/cat.jpg", small_jpeg(40))
+    world.deliver(limit=1)
     told = []
-    for _ in range(3):  # nobody delivers anything
-        world.clock.advance(world.system.settings.stall_after_s + 1)
+    for waits in (1, 1, 2):  # whatever is sent gets lost
+        for lost in world.broker.lease(world.clock.now(), limit=10):
+            world.broker.ack(lost)
         sweep(world.system)
         told.append(json.loads(log.getvalue().splitlines()[-1]))
+        world.clock.advance(waits * world.system.settings.stall_after_s + 1)
+    sweep(world.system)
+    told.append(json.loads(log.getvalue().splitlines()[-1]))
     assert [(line["action"], line["driven"], line["stuck"]) for line in told] == [
         ("swept", 0, 0),
         ("swept", 1, 0),
+        ("swept", 0, 0),
         ("swept", 1, 1),
     ]
     assert '=\\"swept\\" AND jsonPayload.stuck>0"' in MONITORING

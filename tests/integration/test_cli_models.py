@@ -62,6 +62,9 @@ def test_an_added_network_is_listed_shown_and_removed(here: Path) -> None:
     rows = {row["id"]: row for row in json.loads(darkroom("models", "--json").output) if row["stage"] == "upscale"}
     assert rows["mine"]["use"] == "by name"
     assert rows["mine"]["commercial_use"] is False
+    cost = rows["mine"]["cost"]
+    assert (cost["per"], cost["processor"]) == ("megapixel", "this machine, by one probe picture")
+    assert cost["cpu_s"] > 0
     assert json.loads(darkroom("models", "show", "upscale", "mine").output)["contract"]["scale"] == 4
     assert darkroom("models", "remove", "upscale", "mine").exit_code == 0
     assert "mine" not in darkroom("models").output

@@ -207,3 +207,19 @@ def test_upscale_asks_for_a_model_of_the_factor_that_is_wanted(parameters: dict[
     catalogue = Scales()
     plan({"stages": [{"stage": "upscale", "parameters": parameters}]}, catalogue)
     assert catalogue.asked[-1] == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("preset", ["color_cast", "auto", "restore", "full"])
+def test_a_colour_over_the_picture_is_removed_by_a_stretch_of_the_channels(preset: str) -> None:
+    methods = {}
+    for veil in (0.2, 0.95):
+        job = new_job({"preset": preset})
+        steps, _ = make_plan(job, report(veil=veil, cast_strength=0.8), NO_MODELS, BUCKETS)
+        methods[veil] = next(step.method for step in steps if step.stage == "white_balance")
+    assert methods == {0.2: "shades_of_grey", 0.95: "channel_stretch"}
+
+
+def test_a_named_method_stays_where_a_colour_lies_over_the_picture() -> None:
+    job = new_job({"preset": "color_cast", "stages": {"white_balance": {"method": "grey_world"}}})
+    steps, _ = make_plan(job, report(veil=0.95), NO_MODELS, BUCKETS)
+    assert [step.method for step in steps if step.stage == "white_balance"] == ["grey_world"]
