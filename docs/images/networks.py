@@ -62,8 +62,8 @@ def main() -> None:
     """Draw both rows."""
     bench = build_bench(read_settings(os.environ), processors())
     rows = [
-        cut_out(bench, "chelsea", data.chelsea()),
-        enlarged(bench, "astronaut", data.astronaut(), (slice(300, 430), slice(300, 470))),
+        cut_out(bench, "astronaut", data.astronaut()),
+        enlarged(bench, "astronaut", data.astronaut(), (slice(370, 500), slice(90, 230))),
     ]
     sheet("", rows, width=WIDTH).save(TARGET, quality=88)
 
