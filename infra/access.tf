@@ -13,6 +13,8 @@
 #   finish             read           read, create   read, create                  stage-events
 #   api                every          every          every          every          every but the answers   read, write
 #
+# A stage reads no dead letters among the artifacts, which may hold anybody's messages. It may read every upload and every
+# other artifact: the names of uploads are chosen by whoever drops them, and each stage may be the first of a pipeline.
 # "Every" is read, create and delete: the API takes uploads and deletes a job with its objects. It reads the bucket of
 # the keys, into which only operators write. A stage may neither overwrite nor delete.
 
@@ -69,6 +71,14 @@ resource "google_storage_bucket_iam_member" "function" {
   bucket = google_storage_bucket.this[each.value.bucket].name
   role   = each.value.role
   member = module.function[each.value.function].member
+
+  dynamic "condition" {
+    for_each = contains(keys(local.stages), each.value.function) && each.value.bucket == "artifacts" ? [each.value.bucket] : []
+    content {
+      title      = "all but the dead letters"
+      expression = "!resource.name.startsWith(\"projects/_/buckets/${local.buckets[condition.value].name}/objects/dead-letters/\")"
+    }
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "function" {
@@ -133,6 +143,7 @@ resource "google_service_account" "builder" {
   depends_on = [google_project_service.enabled]
 }
 
+# The source bucket holds the archives and nothing else.
 resource "google_storage_bucket_iam_member" "builder" {
   bucket = google_storage_bucket.this["source"].name
   role   = local.viewer

@@ -110,3 +110,14 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   role         = "roles/pubsub.subscriber"
   member       = local.service_agents.pubsub
 }
+
+# The trigger of uploads has a topic of Eventarc's own, whose messages this key protects. One for a project and region.
+resource "google_eventarc_google_channel_config" "this" {
+  count = var.kms_key == null ? 0 : 1
+
+  name            = "projects/${var.project}/locations/${var.region}/googleChannelConfig"
+  location        = var.region
+  crypto_key_name = var.kms_key
+
+  depends_on = [google_project_service.enabled]
+}

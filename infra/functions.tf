@@ -126,6 +126,8 @@ module "function" {
   secrets = local.secrets[each.key]
   kms_key = var.kms_key
 
+  connector = contains(keys(local.stages), each.key) ? one([for connector in google_vpc_access_connector.stages : connector.id]) : null
+
   gpu = !contains(keys(var.gpu), each.key) ? null : {
     image            = lookup(local.gpu_images, each.key, "")
     zonal_redundancy = var.gpu[each.key].zonal_redundancy
@@ -156,6 +158,7 @@ module "function" {
     google_project_iam_member.builder_source,
     google_storage_bucket_iam_member.builder,
     google_artifact_registry_repository_iam_member.builder,
+    google_eventarc_google_channel_config.this,
     google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_announces,
     google_project_iam_member.uploads_receives,

@@ -11,6 +11,7 @@ from infra.staging.networks import Deployed, size_for
 from infra.staging.reach import functions, reach
 from infra.staging.registry import Models, models_for
 from infra.staging.requirements import needed, read_pins
+from infra.staging.sbom import ENDING, bill_of_materials
 
 #: What Terraform reads.
 MANIFEST = "staged.json"
@@ -27,7 +28,9 @@ class Staged:
     code_bytes: int
     model_bytes: int
     archive_bytes: int
-    #: Pinned lines.
+    #: The software bill of materials, beside the archive.
+    bill: Path
+    #: Pins with their hashes.
     requirements: tuple[str, ...]
     #: Installed networks that it uses by default.
     deployed: tuple[Deployed, ...] = ()
@@ -43,7 +46,7 @@ def stage(root: Path, function: str, target: Path, *, deployed: Sequence[Deploye
     """Make `target/<function>/` and its archive anew, with those of the installed networks that are its stage's."""
     folder = target / function
     shutil.rmtree(folder, ignore_errors=True)
-    for old in target.glob(f"{function}-*.zip"):
+    for old in (*target.glob(f"{function}-*.zip"), *target.glob(f"{function}-*{ENDING}")):
         old.unlink()
     reached = reach(root, function)
     _copy(root, Path("functions") / function / "main.py", folder / "main.py")
@@ -56,10 +59,13 @@ def stage(root: Path, function: str, target: Path, *, deployed: Sequence[Deploye
     lines = needed(reached.foreign, read_pins(root))
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     archive = write_archive(folder, target)
+    bill = archive.with_suffix(ENDING)
+    bill.write_text(bill_of_materials(folder, lines, archive), encoding="utf-8")
     return Staged(
         function=function,
         folder=folder,
         archive=archive,
+        bill=bill,
         code_bytes=code_bytes,
         model_bytes=model_bytes,
         archive_bytes=archive.stat().st_size,

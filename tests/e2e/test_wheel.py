@@ -20,7 +20,7 @@ from shared.pipeline import PRESETS
 from tests.e2e.service import ROOT
 
 #: What the wheel is built from; anything else in the checkout must not matter.
-_SOURCES = ("shared", "functions", "models", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+_SOURCES = ("shared", "functions", "models", "pyproject.toml", "requirements.in", "README.md", "LICENSE")
 #: Seconds for one command of the installed package on a busy machine.
 _TIMEOUT_S = 240
 
