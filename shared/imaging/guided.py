@@ -39,12 +39,17 @@ class GuidedMatte:
         -------
         (H, W) float32 in [0, 1]
         """
-        window = image.shape[:2], (top, left), size
-        local = _enlarged_window(np.dstack([self.slope, self.offset]), *window)
-        limits = _enlarged_window(np.dstack([self.floor, self.ceiling]), *window)
-        coloured = (local[..., :3] * image).sum(axis=2) + local[..., 3]
-        matte: Plane = np.clip(coloured, limits[..., 0], limits[..., 1])
+        coloured, floor, ceiling = self.parts(image, top, left, size)
+        matte: Plane = np.clip(coloured, floor, ceiling)
         return matte
+
+    def parts(self, image: Image, top: int, left: int, size: tuple[int, int]) -> tuple[Plane, Plane, Plane]:
+        """As `on`, but the linear function, the floor and the ceiling apart."""
+        window = image.shape[:2], (top, left), size
+        local = enlarged_window(np.dstack([self.slope, self.offset]), *window)
+        limits = enlarged_window(np.dstack([self.floor, self.ceiling]), *window)
+        coloured: Plane = (local[..., :3] * image).sum(axis=2) + local[..., 3]
+        return coloured, limits[..., 0], limits[..., 1]
 
 
 def fit(image: Image, mask: Plane, *, radius: int, epsilon: float) -> GuidedMatte:
@@ -101,7 +106,7 @@ def settle(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
     return replace(guided, floor=floor.astype(np.float32), ceiling=ceiling.astype(np.float32))
 
 
-def _enlarged_window(
+def enlarged_window(
     small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """The part of `small`, enlarged to `size` by linear interpolation, that `window` (height, width) covers."""

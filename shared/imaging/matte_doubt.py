@@ -13,6 +13,8 @@ from shared.imaging.picture import Image, Pixels, Plane, to_float
 
 #: Longest side in pixels at which the evidence is measured. Source: that of the mattes for the weights.
 SIDE = 240
+#: Side in pixels of the square that a finer network's matte is reduced to. Source: the mattes behind the weights.
+NETWORK_SIDE = 160
 #: Least gradient of a strong edge, in CIE Lab units a pixel. Source: chosen together with the weights.
 STRONG_EDGE = 6.0
 #: Radius of the contour's rim in pixels of the network's own matte: always grey. Source: as `STRONG_EDGE`.
@@ -72,7 +74,8 @@ def matte_evidence(pixels: Pixels, found: Plane, alpha: Pixels) -> Evidence:
     ----------
     pixels : (H, W, 3) uint8 or uint16, RGB, of any size
     found : (h, w) float32 in [0, 1]
-        What the network answered, at its own size, before its doubts were settled.
+        What the network answered, at its own size, before its doubts were settled. A larger one is reduced, so that
+        its grey rim, which is many of its pixels wide, is not taken for ambiguity.
     alpha : (H, W) uint8 or uint16
         The matte that is cut out.
 
@@ -85,10 +88,14 @@ def matte_evidence(pixels: Pixels, found: Plane, alpha: Pixels) -> Evidence:
     size = (max(1, round(pixels.shape[0] * factor)), max(1, round(pixels.shape[1] * factor)))
     mask = to_float(resized(alpha, *size)) > 0.5
     return Evidence(
-        ambiguity=_ambiguity(found),
+        ambiguity=_ambiguity(_at_network_side(found)),
         frame=_frame_share(mask),
         crossing=_crossing(to_float(resized(pixels, *size)), mask),
     )
+
+
+def _at_network_side(matte: Plane) -> Plane:
+    return resized(matte, *(min(side, NETWORK_SIDE) for side in matte.shape[:2]))
 
 
 def _ambiguity(matte: Plane) -> float:

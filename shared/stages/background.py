@@ -10,6 +10,7 @@ from shared.errors import ModelUnusable
 from shared.imaging.filters import box_mean, gaussian, resized
 from shared.imaging.guided import GuidedMatte, fit, settle
 from shared.imaging.matte_doubt import MOST_DOUBT, matte_evidence
+from shared.imaging.matting import colour_fields, cut_window
 from shared.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
 from shared.imaging.subject import decided, find_subject, is_doubtful, shows_subject, sure_parts
 from shared.imaging.tiling import plan_tiles
@@ -23,6 +24,11 @@ SEARCH_SIDE = 400
 GUIDE_RADIUS, GUIDE_EPSILON = 4, 1e-4
 #: The windows for a network's matte, round by round.
 MODEL_RADII = (8, 4)
+#: A matte of a longer side beyond `SEARCH_SIDE` shows hair and thin parts itself; it is worked on at this longer side.
+FINE_SIDE = 1024
+#: Half side of the guided filter's windows for such a matte, and pixels beside its edges that are not known either;
+#: both in pixels of the matte.
+FINE_RADIUS, FINE_REACH = 4.0, 3.0
 #: The matte between these is stretched to the full range: what a guided filter leaves of the background is not wanted.
 MATTE_LOW, MATTE_HIGH = 0.2, 0.8
 #: Half sides in pixels of the surroundings in which the colours of subject and background are averaged, coarse to fine.
@@ -57,7 +63,7 @@ def classical(picture: Picture, parameters: BackgroundParameters, method: str) -
     ----------
     See `find_subject`, `guided.fit` and `free_colours`.
     """
-    small = _reduced(picture)
+    small = _reduced(picture, SEARCH_SIDE)
     mask = find_subject(small)
     if mask is None:
         return _not_found(picture)
@@ -89,8 +95,10 @@ def with_model(picture: Picture, parameters: BackgroundParameters, model: StageM
     """
     if model.answer != "matte":
         raise ModelUnusable(f"the model answers with {model.answer}; background needs a matte", code="model_contract")
-    small = _reduced(picture)
     answer = next(iter(read_model(model, picture.pixels).values()))[0]
+    if max(answer.shape) > SEARCH_SIDE:
+        return _doubted(_cut_finely(picture, answer, parameters.feather), picture, answer)
+    small = _reduced(picture, SEARCH_SIDE)
     found = sure_parts(_enlarged(answer, small.shape))
     if found is None:
         return _not_found(picture)
@@ -111,9 +119,30 @@ def _doubted(cut: StageOutput, picture: Picture, answer: Plane) -> StageOutput:
     return replace(cut, values=values, notes=(*cut.notes, note), doubtful=True)
 
 
-def _reduced(picture: Picture) -> Pixels:
+def _cut_finely(picture: Picture, answer: Plane, feather: float) -> StageOutput:
+    """Cut out by a matte that has the resolution of thin parts: colours decide within a few of its pixels only."""
+    small = _reduced(picture, FINE_SIDE)
+    found = sure_parts(_enlarged(answer, small.shape))
+    if found is None:
+        return _not_found(picture)
+    image, pixel = to_float(small), max(small.shape[:2]) / max(answer.shape)
+    radius, reach = (max(1, round(extent * pixel)) for extent in (FINE_RADIUS, FINE_REACH))
+    guided = settle(fit(image, found, radius=radius, epsilon=GUIDE_EPSILON), found, radius=radius)
+    fields = colour_fields(image, guided.on(image, 0, 0, (small.shape[0], small.shape[1])), reach=reach)
+    size = picture.height, picture.width
+    matte, pixels = np.empty(size, picture.pixels.dtype), np.empty_like(picture.pixels)
+    for tile in plan_tiles(size, tile=SIDE, halo=0):
+        core = to_float(tile.core.of(picture.pixels))
+        cut = cut_window(core, guided, fields, start=(tile.core.row, tile.core.column), size=size)
+        tile.core.of(matte)[...] = to_pixels(cut.matte, matte.dtype)
+        tile.core.of(pixels)[...] = to_pixels(cut.colours, matte.dtype)
+    output = _with_alpha(picture, pixels, _feathered(matte, feather))
+    return replace(output, doubtful=output.doubtful or is_doubtful(found))
+
+
+def _reduced(picture: Picture, side: int) -> Pixels:
     """The picture as uint8, at the size at which its subject is looked for."""
-    factor = min(1.0, SEARCH_SIDE / max(picture.height, picture.width))
+    factor = min(1.0, side / max(picture.height, picture.width))
     height, width = (max(1, round(side * factor)) for side in (picture.height, picture.width))
     small = resized(picture.pixels, height, width)
     return small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
@@ -151,15 +180,21 @@ def _full_matte(picture: Picture, guided: GuidedMatte) -> Pixels:
 
 
 def _cut(picture: Picture, matte: Pixels, feather: float) -> StageOutput:
+    softened = _feathered(matte, feather)
+    return _with_alpha(picture, _freed(picture.pixels, softened), softened)
+
+
+def _feathered(matte: Pixels, feather: float) -> Pixels:
+    # A feather of 1 px is about what the matte has of itself.
+    return gaussian(matte, 0.5 * feather) if feather > 0.0 else matte
+
+
+def _with_alpha(picture: Picture, pixels: Pixels, matte: Pixels) -> StageOutput:
     full = np.iinfo(matte.dtype).max
     if not shows_subject(matte > full // 2):
         # What was found was too faint to be cut out: an empty picture is no answer.
         return _not_found(picture)
-    if feather > 0.0:
-        # A feather of 1 px is about what the matte has of itself.
-        matte = gaussian(matte, 0.5 * feather)
     share = float(matte.mean()) / full
-    pixels = _freed(picture.pixels, matte)
     alpha = matte if picture.alpha is None else np.minimum(matte, picture.alpha)
     found = Picture(pixels=pixels, alpha=alpha)
     return StageOutput(picture=found, values={"subject_found": True, "subject_share": round(share, 4)})
