@@ -1,4 +1,4 @@
-# Topics and push subscriptions, exactly as shared/topology.py says (through system.json). Uploads come by an event
+# Topics and push subscriptions, exactly as shared/darkroom/domain/topology.py says (through system.json). Uploads come by an event
 # trigger instead, see functions.tf.
 #
 #     ack deadline ≥ the function's timeout                 a slow delivery is not repeated while it still runs

@@ -1,5 +1,5 @@
 # The map of functions. The dispatcher's folder is deployed five times, once for each entry point; every stage is a
-# function of its own. A new stage in shared/topology.py appears here by itself, and so does the HTTP API when it has
+# function of its own. A new stage in shared/darkroom/domain/topology.py appears here by itself, and so does the HTTP API when it has
 # been staged.
 
 locals {
@@ -94,7 +94,7 @@ locals {
     "${replace(folder, "_", "-")}-gpu:${each.digest}",
   ]) }
 
-  # Exactly the settings of shared/settings.py: their defaults, and what this deployment says otherwise.
+  # Exactly the settings of shared/darkroom/runtime/settings.py: their defaults, and what this deployment says otherwise.
   environment = merge(local.system.settings, {
     DARKROOM_BACKEND          = "gcp"
     DARKROOM_HOME             = "/tmp/darkroom" # of the local backend; nothing is kept there

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.ports import JobPage, ObjectInfo
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.runtime.ports import JobPage, ObjectInfo
 
 
 def sqlite_steps(store: LocalBroker | LocalJobStore | LocalObjectStore, work: Callable[[], object]) -> int:

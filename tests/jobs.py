@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.job import Job, job_id
-from shared.measurements import Measurements
-from shared.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
-from shared.parameters import Stage
-from shared.pipeline import Quality, build_pipeline
-from shared.planner import Buckets, first_step
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.measurements import Measurements
+from darkroom.domain.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import Quality, build_pipeline
+from darkroom.domain.planner import Buckets, first_step
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 BUCKETS = Buckets(uploads="uploads", artifacts="artifacts", results="results")

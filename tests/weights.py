@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.inference.known import KNOWN
-from shared.inference.registry import REGISTRY_NAME, Registry
-from shared.parameters import Stage
+from darkroom.domain.parameters import Stage
+from darkroom.inference.known_models import KNOWN
+from darkroom.inference.registry import REGISTRY_NAME, Registry
 
 ROOT = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "darkroom-test-weights"
@@ -30,7 +30,7 @@ def installed(stage: Stage, name: str) -> Path:
     folder = CACHE / f"models-{version}"
     with _alone():
         if not _has(folder / REGISTRY_NAME, stage, name):
-            command = [sys.executable, "-m", "shared.cli", "models", "get", name, "--accept-licence"]
+            command = [sys.executable, "-m", "darkroom.cli", "models", "get", name, "--accept-licence"]
             _fetch(name, command, {"DARKROOM_MODELS": str(folder)})
     return folder
 

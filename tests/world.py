@@ -12,28 +12,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.broker import Broker, Delivery
-from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
-from shared.adapters.memory_broker import MemoryBroker
-from shared.adapters.memory_reservations import MemoryReservationStore
-from shared.bootstrap import LazyModels
-from shared.callbacks import decode_callback
-from shared.catalogue.messages import decode_catalogue
-from shared.entrypoints import parse_upload
-from shared.errors import DarkroomError, PermanentError
-from shared.handlers.batches import handle_batch_message
-from shared.handlers.callbacks import Post, deliver_callback
-from shared.handlers.events import apply_stage_event, record_dead_letter
-from shared.handlers.imports import Fetch, handle_import_message
-from shared.handlers.stages import run_stage
-from shared.handlers.uploads import accept_upload
-from shared.inference.registry import Registry
-from shared.job import Job, job_id
-from shared.messages import DeadLetter, StageRequested, decode
-from shared.ports import JobStore, NewObject, ObjectStore, Usage
-from shared.settings import Settings
-from shared.system import System
-from shared.topology import STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription, stage_subscription
+from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.errors import DarkroomError, PermanentError
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import DeadLetter, StageRequested, decode
+from darkroom.domain.products.messages import decode_catalogue
+from darkroom.domain.topology import STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription, stage_subscription
+from darkroom.domain.webhooks import decode_callback
+from darkroom.handlers.batches import handle_batch_message
+from darkroom.handlers.events import apply_stage_event, record_dead_letter
+from darkroom.handlers.imports import Fetch, handle_import_message
+from darkroom.handlers.stages import run_stage
+from darkroom.handlers.uploads import accept_upload
+from darkroom.handlers.webhooks import Post, deliver_callback
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import LazyModels
+from darkroom.runtime.functions import parse_upload
+from darkroom.runtime.ports import JobStore, NewObject, ObjectStore, Usage
+from darkroom.runtime.settings import Settings
+from darkroom.runtime.system import System
+from tests.fakes.memory import ManualClock, MemoryJobStore, MemoryObjectStore
+from tests.fakes.memory_broker import MemoryBroker
+from tests.fakes.memory_reservations import MemoryReservationStore
 
 BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
 

@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 from skimage import data
 
+from darkroom.domain.pipeline import build_pipeline
+from darkroom.execution.runner import Bench, develop
+from darkroom.imaging.codec import Limits, decode
+from darkroom.imaging.picture import Pixels, to_float
+from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.settings import read_settings
 from models.evaluation.contest import psnr_db
 from models.evaluation.gallery import over_squares
 from models.evaluation.sheet import Cell, sheet
 from models.training.degradations import reduced, to_u8
-from shared.bootstrap import build_bench, processors
-from shared.imaging.codec import Limits, decode
-from shared.imaging.picture import Pixels, to_float
-from shared.inprocess import Bench, develop
-from shared.pipeline import build_pipeline
-from shared.settings import read_settings
 
 TARGET = Path(__file__).with_name("networks.jpg")
 WIDTH = 300

@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.topology import STAGES
+from darkroom.runtime.bootstrap import added_models
+from darkroom.runtime.settings import read_settings
 from infra.staging.gpu import GpuSource, NothingToAccelerate, stage_gpus
 from infra.staging.networks import chosen
 from infra.staging.stage import Staged, stage_all
-from shared.bootstrap import added_models
-from shared.errors import ConfigurationError
-from shared.settings import read_settings
-from shared.topology import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 

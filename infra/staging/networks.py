@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import ConfigurationError
-from shared.inference.added import AddedModels, Table
-from shared.inference.figures import Cost
-from shared.inference.registry import Registry
+from darkroom.domain.errors import ConfigurationError
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
+from darkroom.inference.user_models import AddedModels, Table
 
 #: What an instance may be given in GiB; the least is the default of a stage (infra/functions.tf).
 MEMORY_GIB = (2, 4, 8, 16, 32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from shared.topology import STAGES
+from darkroom.domain.topology import STAGES
 
 #: Our own packages that travel with a function.
 OWN = "shared"
@@ -30,15 +30,15 @@ class LeftOut:
 _EVENT_DRIVEN = frozenset({"dispatcher", "importer", *STAGES})
 
 LEFT_OUT: tuple[LeftOut, ...] = (
-    LeftOut(modules=("shared.adapters.local_",), why="the backend is Google Cloud"),
-    LeftOut(modules=("shared.inprocess",), functions=_EVENT_DRIVEN, why="one step at a time"),
+    LeftOut(modules=("darkroom.adapters.local_",), why="the backend is Google Cloud"),
+    LeftOut(modules=("darkroom.execution.runner",), functions=_EVENT_DRIVEN, why="one step at a time"),
     LeftOut(
-        modules=("shared.handlers.stages", "shared.inference.session", "shared.imaging"),
+        modules=("darkroom.handlers.stages", "darkroom.inference.session", "darkroom.imaging"),
         functions=frozenset({"dispatcher", "importer"}),
         why="the dispatcher plans, the importer fetches, and neither looks at a pixel",
     ),
     LeftOut(
-        modules=("shared.inference.session",),
+        modules=("darkroom.inference.session",),
         functions=frozenset({"finish"}),
         why="finishing runs no model",
     ),
@@ -82,10 +82,10 @@ def reach(root: Path, function: str) -> Reach:
 
 
 def _by_name(root: Path, function: str) -> Iterator[Path]:
-    """What `shared.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
+    """What `darkroom.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
     stages = {"dispatcher": (), "importer": ()}.get(function, (function,) if function in STAGES else STAGES)
     for stage in stages:
-        yield from _files(root, f"shared.stages.{stage}")
+        yield from _files(root, f"darkroom.stages.{stage}")
 
 
 def _left_out(function: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkroom.domain.topology import STAGES
+from darkroom.inference.user_models import written
 from infra.staging.networks import Deployed
-from shared.inference.added import written
-from shared.topology import STAGES
 
 _TABLE = "[[model]]"
 _EMPTY = "model = []\n"

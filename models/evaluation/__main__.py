@@ -7,14 +7,14 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.registry import ModelEntry, Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.runtime.bootstrap import installed_models
+from darkroom.runtime.settings import read_settings
 from models.evaluation.card import write_figures
 from models.evaluation.cost import Cost, Workload, measure, processor
 from models.training.photographs import permissive, photographs
-from shared.bootstrap import installed_models
-from shared.imaging.picture import Pixels
-from shared.inference.registry import ModelEntry, Registry
-from shared.inference.session import Model, ModelStore
-from shared.settings import read_settings
 
 #: Cards of networks that are installed from elsewhere: their files are not here.
 CARDS = Path(__file__).parents[1] / "networks"

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from models.training.mattes import photographs_with_matte, read_pair
 from models.training.photographs import is_validation
-from shared.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import BackgroundParameters
-from shared.settings import DEFAULT_REGISTRY
-from shared.stages import StageOutput
-from shared.stages.restore import restore
 
 #: Weight of recall against precision that salient object detection has settled on (Achanta, Hemami, Estrada,
 #: Susstrunk: Frequency-tuned salient region detection, 2009, https://doi.org/10.1109/CVPR.2009.5206596).

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.imaging.judging import patches
-from shared.imaging.picture import Pixels
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import Stage
+from darkroom.domain.parameters import Stage
+from darkroom.imaging.measurement.score_input import patches
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import build_pipeline
+from darkroom.execution.runner import Bench, open_judge
+from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation import scenes
 from models.evaluation.assess import judged, judges_with, truths
 from models.evaluation.exhibits import STAGES
@@ -22,10 +26,6 @@ from models.evaluation.sheet import Cell, sheet
 from models.training import blur
 from models.training.degradations import to_u8
 from models.training.mixtures import Mixture, degraded
-from shared.imaging.picture import Pixels, to_float
-from shared.inprocess import Bench, open_judge
-from shared.parameters import Stage
-from shared.pipeline import build_pipeline
 
 MODELS = Path(__file__).resolve().parents[1]
 #: Width of a column in pixels.

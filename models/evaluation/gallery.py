@@ -16,19 +16,19 @@ from typing import get_args
 import cv2
 import numpy as np
 
+from darkroom.domain.errors import PermanentError
+from darkroom.domain.pipeline import Pipeline, Preset, build_pipeline
+from darkroom.execution.runner import Bench, Developed, develop
+from darkroom.imaging.codec import Limits, decode
+from darkroom.imaging.filters import resized
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import build_bench
+from darkroom.runtime.settings import read_settings
 from models.evaluation.contest import psnr_db, rgb_score
 from models.evaluation.exhibits import STAGES, scenes_of
 from models.evaluation.scenes import Scene
 from models.evaluation.sheet import Cell, sheet
-from shared.bootstrap import build_bench
-from shared.errors import PermanentError
-from shared.imaging.codec import Limits, decode
-from shared.imaging.filters import resized
-from shared.imaging.picture import Picture, Pixels
-from shared.inference.registry import Registry
-from shared.inprocess import Bench, Developed, develop
-from shared.pipeline import Pipeline, Preset, build_pipeline
-from shared.settings import read_settings
 
 UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
 

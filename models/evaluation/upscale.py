@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Image, Pixels, to_float
+from darkroom.inference.session import Model
 from models.evaluation.contest import Condition, Method, contest, luma_score
 from models.training.degradations import gaussian_noise, jpeg, reduced, to_u8
 from models.training.lettering import lettered
-from shared.imaging.picture import Image, Pixels, to_float
-from shared.inference.session import Model
 
 
 def table(photographs: Sequence[Pixels], model: Model, built_in: Model | None = None) -> str:

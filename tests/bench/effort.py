@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from shared.parameters import PARAMETERS, Stage
+from darkroom.domain.parameters import PARAMETERS, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.catalogue.batches import Batch, Refusal, RowTotals
-from shared.cli.failures import Interrupted
-from shared.cli.service import Service, find_job
-from shared.cli.wait import wait_for
-from shared.handlers.batches import progress_of, refuse
-from shared.job import Job
-from shared.ports import JobQuery, NewObject
-from shared.system import System
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.cli.support.errors import Interrupted
+from darkroom.cli.support.service import Service, find_job
+from darkroom.cli.support.wait import wait_for
+from darkroom.domain.job import Job
+from darkroom.domain.products.batches import Batch, Refusal, RowTotals
+from darkroom.handlers.batches import progress_of, refuse
+from darkroom.runtime.ports import JobQuery, NewObject
+from darkroom.runtime.system import System
 from tests.bench.effort import Effort
 from tests.bench.table import Raw, Table, median
 from tests.contract.jobs import START, make_job
+from tests.fakes.memory import ManualClock
 from tests.world import memory_world
 
 _LATER = START + timedelta(days=365)

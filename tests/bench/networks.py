@@ -11,16 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shared.bootstrap import build_bench, processors
-from shared.imaging.picture import Pixels
-from shared.inference.contract import Contract
-from shared.inference.known import known_networks
-from shared.inference.registry import Registry
-from shared.inference.runtime import load
-from shared.inference.session import Model
-from shared.messages import ModelRef
-from shared.parameters import Stage
-from shared.settings import Settings
+from darkroom.domain.messages import ModelRef
+from darkroom.domain.parameters import Stage
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.contract import Contract
+from darkroom.inference.known_models import known_networks
+from darkroom.inference.registry import Registry
+from darkroom.inference.runtime import load
+from darkroom.inference.session import Model
+from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.settings import Settings
 from tests import networks
 from tests.bench.cost import Cost, measured
 from tests.bench.effort import Effort

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.adapters.system import ProcessMeter
-from shared.bootstrap import build_bench, processors
-from shared.imaging.codec import Limits, decode
-from shared.inprocess import Bench, develop
-from shared.messages import ModelRef, Step
-from shared.parameters import PARAMETERS, Stage
-from shared.pipeline import parse_pipeline
-from shared.ports import Meter, Usage
-from shared.settings import Settings
-from shared.work import Inputs, assess, no_objects, perform
+from darkroom.adapters.system import ProcessMeter
+from darkroom.domain.messages import ModelRef, Step
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import Bench, develop
+from darkroom.execution.step import Inputs, assess, no_objects, perform
+from darkroom.imaging.codec import Limits, decode
+from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.ports import Meter, Usage
+from darkroom.runtime.settings import Settings
 from tests.bench.photograph import as_found_by
 
 Act = Callable[[], dict[str, float] | None]

@@ -2,9 +2,9 @@
 
 import time
 
-from shared.bootstrap import build_bench, processors
-from shared.inference.registry import Registry
-from shared.settings import Settings
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.settings import Settings
 from tests.bench.cost import measured
 from tests.bench.effort import Effort
 from tests.bench.table import Table, median, seconds

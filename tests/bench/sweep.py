@@ -13,11 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.handlers.schedule import sweep
-from shared.job import Job, job_id
-from shared.ports import JobQuery, JobStore
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.job import Job, job_id
+from darkroom.handlers.schedule import sweep
+from darkroom.runtime.ports import JobQuery, JobStore
 from tests.bench.child import memory_mb
 from tests.bench.effort import Effort
 from tests.bench.table import Raw, Table, ratio, seconds

@@ -1,4 +1,4 @@
-"""What every `shared.adapters.broker.Broker` promises. An adapter inherits the suite and gives `make_broker`."""
+"""What every `darkroom.adapters.broker.Broker` promises. An adapter inherits the suite and gives `make_broker`."""
 
 import random
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.broker import Broker, Delivery
-from shared.adapters.memory import ManualClock
-from shared.errors import ConfigurationError
-from shared.messages import DEAD_LETTER_TOPIC, STEPS_DONE
-from shared.topology import Subscription
+from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, STEPS_DONE
+from darkroom.domain.topology import Subscription
 from tests.contract.publisher_contract import SUBSCRIPTIONS as PLAIN
 from tests.contract.publisher_contract import PublisherContract
+from tests.fakes.memory import ManualClock
 
 WORK = Subscription(
     name="work",

@@ -1,4 +1,4 @@
-"""What every `shared.ports.JobStore` promises. An adapter inherits the suite and gives `store`."""
+"""What every `darkroom.runtime.ports.JobStore` promises. An adapter inherits the suite and gives `store`."""
 
 import random
 import threading
@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.memory import MemoryJobStore
-from shared.errors import BadMessage, JobExists, JobNotFound, RevisionConflict
-from shared.job import Job
-from shared.ports import JobQuery, JobStore
+from darkroom.domain.errors import BadMessage, JobExists, JobNotFound, RevisionConflict
+from darkroom.domain.job import Job
+from darkroom.runtime.ports import JobQuery, JobStore
 from tests.contract.jobs import START, make_job
+from tests.fakes.memory import MemoryJobStore
 
 WRITERS = 8
 SAVES = 25

@@ -1,4 +1,4 @@
-"""What every `shared.ports.ObjectStore` promises. An adapter inherits the suite and gives `store` and `bucket`."""
+"""What every `darkroom.runtime.ports.ObjectStore` promises. An adapter inherits the suite and gives `store` and `bucket`."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.object_rules import crc32c_base64
-from shared.errors import ObjectExists, ObjectNotFound, PermanentError
-from shared.messages import ObjectRef
-from shared.ports import NewObject, ObjectInfo, ObjectStore
+from darkroom.adapters.object_rules import crc32c_base64
+from darkroom.domain.errors import ObjectExists, ObjectNotFound, PermanentError
+from darkroom.domain.messages import ObjectRef
+from darkroom.runtime.ports import NewObject, ObjectInfo, ObjectStore
 
 THREADS = 16
 NAMES = (

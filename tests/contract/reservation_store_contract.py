@@ -1,12 +1,12 @@
-"""What every `shared.ports.ReservationStore` promises. An adapter inherits the suite and gives `store`."""
+"""What every `darkroom.runtime.ports.ReservationStore` promises. An adapter inherits the suite and gives `store`."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.errors import RevisionConflict
-from shared.ports import ReservationStore
-from shared.quota import Reservation, Reservations
+from darkroom.domain.errors import RevisionConflict
+from darkroom.domain.quota import Reservation, Reservations
+from darkroom.runtime.ports import ReservationStore
 from tests.contract.jobs import START
 
 WRITERS = 8

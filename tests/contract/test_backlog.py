@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from shared.adapters.backlog import PubsubBacklog
-from shared.adapters.memory import ManualClock
-from shared.errors import TransientError
+from darkroom.adapters.backlog import PubsubBacklog
+from darkroom.domain.errors import TransientError
+from tests.fakes.memory import ManualClock
 
 NOW = ManualClock().now()
 

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_database import FILE_NAME, SCHEMA_VERSION, LocalDatabase
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.adapters.object_rules import crc32c_base64
-from shared.adapters.system import SystemClock
-from shared.errors import ConfigurationError, ObjectExists, ObjectNotFound, TransientError
-from shared.ports import NewObject
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.database import FILE_NAME, SCHEMA_VERSION, LocalDatabase
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.object_rules import crc32c_base64
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.errors import ConfigurationError, ObjectExists, ObjectNotFound, TransientError
+from darkroom.runtime.ports import NewObject
 from tests.contract.jobs import make_job
 from tests.contract.local_writer import CHILDREN, NOTIFY, new
+from tests.fakes.memory import ManualClock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BEFORE_COMMIT = ("staged", "inserted")

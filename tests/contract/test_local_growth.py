@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_database import FILE_NAME, KEPT_FREE_PAGES
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.job import Job
-from shared.messages import STEPS_DONE
-from shared.ports import JobQuery, NewObject
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.database import FILE_NAME, KEPT_FREE_PAGES
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.job import Job
+from darkroom.domain.messages import STEPS_DONE
+from darkroom.runtime.ports import JobQuery, NewObject
 from tests.contract.jobs import START, make_job
+from tests.fakes.memory import ManualClock
 from tests.growth import sqlite_steps
 
 FEW, MANY = 100, 1000

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_database import FILE_NAME, LocalDatabase, to_microseconds
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_schema import SCHEMA_VERSION
-from shared.adapters.memory import ManualClock
-from shared.catalogue.batches import refusals_of
-from shared.job import Job
-from shared.ports import JobQuery
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.database import FILE_NAME, LocalDatabase, to_microseconds
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.schema import SCHEMA_VERSION
+from darkroom.domain.job import Job
+from darkroom.domain.products.batches import refusals_of
+from darkroom.runtime.ports import JobQuery
 from tests.contract.jobs import make_job
+from tests.fakes.memory import ManualClock
 
 #: The tables of release 0.1.0, as `sqlite3 darkroom.sqlite3 .schema` showed them.
 RELEASE_0_1_0 = """

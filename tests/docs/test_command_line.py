@@ -8,14 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from shared.cli.asked import OutputOption
-from shared.cli.keys import keys_of
-from shared.cli.main import COMMANDS, cli
-from shared.cli.schema import allowed, default, description
-from shared.cli.service import Service
-from shared.parameters import FinishParameters
-from shared.pipeline import PRESETS
-from shared.ports import JobQuery
+from darkroom.cli.commands.keys import keys_of
+from darkroom.cli.main import COMMANDS, cli
+from darkroom.cli.support.pipeline_options import OutputOption
+from darkroom.cli.support.schema import allowed, default, description
+from darkroom.cli.support.service import Service
+from darkroom.domain.parameters import FinishParameters
+from darkroom.domain.pipeline import PRESETS
+from darkroom.runtime.ports import JobQuery
 from tests import networks
 from tests.pictures import jpeg_bytes
 from tests.world import World, memory_world

@@ -11,19 +11,19 @@ from typing import get_args
 import click
 import pytest
 
-from shared import errors
-from shared.cli.main import COMMANDS, cli
-from shared.inference.registry import Registry
-from shared.job import Job
-from shared.logs import Action
-from shared.manifest import build_manifest
-from shared.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
-from shared.parameters import PARAMETERS
-from shared.pipeline import PRESETS
-from shared.planner import make_plan
-from shared.presets import PRESET_RULES
-from shared.settings import DEFAULT_REGISTRY, PREFIX, Settings
-from shared.topology import STAGES, SUBSCRIPTIONS
+from darkroom.cli.main import COMMANDS, cli
+from darkroom.domain import errors
+from darkroom.domain.job import Job
+from darkroom.domain.manifest import build_manifest
+from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
+from darkroom.domain.parameters import PARAMETERS
+from darkroom.domain.pipeline import PRESETS
+from darkroom.domain.planner import make_plan
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.domain.topology import STAGES, SUBSCRIPTIONS
+from darkroom.inference.registry import Registry
+from darkroom.runtime.logs import Action
+from darkroom.runtime.settings import DEFAULT_REGISTRY, PREFIX, Settings
 from tests.docs.pages import ROOT, anchors, blocks, names, page, pages, prose, spans, table
 from tests.jobs import BUCKETS, NO_MODELS, new_job, record, report
 

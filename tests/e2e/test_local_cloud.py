@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.system import SystemClock
-from shared.errors import ConfigurationError, TransientError
-from shared.keys import Keys
-from shared.local_cloud.cloud import LocalCloud
-from shared.local_cloud.supervisor import Delivered, Pace
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.system import SystemClock
+from darkroom.auth.keys import Keys
+from darkroom.domain.errors import ConfigurationError, TransientError
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.local_cloud.supervisor import Delivered, Pace
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.e2e.service import (
     ROOT,
     TIMEOUT_S,

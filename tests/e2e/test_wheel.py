@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.cli.degrade import Damage, degrade
-from shared.cli.scene import landscape
-from shared.pipeline import PRESETS
+from darkroom.cli.support.degrade import Damage, degrade
+from darkroom.cli.support.scene import landscape
+from darkroom.domain.pipeline import PRESETS
 from tests.e2e.service import ROOT
 
 #: What the wheel is built from; anything else in the checkout must not matter.
@@ -104,7 +104,7 @@ def test_whatever_the_registry_names_is_in_the_wheel(wheel: Path) -> None:
 def test_the_environment_has_nothing_of_the_checkout_and_no_package_of_the_tests(programs: Path, photo: Path) -> None:
     code = (
         "import importlib.util as i, shared, models\n"
-        "print(shared.__file__, models.__file__, *(i.find_spec(n) is None for n in ('skimage', 'pytest', 'tests')))"
+        "print(darkroom.__file__, models.__file__, *(i.find_spec(n) is None for n in ('skimage', 'pytest', 'tests')))"
     )
     done = _run(programs, photo.parent, "python", "-c", code)
     assert done.returncode == 0, done.stderr
@@ -115,8 +115,8 @@ def test_the_environment_has_nothing_of_the_checkout_and_no_package_of_the_tests
 
 def test_every_registered_model_opens_from_the_wheel(programs: Path, photo: Path) -> None:
     code = (
-        "from shared.bootstrap import build_bench, installed_models\n"
-        "from shared.settings import read_settings\n"
+        "from darkroom.runtime.bootstrap import build_bench, installed_models\n"
+        "from darkroom.runtime.settings import read_settings\n"
         "settings = read_settings({})\n"
         "bench = build_bench(settings, 1)\n"
         "for it in installed_models(settings).entries: print(bench.models.open(it.stage, it.ref.id) and it.ref.id)"

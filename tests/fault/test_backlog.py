@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.errors import TransientError
-from shared.handlers.schedule import sweep
-from shared.settings import Settings
-from shared.topology import RETENTION_S, STAGES, stage_subscription
+from darkroom.domain.errors import TransientError
+from darkroom.domain.topology import RETENTION_S, STAGES, stage_subscription
+from darkroom.handlers.schedule import sweep
+from darkroom.runtime.settings import Settings
 from tests.fault.conftest import local_world
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world

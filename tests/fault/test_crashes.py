@@ -9,9 +9,9 @@ from functools import cache
 
 import pytest
 
-from shared.handlers.operations import replay_job, rework_job
-from shared.job import Job
-from shared.pipeline import preset_pipeline
+from darkroom.domain.job import Job
+from darkroom.domain.pipeline import preset_pipeline
+from darkroom.handlers.job_commands import replay_job, rework_job
 from tests.photographs import small_jpeg
 from tests.world import Crash, Faults, World, memory_world
 
@@ -79,7 +79,7 @@ def survive(action: Callable[[], object], world: World, job_id: str) -> None:
         if world.job(job_id).revision == before:
             action()
         else:  # saved, but its message was not sent: the sweep drives the job
-            from shared.handlers.changes import drive
+            from darkroom.handlers.job_updates import drive
 
             drive(world.system, world.job(job_id))
 

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.job import Job
-from shared.messages import DEAD_LETTER_TOPIC, stage_topic
-from shared.topology import LOCAL_SUBSCRIPTIONS, MOST_ATTEMPTS
+from darkroom.adapters.broker import Delivery
+from darkroom.domain.job import Job
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, stage_topic
+from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, MOST_ATTEMPTS
 from tests.fault.conftest import MakeWorld
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
@@ -145,7 +145,7 @@ def test_a_poison_message_ends_in_the_dead_letters_with_its_reason_and_replay_br
     assert world.delivered.count("dispatcher-dead-letters") == 1
 
     poisoned = False
-    from shared.handlers.operations import replay_job
+    from darkroom.handlers.job_commands import replay_job
 
     replay_job(world.system, job_id)
     world.deliver_all()
@@ -165,7 +165,7 @@ def test_a_transient_failure_inside_a_stage_is_told_on_the_job_and_named_in_its_
             return getattr(self._port, name)
 
         def create(self, bucket: str, name: str, new: object) -> object:
-            from shared.errors import TransientError
+            from darkroom.domain.errors import TransientError
 
             if "denoise" in name:
                 raise TransientError("the storage service does not answer")
@@ -197,7 +197,7 @@ def test_a_dead_letter_of_a_finished_job_does_not_fail_it() -> None:
     (job_id,) = drop_some(world, 1)
     world.deliver_all()
     job: Job = world.job(job_id)
-    from shared.messages import StageCompleted, encode
+    from darkroom.domain.messages import StageCompleted, encode
 
     data, attributes = encode(
         StageCompleted(job_id=job.id, run=1, index=1, stage=job.plan[1].stage, record=job.records[1])

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from shared.catalogue.batches import Batch, Refusal, RowTotals, Selection
-from shared.catalogue.messages import Member
-from shared.cli.service import Service, find_job
-from shared.cli.wait import READ_ALL_S, wait_for
-from shared.handlers.batches import progress_of, refusals, refuse, start_batch
+from darkroom.cli.support.service import Service, find_job
+from darkroom.cli.support.wait import READ_ALL_S, wait_for
+from darkroom.domain.products.batches import Batch, Refusal, RowTotals, Selection
+from darkroom.domain.products.messages import Member
+from darkroom.handlers.batches import progress_of, refusals, refuse, start_batch
 from tests.contract.jobs import START, make_job
 from tests.growth import Counted
 from tests.world import World, memory_world

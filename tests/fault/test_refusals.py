@@ -1,9 +1,9 @@
 """A push that finds no instance is answered 429 or 503: it counts as a delivery, and says nothing about the job."""
 
-from shared.adapters.broker import Delivery
-from shared.errors import TransientError
-from shared.messages import stage_topic
-from shared.topology import MAX_FAILURES, MOST_ATTEMPTS, RETENTION_S
+from darkroom.adapters.broker import Delivery
+from darkroom.domain.errors import TransientError
+from darkroom.domain.messages import stage_topic
+from darkroom.domain.topology import MAX_FAILURES, MOST_ATTEMPTS, RETENTION_S
 from tests.fault.conftest import MakeWorld
 from tests.photographs import small_jpeg
 from tests.world import Crash, World, memory_world

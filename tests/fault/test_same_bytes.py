@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.imaging.codec import Limits
-from shared.inprocess import Bench, Developed, develop
-from shared.job import Job
-from shared.pipeline import parse_pipeline
+from darkroom.domain.job import Job
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import Bench, Developed, develop
+from darkroom.imaging.codec import Limits
 from tests import pictures
 from tests.fault.conftest import local_world
 from tests.photographs import small_jpeg

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.errors import TransientError
-from shared.handlers.operations import cancel_job, replay_job, rework_job
-from shared.handlers.schedule import sweep
-from shared.handlers.stages import fitting_notes
-from shared.logs import configure
-from shared.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
-from shared.parameters import Stage
-from shared.pipeline import Quality, build_pipeline, preset_pipeline
-from shared.planner import Catalogue
-from shared.settings import Settings
-from shared.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
+from darkroom.adapters.broker import Delivery
+from darkroom.domain.errors import TransientError
+from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import Quality, build_pipeline, preset_pipeline
+from darkroom.domain.planner import Catalogue
+from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
+from darkroom.handlers.job_commands import cancel_job, replay_job, rework_job
+from darkroom.handlers.schedule import sweep
+from darkroom.handlers.stages import fitting_notes
+from darkroom.runtime.logs import configure
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
 

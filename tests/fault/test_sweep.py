@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from shared.handlers.schedule import sweep
-from shared.job import Job, job_id
-from shared.messages import ObjectRef, Upload
-from shared.pipeline import Pipeline
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import ObjectRef, Upload
+from darkroom.domain.pipeline import Pipeline
+from darkroom.handlers.schedule import sweep
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.fault.conftest import local_world
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from darkroom.cli.main import cli
 from infra.smoke import client_environment, command, write_photograph
-from shared.cli.main import cli
 from tests.infra.terraform import ROOT, Rehearsal
 
 BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))

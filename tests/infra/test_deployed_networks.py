@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.errors import ConfigurationError
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
+from darkroom.inference.user_models import AddedModels
 from infra.staging.gpu import stage_gpus
 from infra.staging.networks import chosen, size_for
 from infra.staging.stage import Staged, stage, stage_all
-from shared.errors import ConfigurationError
-from shared.inference.added import AddedModels
-from shared.inference.figures import Cost
-from shared.inference.registry import Registry
 from tests.infra.terraform import ROOT
 
 COST = {"cpu_s": 5.0, "per": "picture", "memory_mb": 3000, "processor": "AVX2"}

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from infra.simulation.measure import widest_instructions
-from shared.cli.main import cli
-from shared.costs.estimate import (
+from darkroom.cli.main import cli
+from darkroom.costs.estimate import (
     FOLDER,
     Assumptions,
     Estimate,
@@ -21,12 +20,13 @@ from shared.costs.estimate import (
     stages_of,
     steps_of,
 )
-from shared.errors import ConfigurationError
-from shared.inference.figures import Cost
-from shared.inference.registry import Registry
-from shared.parameters import PARAMETERS
-from shared.presets import PRESET_RULES
-from shared.settings import DEFAULT_REGISTRY
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.parameters import PARAMETERS
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from infra.simulation.measure import widest_instructions
 
 REGISTRY = Registry.load(DEFAULT_REGISTRY)
 
@@ -129,7 +129,7 @@ def test_what_lies_between_the_stages_is_smaller_once_it_is_a_cut_out() -> None:
 
 
 def test_a_stage_that_was_never_measured_is_refused(tmp_path: object) -> None:
-    from shared.costs.estimate import _measured
+    from darkroom.costs.estimate import _measured
 
     with pytest.raises(ConfigurationError, match="colorize was never measured"):
         _measured({"denoise/model": 1.0}, "colorize", "model")

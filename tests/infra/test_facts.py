@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
+from darkroom.adapters.gcp.firestore_indexes import REQUIRED_INDEXES
+from darkroom.domain.topology import SUBSCRIPTIONS, UPLOADS_TOPIC
+from darkroom.handlers.schedule import sweep
+from darkroom.runtime.logs import Action, configure
+from darkroom.runtime.settings import Settings
 from infra import describe
-from shared.adapters.firestore_indexes import REQUIRED_INDEXES
-from shared.handlers.schedule import sweep
-from shared.logs import Action, configure
-from shared.settings import Settings
-from shared.topology import SUBSCRIPTIONS, UPLOADS_TOPIC
 from tests.infra.terraform import INFRA, ROOT
 from tests.photographs import small_jpeg
 from tests.world import memory_world

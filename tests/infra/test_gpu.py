@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.costs.estimate import read_prices
 from infra.staging.gpu import NothingToAccelerate, gpu_requirements, stage_gpus
 from infra.staging.requirements import pins, read_pins
 from infra.staging.stage import MANIFEST, Staged, stage_all
-from shared.costs.estimate import read_prices
 from tests.infra.terraform import Rehearsal
 
 ON_GPU = "system: a_stage_on_a_gpu"

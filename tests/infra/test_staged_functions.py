@@ -21,18 +21,10 @@ from typing import Any
 import pytest
 from google.cloud import pubsub_v1
 
-from infra.staging.networks import chosen
-from infra.staging.stage import Staged
-from infra.staging.stage import stage as stage_function
-from shared.adapters.finalized import finalized_event
-from shared.adapters.firestore import FirestoreJobStore
-from shared.callbacks import CALLBACK_KEY, CallbackDue, encode_callback
-from shared.catalogue.batches import Batch, batch_name
-from shared.catalogue.messages import JobsChosen, Member, RowRequested, encode_catalogue
-from shared.catalogue.rows import Row
-from shared.inference.registry import Registry
-from shared.job import Job, job_id
-from shared.messages import (
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import (
     Message,
     ObjectRef,
     StageAttemptFailed,
@@ -44,10 +36,18 @@ from shared.messages import (
     encode,
     stage_topic,
 )
-from shared.parameters import PARAMETERS, Stage
-from shared.ports import ObjectInfo
-from shared.settings import DEFAULT_REGISTRY
-from shared.topology import STAGES
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.products.batches import Batch, batch_name
+from darkroom.domain.products.messages import JobsChosen, Member, RowRequested, encode_catalogue
+from darkroom.domain.products.rows import Row
+from darkroom.domain.topology import STAGES
+from darkroom.domain.webhooks import CALLBACK_KEY, CallbackDue, encode_callback
+from darkroom.inference.registry import Registry
+from darkroom.runtime.ports import ObjectInfo
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from infra.staging.networks import chosen
+from infra.staging.stage import Staged
+from infra.staging.stage import stage as stage_function
 from tests.emulators import free_port
 from tests.infra.environments import environment_for
 from tests.infra.terraform import ROOT, Rehearsal

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.topology import STAGES
 from infra.lock import FILES, UNLOCKED, locked, unlocked
 from infra.staging.reach import functions, imported
 from infra.staging.requirements import PIN, Unpinned, canonical, needed, pins, read_pins
 from infra.staging.stage import Staged, stage, stage_all
-from shared.topology import STAGES
 from tests.infra.terraform import ROOT
 
 NAMES = functions(ROOT)
@@ -112,7 +112,13 @@ def test_only_the_function_s_own_models_travel(staged: dict[str, Staged], name: 
 
 @each_function
 def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> None:
-    unwanted = ("shared/cli/", "shared/local_cloud/", "shared/adapters/local_", "shared/adapters/memory", "tests/")
+    unwanted = (
+        "shared/darkroom/cli/",
+        "shared/darkroom/local_cloud/",
+        "shared/adapters/local_",
+        "shared/adapters/memory",
+        "tests/",
+    )
     assert [file for file in files(staged[name]) if file.startswith(unwanted)] == []
 
 
@@ -120,7 +126,9 @@ def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> 
 def test_what_looks_at_no_pixel_carries_no_pixel_library_and_no_stage(staged: dict[str, Staged], function: str) -> None:
     packages = " ".join(staged[function].requirements)
     assert [name for name in ("numpy", "opencv", "onnxruntime", "pillow", "pi_heif") if name in packages] == []
-    assert not any(file.startswith(("shared/imaging/", "shared/stages/")) for file in files(staged[function]))
+    assert not any(
+        file.startswith(("shared/darkroom/imaging/", "shared/darkroom/stages/")) for file in files(staged[function])
+    )
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.gcs_uploads import upload_headers
-from shared.ports import UploadGrant
-from shared.settings import read_settings
-from shared.topology import STAGES
+from darkroom.adapters.gcp.signed_uploads import upload_headers
+from darkroom.domain.topology import STAGES
+from darkroom.runtime.ports import UploadGrant
+from darkroom.runtime.settings import read_settings
 from tests.infra.terraform import INFRA, Rehearsal, prepared, run_tests, terraform
 
 MODULE = INFRA / "modules" / "function"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from shared.api.crowd import Room
-from shared.api.refusals import Busy
-from shared.local_cloud.api_server import ApiServer, listen
-from shared.local_cloud.bounded_server import RETRY_AFTER_S, BoundedServer
-from shared.settings import Settings
+from darkroom.api.core.crowd import Room
+from darkroom.domain.http_errors import Busy
+from darkroom.local_cloud.api_server import ApiServer, listen
+from darkroom.local_cloud.bounded_server import RETRY_AFTER_S, BoundedServer
+from darkroom.runtime.settings import Settings
 from tests.api_client import service
 from tests.pictures import jpeg_bytes
 

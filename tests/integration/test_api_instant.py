@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.api.application import Api
-from shared.imaging.codec import decode
-from shared.inference.figures import Cost
-from shared.inference.registry import Registry
-from shared.inprocess import develop
-from shared.pipeline import parse_pipeline
+from darkroom.api.core.application import Api
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import develop
+from darkroom.imaging.codec import decode
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
 from tests import pictures
 from tests.api_client import Service, flask_app, service
 from tests.photographs import small_jpeg

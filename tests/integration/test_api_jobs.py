@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.imaging.codec import decode
-from shared.job import Job
-from shared.messages import ObjectRef
-from shared.ports import NewObject
+from darkroom.domain.job import Job
+from darkroom.domain.messages import ObjectRef
+from darkroom.imaging.codec import decode
+from darkroom.runtime.ports import NewObject
 from tests import pictures
 from tests.api_client import Service, service
 from tests.fault.test_bad_input import BAD as BAD_INPUT
@@ -425,7 +425,7 @@ def test_progress_is_one_document_for_whoever_polls(api: Service) -> None:
 def stream_of(api: Service, job_id: str, pause: Callable[[float], None], **headers: str) -> list[str]:
     from dataclasses import replace
 
-    from shared.api.application import Api
+    from darkroom.api.core.application import Api
     from tests.api_client import flask_app
 
     waiting = Api(parts=replace(api.api.parts, pause=pause), rates=api.api.rates, router=api.api.router)

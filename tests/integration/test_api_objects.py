@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 from werkzeug.test import TestResponse
 
-from shared.api.routes import ROUTES
-from shared.messages import StageRequested, decode
-from shared.ports import NewObject
-from shared.roles import Role
+from darkroom.api.routes.table import ROUTES
+from darkroom.auth.roles import Role
+from darkroom.domain.messages import StageRequested, decode
+from darkroom.runtime.ports import NewObject
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes, png_bytes, scene_with_alpha
 from tests.world import memory_world
@@ -186,7 +186,7 @@ def test_on_a_computer_without_keys_everything_is_the_one_owners() -> None:
 def test_the_background_lies_under_the_subject_at_once_and_in_a_job() -> None:
     import numpy as np
 
-    from shared.imaging.codec import decode
+    from darkroom.imaging.codec import decode
 
     api = service()
     green = np.full((64, 64, 3), GREEN, np.uint8)
@@ -249,7 +249,7 @@ def test_a_stage_reads_no_object_that_the_plan_does_not_hold() -> None:
     step = job.plan[-2].model_copy(
         update={"parameters": {**job.plan[-2].parameters, BACKGROUND: "private.jpg"}, "output_name": "stolen.png"}
     )
-    from shared.handlers.stages import run_stage
+    from darkroom.handlers.stages import run_stage
 
     request = StageRequested(job_id=job.id, run=1, index=1, step=step, input=job.source.ref, source=job.source.ref)
     run_stage(world.system, "finish", request)
@@ -303,7 +303,7 @@ def test_a_name_that_leaves_the_shared_folder_is_refused(key: str) -> None:
 
 
 def test_a_new_parameter_that_names_an_object_falls_under_the_rule_by_its_type() -> None:
-    from shared.parameters import ObjectName, Parameters
+    from darkroom.domain.parameters import ObjectName, Parameters
 
     class Mask(BaseModel):
         drawn: ObjectName

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import requests
 
-from shared.api.uploads import LIFETIME, RESUMABLE_LIFETIME
-from shared.bootstrap import local_parts
-from shared.errors import PermanentError, TransientError
-from shared.handlers.quota import MAX_ENTRIES, reserve
-from shared.keys import Keys
-from shared.local_cloud.api_server import ApiServer, listen
-from shared.ports import JobQuery
-from shared.quota import Reservation
-from shared.settings import Settings
+from darkroom.api.routes.uploads import LIFETIME, RESUMABLE_LIFETIME
+from darkroom.auth.keys import Keys
+from darkroom.domain.errors import PermanentError, TransientError
+from darkroom.domain.quota import Reservation
+from darkroom.handlers.quota import MAX_ENTRIES, reserve
+from darkroom.local_cloud.api_server import ApiServer, listen
+from darkroom.runtime.bootstrap import local_parts
+from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.batch import carry_out_all
-from shared.cli.develop import Outcome, Task, failed, parts
-from shared.cli.progress import tell_failures
-from shared.cli.tree import Target
-from shared.pipeline import Pipeline
-from shared.settings import Settings
+from darkroom.cli.support.batch import carry_out_all
+from darkroom.cli.support.output_paths import Target
+from darkroom.cli.support.process_file import Outcome, Task, failed, parts
+from darkroom.cli.support.progress import tell_failures
+from darkroom.domain.pipeline import Pipeline
+from darkroom.runtime.settings import Settings
 
 
 def task(name: str, folder: Path = Path("out")) -> Task:

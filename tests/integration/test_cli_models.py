@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from shared.cli.main import cli
+from darkroom.cli.main import cli
 from tests import networks
 from tests.photographs import small_jpeg
 

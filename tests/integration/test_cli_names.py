@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cli.real_paths import RealPaths
-from shared.cli.tree import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
-from shared.imaging.codec import ACCEPTED
-from shared.parameters import FinishParameters
+from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from darkroom.cli.support.real_paths import RealPaths
+from darkroom.domain.parameters import FinishParameters
+from darkroom.imaging.codec import ACCEPTED
 from tests.pictures import jpeg_bytes, png_bytes
 
 KEEP = FinishParameters()

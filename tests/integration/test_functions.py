@@ -19,12 +19,10 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from shared.adapters.finalized import finalized_event
-from shared.adapters.system import SystemClock
-from shared.bootstrap import LocalParts, local_parts, system
-from shared.entrypoints import parse_upload
-from shared.job import job_id
-from shared.messages import (
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.job import job_id
+from darkroom.domain.messages import (
     ObjectRef,
     StageCompleted,
     StageFailed,
@@ -34,10 +32,12 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.parameters import PARAMETERS, Stage
-from shared.ports import NewObject, ObjectInfo
-from shared.settings import Settings
-from shared.topology import STAGES
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.topology import STAGES
+from darkroom.runtime.bootstrap import LocalParts, local_parts, system
+from darkroom.runtime.functions import parse_upload
+from darkroom.runtime.ports import NewObject, ObjectInfo
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 
 ROOT = Path(__file__).resolve().parents[2]

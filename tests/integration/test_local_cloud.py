@@ -15,20 +15,20 @@ from cloudevents.http import from_http
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from shared.adapters.broker import Delivery
-from shared.adapters.finalized import finalized_event
-from shared.bootstrap import processors
-from shared.entrypoints import parse_pubsub, parse_upload
-from shared.errors import ConfigurationError
-from shared.local_cloud.courier import post
-from shared.local_cloud.crew import DISPATCHES_PER_WORKER, Crew, environment
-from shared.local_cloud.envelopes import Envelope, envelope
-from shared.local_cloud.lock import lock_home
-from shared.local_cloud.mount import FUNCTIONS, MountedFunctions
-from shared.messages import ObjectRef
-from shared.ports import ObjectInfo
-from shared.settings import Settings, read_settings
-from shared.topology import SUBSCRIPTIONS
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.finalized import finalized_event
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.messages import ObjectRef
+from darkroom.domain.topology import SUBSCRIPTIONS
+from darkroom.local_cloud.lock import lock_home
+from darkroom.local_cloud.mount import FUNCTIONS, MountedFunctions
+from darkroom.local_cloud.push_client import post
+from darkroom.local_cloud.push_request import Envelope, envelope
+from darkroom.local_cloud.worker_pool import DISPATCHES_PER_WORKER, Crew, environment
+from darkroom.runtime.bootstrap import processors
+from darkroom.runtime.functions import parse_pubsub, parse_upload
+from darkroom.runtime.ports import ObjectInfo
+from darkroom.runtime.settings import Settings, read_settings
 from tests.e2e.service import wait_until
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)

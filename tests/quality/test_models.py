@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from skimage import data
 
+from darkroom.domain.parameters import DeblurParameters, DenoiseParameters
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.inference.registry import ModelEntry, Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.stages import deblur, denoise
 from models.evaluation import scenes
 from models.evaluation.contest import luma_score, psnr_db, rgb_score
 from models.evaluation.cost import Workload, measure
@@ -18,11 +23,6 @@ from models.evaluation.denoise import non_local_means
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import film_grain, gaussian_noise, jpeg, reduced, sensor_noise, to_u8
 from models.training.lettering import lettered
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.inference.registry import ModelEntry, Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import DeblurParameters, DenoiseParameters
-from shared.stages import deblur, denoise
 
 REGISTRY = Path(__file__).parents[2] / "models" / "registry.toml"
 STORE = ModelStore(Registry.load(REGISTRY), threads=2)

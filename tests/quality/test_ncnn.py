@@ -10,7 +10,7 @@ import pytest
 from onnxruntime import InferenceSession
 from skimage import data
 
-from shared.networks.convert import convert
+from darkroom.networks.convert import convert
 from tests.weights import ncnn_folder, package
 
 NETWORKS = [

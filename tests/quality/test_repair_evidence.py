@@ -7,17 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
+from darkroom.domain.messages import ObjectRef, StepRecord
+from darkroom.domain.parameters import RepairParameters
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.domain.review import step_reasons
+from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from models.training.damage import damaged
 from models.training.degradations import to_u8
-from shared.imaging.picture import Picture, Pixels, to_float
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
-from shared.messages import ObjectRef, StepRecord
-from shared.parameters import RepairParameters
-from shared.presets import PRESET_RULES
-from shared.review import step_reasons
-from shared.stages import StageOutput
-from shared.stages.restore import restore
 from tests.photographs import photograph
 
 STORE = ModelStore(Registry.load(Path(__file__).parents[2] / "models" / "registry.toml"), threads=1)

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.adding import Candidate, examine
-from shared.errors import ConfigurationError, ModelUnusable
-from shared.imaging.picture import Picture
-from shared.inference.added import AddedModels
-from shared.inference.contract import Contract
-from shared.inference.known import Described, known_network, known_networks, read_description
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
-from shared.stages.restore import restore
+from darkroom.domain.errors import ConfigurationError, ModelUnusable
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.execution.model_import import Candidate, examine
+from darkroom.imaging.picture import Picture
+from darkroom.inference.contract import Contract
+from darkroom.inference.known_models import Described, known_network, known_networks, read_description
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
+from darkroom.inference.user_models import AddedModels
+from darkroom.stages.restore import restore
 from tests import networks
 from tests.graphs import Graph
 

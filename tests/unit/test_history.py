@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from shared.history import MAX_ENTRIES, HistoryEntry, entries_since, occurrences, with_entry
+from darkroom.domain.history import MAX_ENTRIES, HistoryEntry, entries_since, occurrences, with_entry
 from tests.jobs import NOW, new_job
 
 

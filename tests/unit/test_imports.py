@@ -34,7 +34,9 @@ def test_the_domain_imports_neither_services_nor_pixels_nor_the_environment(modu
     names = imports_of(ROOT / "shared" / f"{module}.py")
     assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == []
     inner = [f"shared.{name}" for name in DOMAIN]
-    ours = [name for name in names if within(name, "shared") and name.count(".") == 1 and name != "shared.__version__"]
+    ours = [
+        name for name in names if within(name, "shared") and name.count(".") == 1 and name != "darkroom.__version__"
+    ]
     assert [name for name in ours if not any(within(name, good) for good in inner)] == []
 
 
@@ -42,20 +44,26 @@ def test_the_domain_imports_neither_services_nor_pixels_nor_the_environment(modu
 def test_the_catalogue_is_domain_too(path: Path) -> None:
     names = imports_of(path)
     assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == []
-    inner = ["shared.catalogue", *(f"shared.{name}" for name in DOMAIN)]
+    inner = ["darkroom.domain.products", *(f"shared.{name}" for name in DOMAIN)]
     assert [name for name in names if within(name, "shared") and not any(within(name, good) for good in inner)] == []
 
 
 @pytest.mark.parametrize("package", ["handlers", "stages", "imaging", "inference"])
 def test_nothing_inside_imports_an_adapter(package: str) -> None:
     for path in (ROOT / "shared" / package).rglob("*.py"):
-        assert [name for name in imports_of(path) if within(name, "shared.adapters")] == [], path
+        assert [name for name in imports_of(path) if within(name, "darkroom.adapters")] == [], path
 
 
 def test_stages_and_imaging_know_no_ports_and_no_jobs() -> None:
     for package in ("stages", "imaging"):
         for path in (ROOT / "shared" / package).rglob("*.py"):
-            outer = ("shared.ports", "shared.job", "shared.handlers", "shared.planner", "shared.bootstrap")
+            outer = (
+                "darkroom.runtime.ports",
+                "darkroom.domain.job",
+                "darkroom.handlers",
+                "darkroom.domain.planner",
+                "darkroom.runtime.bootstrap",
+            )
             assert [name for name in imports_of(path) if any(within(name, bad) for bad in outer)] == [], path
 
 
@@ -63,7 +71,7 @@ def test_only_the_bootstrap_the_command_line_and_the_local_cloud_build_adapters(
     allowed = ("bootstrap.py", "adapters", "local_cloud", "cli")
     for path in (ROOT / "shared").rglob("*.py"):
         if path.relative_to(ROOT / "shared").parts[0] not in allowed:
-            assert [name for name in imports_of(path) if within(name, "shared.adapters")] == [], path
+            assert [name for name in imports_of(path) if within(name, "darkroom.adapters")] == [], path
 
 
 def test_the_dispatcher_imports_no_pixel_library() -> None:

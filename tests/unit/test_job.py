@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import NotAllowed
-from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
-from shared.manifest import build_manifest
-from shared.messages import ObjectRef
-from shared.pipeline import preset_pipeline
-from shared.planner import make_plan
+from darkroom.domain.errors import NotAllowed
+from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
+from darkroom.domain.manifest import build_manifest
+from darkroom.domain.messages import ObjectRef
+from darkroom.domain.pipeline import preset_pipeline
+from darkroom.domain.planner import make_plan
 from tests.jobs import BUCKETS, NO_MODELS, NOW, new_job, record, report
 
 LATER = NOW + timedelta(seconds=3)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from shared.errors import BadMessage
-from shared.messages import (
+from darkroom.domain.errors import BadMessage
+from darkroom.domain.messages import (
     Message,
     ObjectRef,
     StageAttemptFailed,
@@ -18,7 +18,7 @@ from shared.messages import (
     encode,
     event_id,
 )
-from shared.trace import traceparent
+from darkroom.domain.trace import traceparent
 
 SOURCE = ObjectRef(bucket="uploads", name="restore/öl gemälde.jpg", generation=7)
 STEP = Step(

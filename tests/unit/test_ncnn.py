@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from onnxruntime import InferenceSession
 
-from shared.errors import ModelUnusable
-from shared.networks.convert import convert
-from shared.networks.ncnn import HALF_PRECISION, Layer, read_layers
+from darkroom.domain.errors import ModelUnusable
+from darkroom.networks.convert import convert
+from darkroom.networks.ncnn import HALF_PRECISION, Layer, read_layers
 
 TAG = struct.pack("<I", 0)
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.once import Once
+from darkroom.runtime.lazy import Once
 
 
 def test_whoever_comes_while_it_is_built_waits_and_gets_the_same() -> None:

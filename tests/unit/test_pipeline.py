@@ -2,8 +2,15 @@
 
 import pytest
 
-from shared.errors import BadPipeline
-from shared.pipeline import Pipeline, StageChoice, parse_pipeline, parse_stages, pipeline_of_path, preset_pipeline
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.pipeline import (
+    Pipeline,
+    StageChoice,
+    parse_pipeline,
+    parse_stages,
+    pipeline_of_path,
+    preset_pipeline,
+)
 
 
 def test_a_preset_comes_by_name_by_json_string_and_by_json_object() -> None:

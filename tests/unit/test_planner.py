@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import BadPipeline
-from shared.job import Skipped
-from shared.messages import ModelRef, Step
-from shared.parameters import Stage
-from shared.pipeline import PRESETS, Quality
-from shared.planner import make_plan
-from shared.presets import NEEDS, PRESET_RULES
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.job import Skipped
+from darkroom.domain.messages import ModelRef, Step
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import PRESETS, Quality
+from darkroom.domain.planner import make_plan
+from darkroom.domain.presets import NEEDS, PRESET_RULES
 from tests.jobs import BUCKETS, DENOISER, NO_MODELS, ONE_MODEL, Models, new_job, report
 
 NOISY = {"noise_sigma": 20.0}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.messages import StepRecord
-from shared.review import percentage, review_reasons, step_reasons
+from darkroom.domain.messages import StepRecord
+from darkroom.domain.review import percentage, review_reasons, step_reasons
 from tests.jobs import new_job, record, report
 
 GOOD = report(99.0)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ConfigurationError
-from shared.settings import Settings, read_settings
+from darkroom.domain.errors import ConfigurationError
+from darkroom.runtime.settings import Settings, read_settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

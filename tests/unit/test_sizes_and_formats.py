@@ -1,10 +1,10 @@
 import pytest
 
-from shared.errors import BadPipeline
-from shared.formats import CONTENT_TYPES, EXTENSIONS, output_format, working_extension
-from shared.imaging.geometry import plan_layout
-from shared.parameters import FinishParameters, UpscaleParameters
-from shared.sizes import MAX_SIDE, has_work, target_size
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.formats import CONTENT_TYPES, EXTENSIONS, output_format, working_extension
+from darkroom.domain.parameters import FinishParameters, UpscaleParameters
+from darkroom.domain.sizes import MAX_SIDE, has_work, target_size
+from darkroom.imaging.geometry import plan_layout
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from shared.errors import BadImage
-from shared.imaging.codec import Limits, decode, decode_working, encode_working, read_metadata
+from darkroom.domain.errors import BadImage
+from darkroom.imaging.codec import Limits, decode, decode_working, encode_working, read_metadata
 from tests import heic_samples, pictures, profiles
 
 #: (file, code, words that the message must hold)

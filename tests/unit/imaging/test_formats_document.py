@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from shared.imaging.codec import ACCEPTED, DEFAULT_QUALITY, Limits, OutputFormat
-from shared.imaging.codec.sniff import LABELS
-from shared.sizes import MAX_SIDE
+from darkroom.domain.sizes import MAX_SIDE
+from darkroom.imaging.codec import ACCEPTED, DEFAULT_QUALITY, Limits, OutputFormat
+from darkroom.imaging.codec.formats.sniff import LABELS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

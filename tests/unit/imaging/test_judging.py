@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shared.imaging.judging import MAX_PIXELS, PARTS, PATCH_SIDE, patches, seen, verdict
-from shared.imaging.picture import Picture, to_float
+from darkroom.imaging.measurement.score_input import MAX_PIXELS, PARTS, PATCH_SIDE, patches, seen, verdict
+from darkroom.imaging.picture import Picture, to_float
 
 
 def noise(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.matte_doubt import MOST_DOUBT, Evidence, matte_evidence
-from shared.imaging.picture import Pixels, Plane, to_pixels
+from darkroom.imaging.matting.matte_doubt import MOST_DOUBT, Evidence, matte_evidence
+from darkroom.imaging.picture import Pixels, Plane, to_pixels
 
 
 def scene(side: int = 200) -> tuple[Pixels, Plane]:

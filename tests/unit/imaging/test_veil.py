@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from shared.imaging.picture import Pixels
-from shared.imaging.veil import stretched, veil_probability
-from shared.presets import VEIL
+from darkroom.domain.presets import VEIL
+from darkroom.imaging.picture import Pixels
+from darkroom.imaging.veil import stretched, veil_probability
 from tests.photographs import photograph
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.errors import ModelUnusable
-from shared.imaging.guided import fit, settle
-from shared.imaging.picture import Picture, Pixels, Plane
-from shared.imaging.subject import decided, is_doubtful, sure_parts
-from shared.parameters import BackgroundParameters
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.matting.guided import fit, settle
+from darkroom.imaging.matting.subject import decided, is_doubtful, sure_parts
+from darkroom.imaging.picture import Picture, Pixels, Plane
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import part
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from shared.errors import ModelUnusable
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import RepairParameters
-from shared.stages import StageOutput
-from shared.stages.repair import MUCH, RIM
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import RepairParameters
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages import StageOutput
+from darkroom.stages.repair import MUCH, RIM
+from darkroom.stages.restore import restore
 from tests.degradations import blurred, part, psnr_db
 from tests.photographs import photograph
 
