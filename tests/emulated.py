@@ -1,7 +1,7 @@
 """Google's Pub/Sub behind the `Broker` interface, so that a `World` can be delivered from the emulator by hand.
 
-Topics and subscriptions are made as `darkroom.domain.topology` says, each message is pulled, and acknowledgement, redelivery
-and the deadline are the service's own.
+Topics and subscriptions are made as `darkroom.domain.topology` says, each message is pulled, and acknowledgement,
+redelivery and the deadline are the service's own.
 """
 
 import time

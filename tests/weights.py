@@ -30,7 +30,7 @@ def installed(stage: Stage, name: str) -> Path:
     folder = CACHE / f"models-{version}"
     with _alone():
         if not _has(folder / REGISTRY_NAME, stage, name):
-            command = [sys.executable, "-m", "darkroom.cli", "models", "get", name, "--accept-licence"]
+            command = [sys.executable, "-m", "darkroom", "models", "get", name, "--accept-licence"]
             _fetch(name, command, {"DARKROOM_MODELS": str(folder)})
     return folder
 

@@ -11,10 +11,10 @@ import numpy as np
 from skimage import data
 
 from darkroom.domain.pipeline import build_pipeline
-from darkroom.execution.runner import Bench, develop
+from darkroom.execution.runner import LocalRunner, run_pipeline
 from darkroom.imaging.codec import Limits, decode
 from darkroom.imaging.picture import Pixels, to_float
-from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import read_settings
 from models.evaluation.contest import psnr_db
 from models.evaluation.gallery import over_squares
@@ -26,14 +26,14 @@ WIDTH = 300
 UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
 
 
-def made(bench: Bench, pixels: Pixels, preset: str, quality: str) -> Pixels:
+def made(bench: LocalRunner, pixels: Pixels, preset: str, quality: str) -> Pixels:
     """What the preset makes of a picture; what is transparent shows squares."""
     file = bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1])
     pipeline = build_pipeline({"preset": preset, "quality": quality, "output": {"format": "png"}})
-    return over_squares(decode(develop(bench, "photo.png", file, pipeline).data, UNLIMITED).picture)
+    return over_squares(decode(run_pipeline(bench, "photo.png", file, pipeline).data, UNLIMITED).picture)
 
 
-def cut_out(bench: Bench, name: str, pixels: Pixels) -> list[Cell]:
+def cut_out(bench: LocalRunner, name: str, pixels: Pixels) -> list[Cell]:
     """A photograph, and its subject by both models."""
     fast, best = (made(bench, pixels, "cutout", quality) for quality in ("fast", "best"))
     return [
@@ -43,7 +43,7 @@ def cut_out(bench: Bench, name: str, pixels: Pixels) -> list[Cell]:
     ]
 
 
-def enlarged(bench: Bench, name: str, pixels: Pixels, part: tuple[slice, slice]) -> list[Cell]:
+def enlarged(bench: LocalRunner, name: str, pixels: Pixels, part: tuple[slice, slice]) -> list[Cell]:
     """A part of a photograph that was halved, enlarged by interpolation and by both models."""
     small = to_u8(reduced(to_float(pixels), 2))
     lanczos = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_LANCZOS4)
@@ -60,7 +60,7 @@ def enlarged(bench: Bench, name: str, pixels: Pixels, part: tuple[slice, slice])
 
 def main() -> None:
     """Draw both rows."""
-    bench = build_bench(read_settings(os.environ), processors())
+    bench = build_local_runner(read_settings(os.environ), processors())
     rows = [
         cut_out(bench, "astronaut", data.astronaut()),
         enlarged(bench, "astronaut", data.astronaut(), (slice(370, 500), slice(90, 230))),

@@ -13,7 +13,7 @@ from tests.bench.cost import measured
 from tests.bench.machine import describe_machine
 from tests.bench.ours import methods
 
-FILE = Path(__file__).resolve().parents[2] / "shared" / "costs" / "figures.json"
+FILE = Path(__file__).resolve().parents[2] / "shared" / "darkroom" / "costs" / "figures.json"
 MEGAPIXELS = 1.0
 REPETITIONS = 5
 

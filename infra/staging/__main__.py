@@ -11,7 +11,7 @@ from pathlib import Path
 
 from darkroom.domain.errors import ConfigurationError
 from darkroom.domain.topology import STAGES
-from darkroom.runtime.bootstrap import added_models
+from darkroom.runtime.bootstrap import user_models_folder
 from darkroom.runtime.settings import read_settings
 from infra.staging.gpu import GpuSource, NothingToAccelerate, stage_gpus
 from infra.staging.networks import chosen
@@ -24,7 +24,7 @@ def main() -> None:
     asked = _parser().parse_args()
     sys.stdout.write(f"{'function':<15}{'code kB':>9}{'models kB':>11}{'zip kB':>8}{'packages':>10}  archive\n")
     try:
-        networks = chosen(added_models(read_settings(os.environ)) or Path(), asked.models)
+        networks = chosen(user_models_folder(read_settings(os.environ)) or Path(), asked.models)
     except ConfigurationError as error:
         sys.exit(str(error))
     staged = stage_all(ROOT, asked.target, deployed=networks)

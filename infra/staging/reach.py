@@ -12,8 +12,8 @@ from pathlib import Path
 
 from darkroom.domain.topology import STAGES
 
-#: Our own packages that travel with a function.
-OWN = "shared"
+#: Our own package, which travels with a function, and the folder that it lies in.
+OWN, SOURCES = "darkroom", "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,8 @@ class LeftOut:
 _EVENT_DRIVEN = frozenset({"dispatcher", "importer", *STAGES})
 
 LEFT_OUT: tuple[LeftOut, ...] = (
-    LeftOut(modules=("darkroom.adapters.local_",), why="the backend is Google Cloud"),
+    LeftOut(modules=("darkroom.adapters.local",), why="the backend is Google Cloud"),
+    LeftOut(modules=("darkroom.library",), why="functions do not use the Python interface"),
     LeftOut(modules=("darkroom.execution.runner",), functions=_EVENT_DRIVEN, why="one step at a time"),
     LeftOut(
         modules=("darkroom.handlers.stages", "darkroom.inference.session", "darkroom.imaging"),
@@ -115,11 +116,11 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def _files(root: Path, name: str) -> Iterator[Path]:
     """The files of a module and of the packages that it lies in; nothing for a name that is no module."""
     parts = name.split(".")
-    folder = Path(*parts)
+    folder = Path(SOURCES, *parts)
     module = folder.with_suffix(".py")
     if not ((root / folder).is_dir() or (root / module).is_file()):
         return
-    packages = [Path(*parts[: end + 1]) / "__init__.py" for end in range(len(parts))]
+    packages = [Path(SOURCES, *parts[: end + 1]) / "__init__.py" for end in range(len(parts))]
     yield from (path for path in (*packages, module) if (root / path).is_file())
 
 

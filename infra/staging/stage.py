@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.staging.archive import compile_bytecode, write_archive
 from infra.staging.networks import Deployed, size_for
-from infra.staging.reach import functions, reach
+from infra.staging.reach import SOURCES, functions, reach
 from infra.staging.registry import Models, models_for
 from infra.staging.requirements import needed, read_pins
 from infra.staging.sbom import ENDING, bill_of_materials
@@ -51,11 +51,11 @@ def stage(root: Path, function: str, target: Path, *, deployed: Sequence[Deploye
     reached = reach(root, function)
     _copy(root, Path("functions") / function / "main.py", folder / "main.py")
     for path in (*reached.files, *_data_beside(root, reached.files)):
-        _copy(root, path, folder / path)
+        _copy(root, path, folder / path.relative_to(SOURCES))
     compile_bytecode(folder)
     code_bytes = _size(folder)
     models = models_for(root, function, deployed)
-    model_bytes = _write_models(root, models, folder / "models")
+    model_bytes = _write_models(root, models, folder / "darkroom" / "models")
     lines = needed(reached.foreign, read_pins(root))
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     archive = write_archive(folder, target)

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import build_pipeline
-from darkroom.execution.runner import Bench, open_judge
+from darkroom.execution.runner import LocalRunner, open_score_model
 from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation import scenes
 from models.evaluation.assess import judged, judges_with, truths
@@ -160,7 +160,7 @@ def main() -> None:
         print(path, flush=True)
 
 
-def judgements(bench: Bench) -> list[list[Cell]]:
+def judgements(bench: LocalRunner) -> list[list[Cell]]:
     """Scenes with one fault or two, the graver the farther right, and what is said of them."""
     rows = (
         (scenes.portrait(), ("noise",)),
@@ -171,10 +171,10 @@ def judgements(bench: Bench) -> list[list[Cell]]:
     return [[_judgement(bench, photograph, faults, grade) for grade in GRADES] for photograph, faults in rows]
 
 
-def _judgement(bench: Bench, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
+def _judgement(bench: LocalRunner, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
     mixture = Mixture(grades=dict.fromkeys(faults, grade) if grade else {})
     seen = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
-    told = judged(seen, judges_with(open_judge(bench)))
+    told = judged(seen, judges_with(open_score_model(bench)))
     true = 100 * truths(seen, photograph)["quality"]
     return Cell(
         title=f"{' and '.join(faults)}, grade {grade:g}" if grade else "as taken",

@@ -18,12 +18,12 @@ import numpy as np
 
 from darkroom.domain.errors import PermanentError
 from darkroom.domain.pipeline import Pipeline, Preset, build_pipeline
-from darkroom.execution.runner import Bench, Developed, develop
+from darkroom.execution.runner import LocalRunner, PipelineResult, run_pipeline
 from darkroom.imaging.codec import Limits, decode
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels
 from darkroom.inference.registry import Registry
-from darkroom.runtime.bootstrap import build_bench
+from darkroom.runtime.bootstrap import build_local_runner
 from darkroom.runtime.settings import read_settings
 from models.evaluation.contest import psnr_db, rgb_score
 from models.evaluation.exhibits import STAGES, scenes_of
@@ -37,8 +37,8 @@ UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
 class Benches:
     """The same service without and with models."""
 
-    classical: Bench
-    model: Bench
+    classical: LocalRunner
+    model: LocalRunner
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def parse() -> argparse.Namespace:
 
 def both(threads: int) -> Benches:
     """A bench whose stages find no model falls back on the classical methods."""
-    bench = build_bench(read_settings(os.environ), threads)
+    bench = build_local_runner(read_settings(os.environ), threads)
     return Benches(classical=replace(bench, catalogue=Registry(entries=())), model=bench)
 
 
@@ -87,7 +87,7 @@ def row(scene: Scene, pipeline: Pipeline, benches: Benches, *, installed: bool =
     return [before, *answers, Cell(title="reference", pixels=scene.wanted, told="")]
 
 
-def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[tuple[str, Pipeline, Bench]]:
+def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[tuple[str, Pipeline, LocalRunner]]:
     """Name, pipeline and bench of each answer."""
     fast = pipeline.model_copy(update={"quality": "fast"})
     yield "classical", fast, benches.classical
@@ -102,10 +102,10 @@ def has_installed(benches: Benches) -> bool:
     return isinstance(catalogue, Registry) and any(entry.installed for entry in catalogue.entries)
 
 
-def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:
+def answer(name: str, scene: Scene, pipeline: Pipeline, bench: LocalRunner) -> Cell:
     """What the pipeline makes of a scene on one of the benches."""
     try:
-        developed = develop(bench, "scene.png", png(scene.given), pipeline)
+        developed = run_pipeline(bench, "scene.png", png(scene.given), pipeline)
     except PermanentError as error:
         return Cell(title=f"{name}: {error.code}", pixels=scene.given, told=str(error))
     picture = decode(developed.data, UNLIMITED).picture
@@ -117,12 +117,12 @@ def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:
     )
 
 
-def ran(developed: Developed) -> list[str]:
+def ran(developed: PipelineResult) -> list[str]:
     """The methods that ran between the assessments."""
     return [f"{it.stage} {it.method}" for it in developed.job.records if it.stage not in ("assess", "finish")]
 
 
-def score(developed: Developed) -> str:
+def score(developed: PipelineResult) -> str:
     """What the service itself thinks."""
     before, after = developed.job.before, developed.job.after
     return f"score {before.score:.0f} to {after.score:.0f}" if before and after else ""

@@ -1,4 +1,4 @@
-"""Runs the command as `python -m darkroom.cli`."""
+"""Runs the command as `python -m darkroom`."""
 
 from darkroom.cli.main import main
 

@@ -19,7 +19,7 @@ from darkroom.inference.known_models import known_networks
 from darkroom.inference.registry import Registry
 from darkroom.inference.runtime import load
 from darkroom.inference.session import Model
-from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import Settings
 from tests import networks
 from tests.bench.cost import Cost, measured
@@ -158,7 +158,7 @@ def _default_models(stage: Stage) -> list[str]:
 
 
 def _registry() -> Registry:
-    registry = build_bench(Settings(), 1).catalogue
+    registry = build_local_runner(Settings(), 1).catalogue
     assert isinstance(registry, Registry)
     return registry
 
@@ -168,7 +168,7 @@ def prepare(name: str, data: bytes) -> Callable[[], None]:
     pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     if name.startswith("ours/"):
         _, stage, model_id = name.split("/")
-        return _timed(build_bench(Settings(), processors()).models.open(stage, model_id), pixels)
+        return _timed(build_local_runner(Settings(), processors()).models.open(stage, model_id), pixels)
     width, _, network = name.rpartition("theirs/")
     rival = next(each for each in RIVALS if each.name == network)
     shown = np.ascontiguousarray(pixels[:PART, :PART]) if rival.part else pixels

@@ -79,7 +79,7 @@ def _by_command(folder: Path, data: bytes, count: int) -> float:
         (photographs / f"{number}.jpg").write_bytes(data)
     told = [str(photographs), "-o", str(results), "--preset", "restore", "--jobs", str(WORKERS)]
     begun = perf_counter()
-    subprocess.run([sys.executable, "-m", "darkroom.cli", "run", *told], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "darkroom", "run", *told], cwd=ROOT, check=True, capture_output=True)
     elapsed_s = perf_counter() - begun
     if (made := len(list(results.iterdir()))) != count:
         raise RuntimeError(f"darkroom run made {made} results of {count}")

@@ -1,4 +1,7 @@
-"""What every `darkroom.runtime.ports.ObjectStore` promises. An adapter inherits the suite and gives `store` and `bucket`."""
+"""What every `darkroom.runtime.ports.ObjectStore` promises.
+
+An adapter inherits the suite and gives `store` and `bucket`.
+"""
 
 import random
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,6 @@
-"""What every `darkroom.runtime.ports.Publisher` promises. An adapter inherits the suite, gives `publisher`, and receives.
+"""What every `darkroom.runtime.ports.Publisher` promises.
+
+An adapter inherits the suite, gives `publisher`, and receives.
 
 The topics are `letters`, with the subscriptions `readers` and `archive`, and `numbers`, with `counters`.
 """

@@ -89,7 +89,7 @@ class Service:
     @property
     def command(self) -> list[str]:
         told = ["--home", str(self.home), "--workers", str(self._workers), "--watch", "0.05"]
-        return [sys.executable, "-m", "darkroom.cli", "up", *told, *self._options]
+        return [sys.executable, "-m", "darkroom", "up", *told, *self._options]
 
     @property
     def pid(self) -> int:

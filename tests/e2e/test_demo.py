@@ -19,7 +19,7 @@ from tests.photographs import photograph, small_jpeg
 
 def demo(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     places = ["--home", str(tmp_path / "home"), "--out", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "darkroom.cli", "demo", *places, *arguments]
+    command = [sys.executable, "-m", "darkroom", "demo", *places, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
 

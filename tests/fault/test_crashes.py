@@ -79,9 +79,9 @@ def survive(action: Callable[[], object], world: World, job_id: str) -> None:
         if world.job(job_id).revision == before:
             action()
         else:  # saved, but its message was not sent: the sweep drives the job
-            from darkroom.handlers.job_updates import drive
+            from darkroom.handlers.job_updates import publish_next_step
 
-            drive(world.system, world.job(job_id))
+            publish_next_step(world.system, world.job(job_id))
 
 
 def deliver_with_restarts(world: World) -> None:

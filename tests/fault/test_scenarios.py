@@ -15,7 +15,7 @@ from darkroom.domain.errors import TransientError
 from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import Quality, build_pipeline, preset_pipeline
-from darkroom.domain.planner import Catalogue
+from darkroom.domain.planner import ModelRegistry
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
 from darkroom.handlers.job_commands import cancel_job, replay_job, rework_job
 from darkroom.handlers.schedule import sweep
@@ -454,7 +454,7 @@ def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:
 class Renamed:
     """A catalogue that gives a stage's own model, whatever it is called."""
 
-    catalogue: Catalogue
+    catalogue: ModelRegistry
 
     def model_ref(
         self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"

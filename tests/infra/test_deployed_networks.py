@@ -52,11 +52,11 @@ def with_mine(installed: AddedModels, tmp_path: Path) -> dict[str, Staged]:
 
 
 def registry_of(each: Staged) -> Registry:
-    return Registry.load(each.folder / "models" / "registry.toml")
+    return Registry.load(each.folder / "darkroom" / "models" / "registry.toml")
 
 
 def test_a_network_travels_with_its_stage_alone_and_is_its_default(with_mine: dict[str, Staged]) -> None:
-    carrying = {name for name, each in with_mine.items() if list(each.folder.glob("models/*-mine/model.onnx"))}
+    carrying = {name for name, each in with_mine.items() if list(each.folder.glob("darkroom/models/*-mine/model.onnx"))}
     assert carrying == {"background"}
     default = registry_of(with_mine["background"]).default("background")
     assert default is not None
@@ -80,7 +80,7 @@ def test_terraform_is_told_the_size_that_its_cost_calls_for(with_mine: dict[str,
 
 def test_a_stage_on_a_gpu_carries_the_same_network(with_mine: dict[str, Staged], tmp_path: Path) -> None:
     (source,) = stage_gpus(ROOT, with_mine.values(), tmp_path / "build", ["background"])
-    assert (source.folder / "models" / "background-mine" / "model.onnx").read_bytes() == b"graph of mine"
+    assert (source.folder / "darkroom" / "models" / "background-mine" / "model.onnx").read_bytes() == b"graph of mine"
 
 
 def test_without_networks_nothing_changes(staged: dict[str, Staged], installed: AddedModels, tmp_path: Path) -> None:
@@ -124,5 +124,5 @@ def test_a_network_goes_into_a_stage_that_has_no_model_of_its_own(installed: Add
     (root / "models").mkdir()
     (root / "models" / "registry.toml").write_text("# No model.\n", encoding="utf-8")
     made = stage(root, "deblur", tmp_path / "out", deployed=chosen(installed.folder, ["sharp"]))
-    tables = tomllib.loads((made.folder / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    tables = tomllib.loads((made.folder / "darkroom" / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
     assert [(each["id"], each["preferred"]) for each in tables] == [("sharp", True)]

@@ -29,7 +29,9 @@ def test_no_subscription_setting_or_index_is_left_out() -> None:
     assert set(facts["subscriptions"]) == {each.name for each in SUBSCRIPTIONS if each.topic != UPLOADS_TOPIC}
     assert len(facts["settings"]) == len(Settings.model_fields)
     assert len(facts["firestore"]["indexes"]) == len(REQUIRED_INDEXES)
-    assert "expires_at" in (ROOT / "shared" / "adapters" / "firestore.py").read_text(encoding="utf-8")
+    assert "expires_at" in (ROOT / "shared" / "darkroom" / "adapters" / "gcp" / "firestore.py").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_every_action_that_a_metric_counts_is_logged_by_somebody() -> None:
@@ -74,7 +76,7 @@ def test_the_alert_on_stuck_jobs_hears_of_a_job_that_was_driven_in_vain_and_not_
 def test_what_the_distributions_measure_is_logged_with_every_completed_step() -> None:
     measured = set(re.findall(r"EXTRACT\(jsonPayload\.(\w+)\)", MONITORING)) - {"action", "elapsed_s"}
     assert measured == {"elapsed_ms", "peak_memory_mb", "stage"}
-    handler = (ROOT / "shared" / "handlers" / "stages.py").read_text(encoding="utf-8")
+    handler = (ROOT / "shared" / "darkroom" / "handlers" / "stages.py").read_text(encoding="utf-8")
     assert [name for name in sorted(measured) if f'"{name}"' not in handler] == []
 
 

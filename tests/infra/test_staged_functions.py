@@ -210,7 +210,7 @@ def test_a_staged_stage_does_its_step(cloud: Cloud, staged: dict[str, Staged], s
 def test_a_stage_that_was_staged_with_isnet_cuts_out_with_it(cloud: Cloud, tmp_path: Path) -> None:
     network = chosen(installed("background", "isnet"), ["isnet"])
     made = stage_function(ROOT, "background", tmp_path, deployed=network)
-    plan = Registry.load(made.folder / "models" / "registry.toml").model_ref("background", None)
+    plan = Registry.load(made.folder / "darkroom" / "models" / "registry.toml").model_ref("background", None)
     variables = cloud.variables["background"]
     request = asked("background", cloud.upload("isnet.jpg").ref, variables)
     request = request.model_copy(update={"step": request.step.model_copy(update={"method": "model", "model": plan})})

@@ -47,7 +47,7 @@ def test_staging_twice_gives_the_same_bytes(staged: dict[str, Staged], tmp_path:
 def test_a_changed_module_changes_the_names_of_the_functions_that_reach_it(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path / "code")
     before = {name: stage(root, name, tmp_path).archive.name for name in ("dispatcher", "finish")}
-    with (root / "shared" / "imaging" / "noise.py").open("a", encoding="utf-8") as module:
+    with (root / "shared" / "darkroom" / "imaging" / "measurement" / "noise.py").open("a", encoding="utf-8") as module:
         module.write("\nTHE_END = True\n")
     after = {name: stage(root, name, tmp_path).archive.name for name in before}
     assert [name for name in before if before[name] != after[name]] == ["finish"]
@@ -78,7 +78,7 @@ def test_an_archive_is_the_staged_folder_and_small_enough(staged: dict[str, Stag
     assert files(each) == {
         path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()
     }
-    assert {"main.py", "requirements.txt", "models/registry.toml"} <= files(each)
+    assert {"main.py", "requirements.txt", "darkroom/models/registry.toml"} <= files(each)
     assert each.archive_bytes < (MAX_API_ARCHIVE_BYTES if name == "api" else MAX_ARCHIVE_BYTES)
 
 
@@ -102,21 +102,23 @@ def test_bytecode_is_used_without_looking_at_the_source(staged: dict[str, Staged
 def test_only_the_function_s_own_models_travel(staged: dict[str, Staged], name: str) -> None:
     everything = tomllib.loads((ROOT / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
     own = [model for model in everything if model["stage"] == name]
-    listed = tomllib.loads((staged[name].folder / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    listed = tomllib.loads((staged[name].folder / "darkroom" / "models" / "registry.toml").read_text(encoding="utf-8"))[
+        "model"
+    ]
     assert listed == (own if name in STAGES else everything)
     carried = [] if name in ("dispatcher", "importer") else listed
     assert {file for file in files(staged[name]) if file.endswith(".onnx")} == {
-        f"models/{file}" for model in carried for file in files_of(model)
+        f"darkroom/models/{file}" for model in carried for file in files_of(model)
     }
 
 
 @each_function
 def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> None:
     unwanted = (
-        "shared/darkroom/cli/",
-        "shared/darkroom/local_cloud/",
-        "shared/adapters/local_",
-        "shared/adapters/memory",
+        "darkroom/cli/",
+        "darkroom/local_cloud/",
+        "darkroom/adapters/local/",
+        "darkroom/fakes/",
         "tests/",
     )
     assert [file for file in files(staged[name]) if file.startswith(unwanted)] == []
@@ -126,9 +128,7 @@ def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> 
 def test_what_looks_at_no_pixel_carries_no_pixel_library_and_no_stage(staged: dict[str, Staged], function: str) -> None:
     packages = " ".join(staged[function].requirements)
     assert [name for name in ("numpy", "opencv", "onnxruntime", "pillow", "pi_heif") if name in packages] == []
-    assert not any(
-        file.startswith(("shared/darkroom/imaging/", "shared/darkroom/stages/")) for file in files(staged[function])
-    )
+    assert not any(file.startswith(("darkroom/imaging/", "darkroom/stages/")) for file in files(staged[function]))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -218,8 +218,8 @@ def test_terraform_is_told_where_every_archive_lies(staged: dict[str, Staged]) -
 
 def test_data_travels_with_the_modules_that_it_lies_beside(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path / "code")
-    (root / "shared" / "stages" / "table.json").write_text("{}", encoding="utf-8")
-    (root / "shared" / "cli" / "unwanted.json").write_text("{}", encoding="utf-8")
+    (root / "shared" / "darkroom" / "stages" / "table.json").write_text("{}", encoding="utf-8")
+    (root / "shared" / "darkroom" / "cli" / "unwanted.json").write_text("{}", encoding="utf-8")
     held = files(stage(root, "denoise", tmp_path))
-    assert "shared/stages/table.json" in held
-    assert "shared/cli/unwanted.json" not in held
+    assert "darkroom/stages/table.json" in held
+    assert "darkroom/cli/unwanted.json" not in held

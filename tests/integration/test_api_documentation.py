@@ -20,7 +20,7 @@ def test_the_page_lists_every_route_with_its_summary_and_role() -> None:
 def refused() -> dict[str, int]:
     """Every code that only the API has, with its status."""
     kinds = {name: kind for name, kind in vars(http_errors).items() if isinstance(kind, type)}
-    kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, http_errors.Refused)}
+    kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, http_errors.HttpError)}
     found = {kind.code: kind.status for kind in kinds.values()}
     for path in API.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

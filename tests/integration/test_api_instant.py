@@ -14,7 +14,7 @@ from PIL import Image
 
 from darkroom.api.core.application import Api
 from darkroom.domain.pipeline import parse_pipeline
-from darkroom.execution.runner import develop
+from darkroom.execution.runner import run_pipeline
 from darkroom.imaging.codec import decode
 from darkroom.inference.figures import Cost
 from darkroom.inference.registry import Registry
@@ -54,7 +54,7 @@ def test_the_picture_is_that_of_the_pipeline_however_it_is_sent(api: Service, fo
     data = small_jpeg(64)
     answer = api.client.post("/v1/enhance", **FORMS[form](data))
     assert (answer.status_code, answer.content_type) == (200, "image/jpeg")
-    expected = develop(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
+    expected = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
     assert answer.data == expected.data
 
 
@@ -234,7 +234,7 @@ def test_the_histogram_of_16_bits_counts_in_8(api: Service) -> None:
 def test_an_assessment_is_that_of_the_pipeline(api: Service) -> None:
     data = small_jpeg(64)
     told = api.client.post("/v1/assess", data=data).get_json()
-    job = develop(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
+    job = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
     assert job.before is not None
     assert (told["score"], told["measurements"]) == (job.before.score, job.before.measurements)
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from click.testing import CliRunner
 
-from darkroom.api.core.rate_limits import MAX_CALLERS, Rates
+from darkroom.api.core.rate_limits import MAX_CALLERS, RateLimiter
 from darkroom.api.core.routing import Route
 from darkroom.api.routes.table import ROUTES
 from darkroom.auth.callers import Access
@@ -324,7 +324,7 @@ def test_behind_googles_front_end_the_address_that_it_saw_counts() -> None:
 
 def test_callers_without_number_are_forgotten_in_turn() -> None:
     clock = memory_world().clock
-    rates = Rates(clock=clock, per_minute=1)
+    rates = RateLimiter(clock=clock, per_minute=1)
     rates.take("first")
     with pytest.raises(TooManyRequests):
         rates.take("first")

@@ -117,7 +117,7 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(tmp_path: Path) -> 
 
 
 def test_the_command_is_a_module_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "darkroom.cli", "--version"]
+    command = [sys.executable, "-m", "darkroom", "--version"]
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=60, check=True)
     assert done.stdout.startswith("darkroom ")
 

@@ -244,8 +244,8 @@ def staged(tmp_path: Path, function: str, entry_point: str) -> Iterator[int]:
     """A folder as it is deployed, served by the console script in an environment that knows nothing else."""
     folder = tmp_path / "staged"
     unwanted = shutil.ignore_patterns("__pycache__", "training", "evaluation")
-    shutil.copytree(ROOT / "shared", folder / "shared", ignore=unwanted)
-    shutil.copytree(ROOT / "models", folder / "models", ignore=unwanted)
+    shutil.copytree(ROOT / "shared" / "darkroom", folder / "darkroom", ignore=unwanted)
+    shutil.copytree(ROOT / "models", folder / "darkroom" / "models", ignore=unwanted)
     shutil.copy(ROOT / "functions" / function / "main.py", folder)
     port = free_port()
     script = Path(sys.executable).parent / "functions-framework"

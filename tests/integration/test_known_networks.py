@@ -288,7 +288,7 @@ def test_a_file_that_is_none_of_the_sources_is_refused(here: Path) -> None:
 def used(pipeline: str) -> str:
     """Id of the model that enlarges `photo.jpg`."""
     words = ["run", "photo.jpg", "-o", "large.png", "--pipeline", pipeline, "--manifest", "--overwrite"]
-    done = subprocess.run([sys.executable, "-m", "darkroom.cli", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "darkroom", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Image.open("large.png").size == (128, 128)
     steps = json.loads(Path("large.json").read_text(encoding="utf-8"))["stages"]

@@ -34,7 +34,7 @@ _BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Principal:
     """Somebody who asks."""
 
     #: Whose jobs; empty for whoever sits at a laptop without keys.
@@ -87,11 +87,11 @@ class Caller:
             raise Forbidden(f"job {job.id} belongs to somebody else; only its owner and admins may change it")
 
 
-NOBODY = Caller(owner="", role="submitter")
+ANONYMOUS = Principal(owner="", role="submitter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Authenticator:
     """Lets callers in."""
 
     keys: Keys
@@ -109,10 +109,10 @@ class Door:
         """Whether requests from this computer need no key."""
         return self.is_local and self.visitors is None and not self.keys.any()
 
-    def caller(self, request: Request, access: Access) -> Caller:
+    def caller(self, request: Request, access: Access) -> Principal:
         """Who asks. Raises NotAuthenticated, Forbidden or CrossOrigin."""
         if access == "anyone":
-            return NOBODY
+            return ANONYMOUS
         text = key_text(request)
         caller = self._by_key(text) if text else self._by_place(request)
         if not caller.may(access):
@@ -121,16 +121,16 @@ class Door:
             )
         return caller
 
-    def _by_key(self, text: str) -> Caller:
+    def _by_key(self, text: str) -> Principal:
         if self.google is not None and TOKEN.fullmatch(text):
             address, role = self.google.account(text)
-            return Caller(owner=address, role=role, key_id=address)
+            return Principal(owner=address, role=role, key_id=address)
         key = self.keys.find(text)
         if key is None:
             raise NotAuthenticated("the API key is unknown or was revoked")
-        return Caller(owner=key.owner, role=key.role, key_id=key.id)
+        return Principal(owner=key.owner, role=key.role, key_id=key.id)
 
-    def _by_place(self, request: Request) -> Caller:
+    def _by_place(self, request: Request) -> Principal:
         if not self.is_open:
             if self.visitors is not None:
                 return self._visitor(self.visitors, request)
@@ -140,9 +140,9 @@ class Door:
                 "without API keys only this computer itself may ask; `darkroom keys create` makes one"
             )
         self._require_own_page(request)
-        return Caller(owner="", role="admin")
+        return Principal(owner="", role="admin")
 
-    def _visitor(self, visitors: Visitors, request: Request) -> Caller:
+    def _visitor(self, visitors: Visitors, request: Request) -> Principal:
         origin, own = request.headers.get("Origin"), {f"{way}://{request.host}" for way in ("http", "https")}
         if origin is not None and origin not in own | set(self.origins):
             # The cookie does not come along from other sites; and without it, nobody is to fill up the buckets.
@@ -150,7 +150,7 @@ class Door:
         owner, cookie = visitors.owner_of(request), ""
         if owner is None:
             owner, cookie = visitors.newcomer()
-        return Caller(owner=owner, role="submitter", key_id=owner if not cookie else "", cookie=cookie)
+        return Principal(owner=owner, role="submitter", key_id=owner if not cookie else "", cookie=cookie)
 
     def _require_own_page(self, request: Request) -> None:
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")

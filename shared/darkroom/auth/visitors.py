@@ -13,8 +13,6 @@ from flask import Request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from darkroom.api.core.headers import is_https
-
 COOKIE = "user_id"
 #: Seconds after which a cookie that was not renewed is forgotten.
 MAX_AGE_S = 365 * 24 * 3600
@@ -52,3 +50,8 @@ def remember(response: Response, request: Request, value: str) -> None:
     """Give the visitor the cookie; no script and no other site's page gets to use it."""
     secure = is_https(request)
     response.set_cookie(COOKIE, value, max_age=MAX_AGE_S, httponly=True, samesite="Strict", secure=secure)
+
+
+def is_https(request: Request) -> bool:
+    """Whether the client asks over https, by itself or as far as the front end that hands the request on."""
+    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"

@@ -10,7 +10,7 @@ import click
 
 from darkroom.cli.support.errors import one_line_each
 
-#: The commands by subject, each with its one line of help; `darkroom NAME` is `darkroom.cli.<module>.<NAME>`.
+#: The commands by subject, each with its one line of help; `darkroom NAME` is `darkroom.cli.commands.<module>.<NAME>`.
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Here, without a server": {
         "run": ("run", "Develop files or whole folders on this machine."),
@@ -23,14 +23,14 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("jobs", "Show one job."),
         "explain": ("explain", "Tell what happened to a job, why, and what to do next."),
         "get": ("get", "Fetch a result, its manifest, the original, or the picture after a stage."),
-        "cancel": ("decide", "Stop jobs."),
-        "replay": ("decide", "Let failed jobs go on from the step that failed."),
-        "review": ("decide", "Approve or reject a result, or have it done again in another way."),
+        "cancel": ("job_actions", "Stop jobs."),
+        "replay": ("job_actions", "Let failed jobs go on from the step that failed."),
+        "review": ("job_actions", "Approve or reject a result, or have it done again in another way."),
         "keys": ("keys", "Create, list and revoke keys of the HTTP API."),
     },
     "What there is": {
-        "stages": ("catalogue", "List the stages with their parameters, limits and defaults."),
-        "presets": ("catalogue", "List the presets and what each of them does."),
+        "stages": ("list_info", "List the stages with their parameters, limits and defaults."),
+        "presets": ("list_info", "List the presets and what each of them does."),
         "models": ("models", "List the installed models with licence, version and checksum."),
         "estimate": ("estimate", "Estimate what pictures cost on Google Cloud."),
     },
@@ -48,7 +48,7 @@ class Darkroom(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"darkroom.cli.{module}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"darkroom.cli.commands.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

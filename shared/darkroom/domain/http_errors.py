@@ -7,7 +7,7 @@ from darkroom.domain.errors import DarkroomError
 from darkroom.domain.field_errors import FieldProblem
 
 
-class Refused(DarkroomError):
+class HttpError(DarkroomError):
     """A request that cannot be answered as asked."""
 
     status = 400
@@ -29,105 +29,105 @@ class Refused(DarkroomError):
         self.retry_after_s = retry_after_s
 
 
-class NotAuthenticated(Refused):
+class NotAuthenticated(HttpError):
     """Nobody knows who asks."""
 
     status = 401
     code = "not_authenticated"
 
 
-class Forbidden(Refused):
+class Forbidden(HttpError):
     """Who asks may not do this."""
 
     status = 403
     code = "forbidden"
 
 
-class QuotaReached(Refused):
+class QuotaReached(HttpError):
     """Somebody keeps as much as they may."""
 
     status = 403
     code = "quota_reached"
 
 
-class CrossOrigin(Refused):
+class CrossOrigin(HttpError):
     """A page of another origin asks, or under a name that is not this computer's."""
 
     status = 403
     code = "cross_origin"
 
 
-class NoSuchPath(Refused):
+class NoSuchPath(HttpError):
     """There is nothing at this path."""
 
     status = 404
     code = "no_such_path"
 
 
-class NothingThere(Refused):
+class ResultNotFound(HttpError):
     """The job is there, and what was asked of it is not, or not yet."""
 
     status = 404
     code = "nothing_there"
 
 
-class NotInCatalogue(Refused):
+class ProductNotFound(HttpError):
     """No such product, no pictures of that kind, or nothing configured."""
 
     status = 404
     code = "not_in_catalogue"
 
 
-class WrongMethod(Refused):
+class WrongMethod(HttpError):
     """The path knows other methods."""
 
     status = 405
     code = "wrong_method"
 
 
-class Conflict(Refused):
+class Conflict(HttpError):
     """Somebody was faster."""
 
     status = 409
     code = "conflict"
 
 
-class TooLarge(Refused):
+class TooLarge(HttpError):
     """More than this way takes."""
 
     status = 413
     code = "too_large"
 
 
-class UnreadableType(Refused):
+class UnreadableType(HttpError):
     """The body is of a type that is not read here."""
 
     status = 415
     code = "unsupported_media_type"
 
 
-class Invalid(Refused):
+class Invalid(HttpError):
     """The body or the query was read and is not valid."""
 
     status = 422
     code = "invalid"
 
 
-class UnfetchableUrl(Refused):
+class UnfetchableUrl(HttpError):
     """The URL may not be fetched, or could not be."""
 
     status = 422
     code = "url_refused"
 
 
-class TooManyRequests(Refused):
+class TooManyRequests(HttpError):
     """The rate is used up."""
 
     status = 429
     code = "too_many_requests"
 
 
-class Busy(Refused):
+class Busy(HttpError):
     """All places are taken."""
 
     status = 503

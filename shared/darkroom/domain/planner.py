@@ -36,7 +36,7 @@ from darkroom.domain.presets import NEEDS, PRESET_RULES, Rule, has_veil
 from darkroom.domain.sizes import has_work, model_factor, target_size
 
 
-class Catalogue(Protocol):
+class ModelRegistry(Protocol):
     """The models that are installed."""
 
     def model_ref(
@@ -63,7 +63,7 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class StageRequest:
     """A stage that may run, before the measurements have their say."""
 
     stage: Stage
@@ -72,7 +72,7 @@ class Wish:
     origin: str
 
 
-def first_step(job: Job, buckets: Buckets, catalogue: Catalogue) -> Step:
+def first_step(job: Job, buckets: Buckets, catalogue: ModelRegistry) -> Step:
     """The `assess` with which every run begins."""
     return _assess(_Chain(job, buckets), catalogue, {}, reason="every photograph is measured first")
 
@@ -80,7 +80,7 @@ def first_step(job: Job, buckets: Buckets, catalogue: Catalogue) -> Step:
 def make_plan(
     job: Job,
     report: Report,
-    catalogue: Catalogue,
+    catalogue: ModelRegistry,
     buckets: Buckets,
     *,
     objects: Mapping[str, ObjectRef] = MappingProxyType({}),
@@ -95,7 +95,7 @@ def make_plan(
     chain = _Chain(job, buckets, objects)
     _assess(chain, catalogue, {}, reason="every photograph is measured first")
     size, skipped = (measured.height, measured.width), []
-    for wish in wishes(job.pipeline):
+    for wish in requested_stages(job.pipeline):
         parameters = _validated(wish, measured)
         reason = _reason(wish, measured)
         obstacle = _obstacle(parameters, measured, size, catalogue) if reason else _not_needed(wish)
@@ -115,10 +115,10 @@ def make_plan(
     return tuple(chain.steps), tuple(skipped)
 
 
-def wishes(pipeline: Pipeline) -> list[Wish]:
+def requested_stages(pipeline: Pipeline) -> list[StageRequest]:
     """The stages that a pipeline may run, in order, and those it switches off."""
     if isinstance(pipeline.stages, tuple):
-        return [Wish(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
+        return [StageRequest(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
     rules = PRESET_RULES[pipeline.preset].stages
     found = (_wish(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
     return [wish for wish in found if wish]
@@ -130,15 +130,17 @@ def finish_parameters(pipeline: Pipeline) -> FinishParameters:
     return FinishParameters.model_validate({**preset, **pipeline.output})
 
 
-def _wish(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> Wish | None:
+def _wish(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> StageRequest | None:
     if switch is False:
-        return Wish(stage=stage, parameters={}, origin="off") if rule else None
+        return StageRequest(stage=stage, parameters={}, origin="off") if rule else None
     if switch is None and rule is None:
         return None
     own = dict(rule.parameters) if rule else {}
     if switch is None:
-        return Wish(stage=stage, parameters=own, origin="preset" if rule and rule.when == "always" else "needed")
-    return Wish(stage=stage, parameters=_merged(stage, own, switch), origin="asked")
+        return StageRequest(
+            stage=stage, parameters=own, origin="preset" if rule and rule.when == "always" else "needed"
+        )
+    return StageRequest(stage=stage, parameters=_merged(stage, own, switch), origin="asked")
 
 
 def _merged(stage: Stage, own: dict[str, JsonValue], switch: bool | dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -151,7 +153,7 @@ def _merged(stage: Stage, own: dict[str, JsonValue], switch: bool | dict[str, Js
     return {**own, **switch}
 
 
-def _validated(wish: Wish, measured: Measurements) -> RestorationParameters:
+def _validated(wish: StageRequest, measured: Measurements) -> RestorationParameters:
     values = dict(wish.parameters)
     if wish.stage == "deblur" and values.get("sigma") is None:
         values["sigma"] = min(measured.noise_sigma, 100.0)
@@ -163,7 +165,7 @@ def _validated(wish: Wish, measured: Measurements) -> RestorationParameters:
     return parameters
 
 
-def _reason(wish: Wish, measured: Measurements) -> str | None:
+def _reason(wish: StageRequest, measured: Measurements) -> str | None:
     """Why the stage is wanted, or None if it is not."""
     if wish.origin == "off":
         return None
@@ -172,12 +174,12 @@ def _reason(wish: Wish, measured: Measurements) -> str | None:
     return "asked for" if wish.origin == "asked" else "part of the preset"
 
 
-def _not_needed(wish: Wish) -> str:
+def _not_needed(wish: StageRequest) -> str:
     return "switched off" if wish.origin == "off" else "the measurements do not call for it"
 
 
 def _obstacle(
-    parameters: RestorationParameters, measured: Measurements, size: tuple[int, int], catalogue: Catalogue
+    parameters: RestorationParameters, measured: Measurements, size: tuple[int, int], catalogue: ModelRegistry
 ) -> str | None:
     """Why a wanted stage has nothing to do, or None if it can run."""
     if isinstance(parameters, UpscaleParameters) and not has_work(parameters, *size):
@@ -195,7 +197,7 @@ def _stage_of(parameters: Parameters) -> Stage:
 
 
 def _method(
-    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], quality: Quality, catalogue: Catalogue
+    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], quality: Quality, catalogue: ModelRegistry
 ) -> tuple[str, ModelRef | None]:
     """The method that runs. `model` without a registered model stays, and fails or falls back in the stage."""
     asked: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
@@ -222,7 +224,7 @@ def _finish(chain: "_Chain", job: Job, measured: Measurements) -> None:
     chain.add("finish", "classical", values, reason="every result is finished")
 
 
-def _assess(chain: "_Chain", catalogue: Catalogue, parameters: dict[str, JsonValue], *, reason: str) -> Step:
+def _assess(chain: "_Chain", catalogue: ModelRegistry, parameters: dict[str, JsonValue], *, reason: str) -> Step:
     """Scored by the installed network; by the classical measurements if there is none."""
     model = catalogue.model_ref("assess", None)
     return chain.add("assess", "model" if model else "classical", parameters, reason=reason, model=model)

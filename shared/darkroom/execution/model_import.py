@@ -20,7 +20,7 @@ from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
 from darkroom.imaging.filters import gaussian, resized
 from darkroom.imaging.picture import Picture, Pixels
 from darkroom.inference.contract import Contract
-from darkroom.inference.known_models import Described
+from darkroom.inference.known_models import ModelManifest
 from darkroom.inference.runtime import Port, load, ports, violations
 from darkroom.inference.session import Model
 from darkroom.stages.restore import restore
@@ -44,7 +44,7 @@ class Candidate:
     probe_cpu_s: float
 
 
-def examine(stage: Stage, described: Described, graph: bytes, *, threads: int) -> Candidate:
+def examine_model(stage: Stage, described: ModelManifest, graph: bytes, *, threads: int) -> Candidate:
     """Check what is told of a network against its file, and run the stage with it on a probe picture.
 
     Raises ModelUnusable, code `model_contract`, with everything in which the two differ.
@@ -67,7 +67,7 @@ def examine(stage: Stage, described: Described, graph: bytes, *, threads: int) -
 
 
 def completed(
-    described: Described, inputs: Sequence[Port], outputs: Sequence[Port]
+    described: ModelManifest, inputs: Sequence[Port], outputs: Sequence[Port]
 ) -> tuple[Contract, tuple[str, ...]]:
     """The contract with the names and the fixed size that the graph has, and notes about what was changed for it."""
     given = dict(described.contract)
@@ -86,7 +86,7 @@ def completed(
         raise ModelUnusable(f"{described.id}: contract: {describe(error)}", code="model_contract") from error
 
 
-def _answer(described: Described, outputs: Sequence[Port]) -> str:
+def _answer(described: ModelManifest, outputs: Sequence[Port]) -> str:
     """Whoever exported a network may have kept its answer alone."""
     if len(outputs) == 1:
         return outputs[0].name
@@ -95,7 +95,7 @@ def _answer(described: Described, outputs: Sequence[Port]) -> str:
     return outputs[described.answer_at].name
 
 
-def _unlike(described: Described, found: str) -> ModelUnusable:
+def _unlike(described: ModelManifest, found: str) -> ModelUnusable:
     return ModelUnusable(f"model {described.id!r}: the graph {found}", code="model_contract")
 
 

@@ -12,8 +12,8 @@ from darkroom.domain.errors import PermanentError
 from darkroom.domain.job import Job, job_id
 from darkroom.domain.messages import ObjectRef, Step, StepRecord, Upload
 from darkroom.domain.pipeline import Pipeline
-from darkroom.domain.planner import Buckets, Catalogue, first_step, make_plan
-from darkroom.execution.step import Inputs, assess, no_objects, perform
+from darkroom.domain.planner import Buckets, ModelRegistry, first_step, make_plan
+from darkroom.execution.step import Inputs, assess, no_objects, run_step
 from darkroom.imaging.codec import Decoded, Limits, decode
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.ports import Clock, Meter
@@ -25,10 +25,10 @@ BUCKETS = Buckets(uploads="input", artifacts="memory", results="output")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class LocalRunner:
     """What an in-process run needs: models, a clock, a meter and the limits."""
 
-    catalogue: Catalogue
+    catalogue: ModelRegistry
     models: Models
     clock: Clock
     meter: Meter
@@ -37,14 +37,14 @@ class Bench:
     read_object: Callable[[str], Picture] = no_objects
 
 
-def open_judge(bench: Bench) -> StageModel | None:
+def open_score_model(bench: LocalRunner) -> StageModel | None:
     """The network that scores pictures; None if none is installed. Raises ModelUnusable if it cannot be opened."""
     model = bench.catalogue.model_ref("assess", None)
     return bench.models.open("assess", model.id, sha256=model.sha256) if model else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Developed:
+class PipelineResult:
     """A photograph that came out of the pipeline."""
 
     job: Job
@@ -60,15 +60,19 @@ def _unwatched(step: Step, picture: Picture) -> None:
     """The default watch."""
 
 
-def develop(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched) -> Developed:
+def run_pipeline(
+    bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
+) -> PipelineResult:
     """Run the whole pipeline on the bytes of one picture. Raises PermanentError if it cannot be done."""
-    made = render(bench, name, data, pipeline, watch=watch)
+    made = run_without_scoring(bench, name, data, pipeline, watch=watch)
     finished = decode(made.data, replace(bench.limits, max_bytes=len(made.data), max_pixels=2**40))
     job = _assessed(bench, made.job, finished, run_again=True).completed(bench.clock.now())
     return replace(made, job=job)
 
 
-def render(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched) -> Developed:
+def run_without_scoring(
+    bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
+) -> PipelineResult:
     """The same bytes without their score: the job stands before its last step. Raises PermanentError."""
     job = _begin(bench, name, data, pipeline)
     decoded = decode(data, bench.limits)
@@ -80,7 +84,7 @@ def render(bench: Bench, name: str, data: bytes, pipeline: Pipeline, *, watch: W
     return _carry_out(bench, job, decoded, watch)
 
 
-def _begin(bench: Bench, name: str, data: bytes, pipeline: Pipeline) -> Job:
+def _begin(bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline) -> Job:
     ref = ObjectRef(bucket=BUCKETS.uploads, name=name, generation=0)
     now = bench.clock.now()
     source = Upload(ref=ref, size_bytes=len(data))
@@ -96,7 +100,7 @@ def _begin(bench: Bench, name: str, data: bytes, pipeline: Pipeline) -> Job:
     return job.model_copy(update={"plan": (first_step(job, BUCKETS, bench.catalogue),)})
 
 
-def _assessed(bench: Bench, job: Job, decoded: Decoded, *, run_again: bool) -> Job:
+def _assessed(bench: LocalRunner, job: Job, decoded: Decoded, *, run_again: bool) -> Job:
     bench.meter.start()
     step = job.plan[len(job.records)]
     report = assess(step, decoded, bench.models)
@@ -106,13 +110,13 @@ def _assessed(bench: Bench, job: Job, decoded: Decoded, *, run_again: bool) -> J
     return job.advanced(bench.clock.now(), record.model_copy(update=told))
 
 
-def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Developed:
+def _carry_out(bench: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
     picture = decoded.picture
     for step in job.plan[1:-1]:
         watch(step, picture)
         bench.meter.start()
         inputs = Inputs(picture=picture, source=decoded, read_object=bench.read_object)
-        outcome = perform(step, inputs, bench.models)
+        outcome = run_step(step, inputs, bench.models)
         record = _record(bench, step, job, method=outcome.method, notes=outcome.notes)
         told = {
             "model": outcome.model,
@@ -123,10 +127,10 @@ def _carry_out(bench: Bench, job: Job, decoded: Decoded, watch: Watch) -> Develo
         job = job.advanced(bench.clock.now(), record.model_copy(update=told))
         if outcome.picture is not None:
             picture = outcome.picture
-    return Developed(job=job, data=outcome.data, content_type=outcome.content_type)
+    return PipelineResult(job=job, data=outcome.data, content_type=outcome.content_type)
 
 
-def _record(bench: Bench, step: Step, job: Job, *, method: str, notes: tuple[str, ...]) -> StepRecord:
+def _record(bench: LocalRunner, step: Step, job: Job, *, method: str, notes: tuple[str, ...]) -> StepRecord:
     usage = bench.meter.stop()
     return StepRecord(
         stage=step.stage,

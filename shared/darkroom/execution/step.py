@@ -18,7 +18,7 @@ from darkroom.domain.parameters import PARAMETERS, AssessParameters, FinishParam
 from darkroom.imaging.codec import Decoded, Header
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.measurement.score import score
-from darkroom.imaging.measurement.score_input import patches, seen, verdict
+from darkroom.imaging.measurement.score_input import patches, prepare, verdict
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, read_model
@@ -38,7 +38,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class StepOutcome:
     """What a step made."""
 
     #: The picture of a restoration stage.
@@ -57,10 +57,10 @@ class Outcome:
 def assess(step: Step, decoded: Decoded, models: Models) -> Report:
     """Measure and score a decoded picture. Raises ModelUnusable if the step's model cannot run."""
     reference = AssessParameters.model_validate(step.parameters).reference_pixels
-    return examine(decoded, _open(step, models), reference)
+    return measure_and_score(decoded, _open(step, models), reference)
 
 
-def examine(decoded: Decoded, judge: StageModel | None, reference_pixels: int | None = None) -> Report:
+def measure_and_score(decoded: Decoded, judge: StageModel | None, reference_pixels: int | None = None) -> Report:
     """What is measured on a decoded picture, and its score by the `judge`, or by the measurements if there is none."""
     measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
     rated = rate(decoded.picture, measured, judge, reference_pixels)
@@ -72,11 +72,11 @@ def rate(picture: Picture, measured: Measurements, judge: StageModel | None, ref
     if judge is None:
         enlarged = max(1.0, sqrt(measured.pixels / reference_pixels)) if reference_pixels else 1.0
         return score(measured, enlarged=enlarged)
-    shown = seen(picture, reference_pixels)
+    shown = prepare(picture, reference_pixels)
     return verdict(read_model(judge, shown, {"patches": patches(shown)}))
 
 
-def perform(step: Step, inputs: Inputs, models: Models) -> Outcome:
+def run_step(step: Step, inputs: Inputs, models: Models) -> StepOutcome:
     """Do a restoration step or `finish`.
 
     Raises PermanentError if it cannot be done; a model that cannot run only if the step has no fallback.
@@ -93,10 +93,10 @@ def perform(step: Step, inputs: Inputs, models: Models) -> Outcome:
         return _fall_back(step, parameters, inputs.picture, exc)
 
 
-def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> Outcome:
+def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> StepOutcome:
     model = _open(step, models)
     output = restore(step.stage, picture, parameters, step.method, model)
-    return Outcome(
+    return StepOutcome(
         picture=output.picture,
         method=step.method,
         model=model.ref if model else None,
@@ -114,21 +114,21 @@ def _open(step: Step, models: Models) -> StageModel | None:
     return models.open(step.stage, step.model.id, sha256=step.model.sha256)
 
 
-def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> Outcome:
+def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> StepOutcome:
     method = parameters.classical[0]
     output = restore(step.stage, picture, parameters, method, None)
     note = f"{method} stands in for the model: {cause}"
     values = cast(Mapping[str, JsonValue], output.values)
-    return Outcome(picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=values)
+    return StepOutcome(picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=values)
 
 
-def _finish(parameters: FinishParameters, inputs: Inputs) -> Outcome:
+def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:
     if inputs.source is None:
         raise ValueError("finish needs the upload's header")
     name = parameters.background_object
     background = inputs.read_object(name) if name is not None else None
     done = finish(inputs.picture, parameters, inputs.source, background)
-    return Outcome(
+    return StepOutcome(
         data=done.data,
         content_type=done.content_type,
         method="classical",

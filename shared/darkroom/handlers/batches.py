@@ -46,7 +46,7 @@ from darkroom.domain.products.messages import (
 )
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_commands import cancel_job, reworked
-from darkroom.handlers.job_updates import change_job, drive
+from darkroom.handlers.job_updates import change_job, publish_next_step
 from darkroom.handlers.records import find_record, list_records, read_record, write_once
 from darkroom.handlers.uploads import BATCH_KEY, accept_upload, upload_of
 from darkroom.runtime.logs import log
@@ -197,7 +197,7 @@ def _take_job(system: System, batch: Batch, job_id: str) -> Job:
 
     job = change_job(system, job_id, change)
     if not job.records:
-        drive(system, job)
+        publish_next_step(system, job)
     return job
 
 

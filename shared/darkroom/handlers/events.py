@@ -35,9 +35,9 @@ from darkroom.domain.products.messages import decode_catalogue, is_catalogue
 from darkroom.domain.topology import MAX_FAILURES, RETENTION_S
 from darkroom.domain.webhooks import CallbackDue, decode_callback
 from darkroom.handlers.dead_letters import give_up_catalogue
-from darkroom.handlers.job_updates import change_job, drive, given_up_name, send
+from darkroom.handlers.job_updates import change_job, given_up_name, publish_next_step, send
 from darkroom.handlers.objects import pin_objects
-from darkroom.handlers.webhooks import announce, give_up_callback
+from darkroom.handlers.webhooks import enqueue_webhook, give_up_callback
 from darkroom.runtime.logs import log, log_unexpected
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.system import System
@@ -58,13 +58,13 @@ def apply_stage_event(system: System, event: StageEvent, *, message_id: str = ""
         _tell_given_up(system, event)
     if event.run != job.run or (message_id and job.answered_by not in ("", message_id)):
         return
-    announce(system, job)
+    enqueue_webhook(system, job)
     if event.index + 1 != len(job.records):
         return
     if job.status == "completed":
         write_manifest(system, job)
     else:
-        drive(system, job)
+        publish_next_step(system, job)
 
 
 def _tell_given_up(system: System, event: StageAttemptFailed) -> None:
@@ -202,7 +202,7 @@ def _applied(system: System, event: StageEvent) -> bool:
 def _give_up(system: System, message: Message, letter: DeadLetter) -> None:
     job = change_job(system, message.job_id, lambda job: _given_up(system, job, message, letter))
     if message.run == job.run:
-        announce(system, job)
+        enqueue_webhook(system, job)
         if job.status == "completed":
             write_manifest(system, job)
 

@@ -6,12 +6,12 @@ from darkroom.domain.errors import NotAllowed
 from darkroom.domain.job import FINAL, Job
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import first_step
-from darkroom.handlers.job_updates import change_job, drive
+from darkroom.handlers.job_updates import change_job, publish_next_step
 from darkroom.handlers.objects import pin_objects
 from darkroom.handlers.quota import job_deleted
 from darkroom.handlers.schedule import delete_artifacts
 from darkroom.handlers.uploads import check_size
-from darkroom.handlers.webhooks import announce
+from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.system import System
 
 #: Looks at the very state of a job that is to be changed, again in every round; what it raises ends the change.
@@ -31,14 +31,14 @@ def unreviewed(job: Job) -> None:
 def cancel_job(system: System, job_id: str, *, who: str = "") -> Job:
     """Stop a job; a stage that is at work finishes, and its answer is ignored. Raises NotAllowed if it has ended."""
     job = change_job(system, job_id, lambda job: job.cancelled(system.clock.now(), who=who or None))
-    announce(system, job)
+    enqueue_webhook(system, job)
     return job
 
 
 def replay_job(system: System, job_id: str, *, who: str = "") -> Job:
     """Let a failed job go on from the step that failed. Raises NotAllowed for any other job."""
     job = change_job(system, job_id, lambda job: job.replayed(system.clock.now(), system.expiry(), who=who or None))
-    drive(system, job)
+    publish_next_step(system, job)
     return job
 
 
@@ -68,7 +68,7 @@ def rework_job(
         return reworked(system, job, pipeline, who=who, notes=notes)
 
     job = change_job(system, job_id, change)
-    drive(system, job)
+    publish_next_step(system, job)
     return job
 
 

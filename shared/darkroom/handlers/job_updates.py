@@ -32,7 +32,7 @@ def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job
     raise TransientError(f"job {job_id} was changed by others {MAX_ROUNDS} times in a row")
 
 
-def drive(system: System, job: Job) -> None:
+def publish_next_step(system: System, job: Job) -> None:
     """Publish the message that moves the job on, if there is one."""
     request = job.next_request()
     if request is not None:

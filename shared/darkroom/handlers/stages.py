@@ -24,7 +24,7 @@ from darkroom.domain.messages import (
 from darkroom.domain.parameters import Stage
 from darkroom.domain.sizes import MAX_OUTPUT_PIXELS
 from darkroom.domain.topology import MAX_FAILURES
-from darkroom.execution.step import Inputs, Outcome, assess, perform
+from darkroom.execution.step import Inputs, StepOutcome, assess, run_step
 from darkroom.handlers.job_updates import given_up_name, send
 from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
 from darkroom.imaging.picture import Picture
@@ -176,7 +176,7 @@ def _assess(system: System, request: StageRequested) -> tuple[dict[str, Any], tu
 
 
 def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
-    outcome = perform(request.step, _inputs(system, request), system.models)
+    outcome = run_step(request.step, _inputs(system, request), system.models)
     told = {
         "method": outcome.method,
         "model": outcome.model.model_dump() if outcome.model else None,
@@ -190,7 +190,7 @@ def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], t
     return told, _content(request, outcome)
 
 
-def _content(request: StageRequested, outcome: Outcome) -> tuple[bytes, str]:
+def _content(request: StageRequested, outcome: StepOutcome) -> tuple[bytes, str]:
     if outcome.picture is None:
         return outcome.data, outcome.content_type
     extension = cast(Any, request.step.output_name.rsplit(".", 1)[-1])

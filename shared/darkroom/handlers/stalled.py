@@ -16,9 +16,9 @@ from darkroom.domain.job import FINAL, Job, Status
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
 from darkroom.domain.parameters import Stage
 from darkroom.domain.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, stage_subscription
-from darkroom.handlers.job_updates import change_job, drive
+from darkroom.handlers.job_updates import change_job, publish_next_step
 from darkroom.handlers.pages import Deadline, all_jobs
-from darkroom.handlers.webhooks import announce
+from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
@@ -97,9 +97,9 @@ def _drive_again(system: System, job_id: str, before: datetime) -> Job | None:
         return None
     if job.status == "failed":
         log("ERROR", "job_failed", f"{job.error.message if job.error else ''}.", job_id=job.id, stage=_stage(job))
-        announce(system, job)
+        enqueue_webhook(system, job)
     else:
-        drive(system, job)
+        publish_next_step(system, job)
     return job
 
 

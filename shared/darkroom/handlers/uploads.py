@@ -9,10 +9,10 @@ from darkroom.domain.messages import Upload
 from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
 from darkroom.domain.planner import first_step
 from darkroom.handlers.configs import configured_pipeline
-from darkroom.handlers.job_updates import drive
+from darkroom.handlers.job_updates import publish_next_step
 from darkroom.handlers.objects import is_shared
 from darkroom.handlers.quota import is_spent
-from darkroom.handlers.webhooks import announce
+from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
@@ -35,8 +35,8 @@ def accept_upload(system: System, upload: Upload) -> Job | None:
         return None
     job = register_upload(system, upload)
     if len(job.records) == 0:
-        drive(system, job)
-    announce(system, job)
+        publish_next_step(system, job)
+    enqueue_webhook(system, job)
     return job
 
 

@@ -24,7 +24,7 @@ from darkroom.runtime.system import System
 Post = Callable[[str, bytes, Mapping[str, str]], None]
 
 
-def announce(system: System, job: Job) -> None:
+def enqueue_webhook(system: System, job: Job) -> None:
     """Have whoever wants to hear of the job told, if it has ended."""
     if job.status in FINAL and CALLBACK_KEY in job.source.metadata:
         due = CallbackDue(job_id=job.id, run=job.run, status=job.status)

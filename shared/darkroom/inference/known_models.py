@@ -12,12 +12,13 @@ from darkroom.domain.parameters import Stage
 from darkroom.inference.figures import Cost, Evidence
 from darkroom.inference.registry import ModelId, TrainingData
 from darkroom.networks.sources import Source
+from darkroom.runtime.installed import MODELS
 
 #: The list that travels with the code.
-KNOWN = Path(__file__).resolve().parents[2] / "models" / "known.toml"
+KNOWN = MODELS / "known.toml"
 
 
-class Described(BaseModel):
+class ModelManifest(BaseModel):
     """What must be told of a network before its file can be used; what is in the file itself need not be."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +44,7 @@ class Described(BaseModel):
         return self.commercial_use and all(data.licence_class != "research" for data in self.training_data)
 
 
-class Network(Described):
+class Network(ModelManifest):
     """A network that its authors publish."""
 
     stage: Stage
@@ -86,11 +87,11 @@ def network_to_get(name: str) -> Network:
     return found[name]
 
 
-def read_description(path: Path) -> Described:
+def read_description(path: Path) -> ModelManifest:
     """What a file says about a network of one's own. Raises ConfigurationError with everything that is wrong."""
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Described.model_validate({"id": path.stem, **given})
+        return ModelManifest.model_validate({"id": path.stem, **given})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:

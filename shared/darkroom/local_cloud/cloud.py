@@ -16,7 +16,7 @@ from darkroom.domain.errors import ConfigurationError, TransientError
 from darkroom.local_cloud.api_server import ApiServer
 from darkroom.local_cloud.lock import lock_home
 from darkroom.local_cloud.supervisor import Delivered, Observer, Pace, Supervisor
-from darkroom.local_cloud.worker_pool import Crew, Worker, log_path
+from darkroom.local_cloud.worker_pool import Worker, WorkerPool, log_path
 from darkroom.runtime.bootstrap import build, local_parts, processors
 from darkroom.runtime.settings import Settings
 
@@ -50,7 +50,7 @@ class LocalCloud:
         self.settings = settings.model_copy(update={"home": home, "registry": registry})
         self.parts = local_parts(self.settings, backoff_scale=BACKOFF_SCALE)
         self.objects, self.jobs, self.broker = self.parts.objects, self.parts.jobs, self.parts.broker
-        self._crew = Crew(self.settings, workers or processors())
+        self._crew = WorkerPool(self.settings, workers or processors())
         self._observer = observe
         self._api = ApiServer(self.settings, api) if api else None
         self._pace = pace or Pace()

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import NotFound
 
+from darkroom.runtime.installed import FUNCTIONS
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Folder of the functions that travel with this code.
-FUNCTIONS = Path(__file__).resolve().parent.parent.parent / "functions"
 _PATH = re.compile(r"/([a-z][a-z0-9_]*)/([a-z][a-z0-9_]*)/?")
 
 

@@ -25,7 +25,7 @@ from darkroom.domain.errors import TransientError
 from darkroom.domain.topology import SUBSCRIPTIONS
 from darkroom.local_cloud.push_client import Answer, post
 from darkroom.local_cloud.push_request import Envelope, envelope, schedule_tick
-from darkroom.local_cloud.worker_pool import DISPATCHES_PER_WORKER, Crew, Worker
+from darkroom.local_cloud.worker_pool import DISPATCHES_PER_WORKER, Worker, WorkerPool
 from darkroom.runtime.bootstrap import LocalParts
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import Settings
@@ -74,7 +74,9 @@ Observer = Callable[[Delivered], None]
 class Supervisor:
     """Delivers messages to workers until it is told to stop."""
 
-    def __init__(self, settings: Settings, parts: LocalParts, *, crew: Crew, pace: Pace, observe: Observer) -> None:
+    def __init__(
+        self, settings: Settings, parts: LocalParts, *, crew: WorkerPool, pace: Pace, observe: Observer
+    ) -> None:
         self._settings = settings
         self._parts = parts
         self._crew = crew

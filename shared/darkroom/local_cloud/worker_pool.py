@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import darkroom
 from darkroom.runtime.bootstrap import processors
+from darkroom.runtime.installed import IMPORT_ROOT
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import PREFIX, Settings
 
@@ -22,7 +22,6 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 10.0
 _END_S = 5.0
 #: Requests to the dispatcher that one worker serves at a time, beside its stage. They are short.
 DISPATCHES_PER_WORKER = 2
-_ROOT = Path(darkroom.__file__).resolve().parent.parent
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -59,7 +58,7 @@ class Worker:
         return True
 
 
-class Crew:
+class WorkerPool:
     """The workers of one home."""
 
     def __init__(self, settings: Settings, size: int) -> None:
@@ -152,7 +151,7 @@ def environment(settings: Settings, workers: int) -> dict[str, str]:
     threads = settings.threads or max(1, processors() // workers)
     values = {**settings.model_dump(mode="json"), "threads": threads}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     own = {PREFIX + name.upper(): str(value) for name, value in values.items()}
     return inherited | pools | own | {"PYTHONPATH": path}

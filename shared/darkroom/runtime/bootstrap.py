@@ -13,7 +13,7 @@ from darkroom.adapters.system import ProcessMeter, SystemClock
 from darkroom.domain.parameters import Stage
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.inference.registry import REGISTRY_NAME, Registry
-from darkroom.runtime.lazy import Once
+from darkroom.runtime.lazy import Lazy
 from darkroom.runtime.logs import configure
 from darkroom.runtime.ports import Backlog, JobStore, ObjectStore, Publisher, ReservationStore, SignedUploads
 from darkroom.runtime.settings import Settings, read_settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkroom.adapters.local.broker import LocalBroker
     from darkroom.adapters.local.jobs import LocalJobStore
     from darkroom.adapters.local.objects import LocalObjectStore
-    from darkroom.execution.runner import Bench
+    from darkroom.execution.runner import LocalRunner
     from darkroom.inference.runtime import Accelerator
     from darkroom.stages import StageModel
 
@@ -116,7 +116,7 @@ def _gcp(settings: Settings) -> Ports:
     return objects, jobs, publisher, FirestoreReservationStore(project), PubsubBacklog(project)
 
 
-@Once
+@Lazy
 def system() -> System:
     """The system that the environment describes. Raises ConfigurationError with every problem."""
     settings = read_settings(os.environ)
@@ -124,7 +124,7 @@ def system() -> System:
     return build(settings)
 
 
-def added_models(settings: Settings) -> Path | None:
+def user_models_folder(settings: Settings) -> Path | None:
     """The folder of the networks that were installed on this machine; the cloud has what was deployed."""
     if settings.backend != "local":
         return None
@@ -135,7 +135,7 @@ def added_models(settings: Settings) -> Path | None:
 
 def installed_models(settings: Settings) -> Registry:
     """All models that may be asked for. Raises ConfigurationError with everything that is wrong with their lists."""
-    folder = added_models(settings)
+    folder = user_models_folder(settings)
     added = folder / REGISTRY_NAME if folder else None
     return Registry.load(settings.registry, commercial_only=settings.commercial_only, added=added)
 
@@ -174,13 +174,13 @@ def signed_uploads(system: System) -> SignedUploads:
     )
 
 
-def build_bench(settings: Settings, threads: int) -> "Bench":
+def build_local_runner(settings: Settings, threads: int) -> "LocalRunner":
     """What a run in this process needs; no backend is touched."""
-    from darkroom.execution.runner import Bench
+    from darkroom.execution.runner import LocalRunner
     from darkroom.imaging.codec.limits import Limits
 
     registry = installed_models(settings)
-    return Bench(
+    return LocalRunner(
         catalogue=registry,
         models=models_of(registry, settings, threads),
         clock=SystemClock(),

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Built = TypeVar("Built")
 
 
-class Once(Generic[Built]):
+class Lazy(Generic[Built]):
     """Decorates a function without parameters: called once, and again only if it raised.
 
     `functools.cache` alone lets everybody who comes before the first one is done build another; a process that starts

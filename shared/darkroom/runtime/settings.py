@@ -15,13 +15,14 @@ from pydantic import Field, ValidationError, model_validator
 from darkroom.auth.roles import Role, read_roles
 from darkroom.domain.errors import ConfigurationError
 from darkroom.domain.messages import Record, describe
+from darkroom.runtime.installed import MODELS
 
 PREFIX = "DARKROOM_"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 #: Variables that demand something of the tests are none of the service's business.
 REQUIRE = "DARKROOM_REQUIRE_"
 #: The registry that travels with the code.
-DEFAULT_REGISTRY = Path(__file__).resolve().parent.parent / "models" / "registry.toml"
+DEFAULT_REGISTRY = MODELS / "registry.toml"
 
 
 class Settings(Record):

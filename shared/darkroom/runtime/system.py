@@ -1,6 +1,6 @@
-"""What is a running Darkroom made of?
+"""The assembled parts of a running Darkroom.
 
-`System` is the value that `darkroom.runtime.bootstrap` builds and every handler takes: the ports, the settings and the models.
+`darkroom.runtime.bootstrap` builds a `System`, and every handler takes it: the ports, the settings and the models.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from darkroom.domain.parameters import Stage
-from darkroom.domain.planner import Buckets, Catalogue
+from darkroom.domain.planner import Buckets, ModelRegistry
 from darkroom.runtime.ports import Backlog, Clock, JobStore, Meter, ObjectStore, Publisher, ReservationStore
 from darkroom.runtime.settings import Settings
 
@@ -35,7 +35,7 @@ class System:
     backlog: Backlog
     clock: Clock
     meter: Meter
-    catalogue: Catalogue
+    catalogue: ModelRegistry
     models: Models
 
     @property

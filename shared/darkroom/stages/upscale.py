@@ -17,8 +17,8 @@ def classical(picture: Picture, parameters: UpscaleParameters, method: str) -> S
     ----------
     picture : Picture
     parameters : UpscaleParameters
-        The size, see `darkroom.domain.sizes`. A picture that is as large already comes back as it is, and so does one that
-        is to gain detail at the same size: interpolation has none to give.
+        The size, see `darkroom.domain.sizes`. A picture that is as large already comes back as it is, and so does
+        one that is to gain detail at the same size: interpolation has none to give.
     method : {"lanczos"}
 
     References
@@ -46,8 +46,8 @@ def classical(picture: Picture, parameters: UpscaleParameters, method: str) -> S
 def with_model(picture: Picture, parameters: UpscaleParameters, model: StageModel) -> StageOutput:
     """Enlarge by a network: as many passes as reach the size, then reduced to exactly it.
 
-    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is left out, and Lanczos interpolation goes the rest
-    of the way. Alpha is always interpolated.
+    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is left out, and Lanczos interpolation goes
+    the rest of the way. Alpha is always interpolated.
     """
     if not has_work(parameters, picture.height, picture.width):
         return _unchanged(picture, "the picture is large enough already")

@@ -29,7 +29,7 @@ def table_after(heading: str) -> list[list[str]]:
 def test_every_code_of_bad_input_is_in_the_table_and_no_other() -> None:
     in_code = {
         code
-        for module in (ROOT / "shared" / "imaging" / "codec").glob("*.py")
+        for module in (ROOT / "shared" / "darkroom" / "imaging" / "codec").rglob("*.py")
         for code in re.findall(r'Bad(?:Image|Pipeline)\([^()]*(?:\([^()]*\)[^()]*)*code="(\w+)"', module.read_text())
     }
     documented = [row[1].strip("`") for row in table_after("## Bad input")]

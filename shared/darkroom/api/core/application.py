@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response
 
 from darkroom.api.core.crowd import Room
 from darkroom.api.core.headers import cors_headers, preflight, secured
-from darkroom.api.core.parts import Parts
+from darkroom.api.core.parts import AppContext
 from darkroom.api.core.problems import CONTENT_TYPE, body_of, problem_of
-from darkroom.api.core.rate_limits import Rates
+from darkroom.api.core.rate_limits import RateLimiter
 from darkroom.api.core.reading import (
     MAX_BODY_BYTES,
     checked,
@@ -26,10 +26,10 @@ from darkroom.api.core.reading import (
     read_json,
     read_query,
 )
-from darkroom.api.core.routing import Answer, Call, Match, Route, Router
+from darkroom.api.core.routing import ApiResponse, Match, RequestContext, Route, Router
 from darkroom.api.core.submissions import read_submission
 from darkroom.api.routes.table import ROUTES
-from darkroom.auth.callers import Caller, Door, address
+from darkroom.auth.callers import Authenticator, Principal, address
 from darkroom.auth.google_sign_in import GoogleSignIn
 from darkroom.auth.keys import Keys
 from darkroom.auth.signing import signing_key
@@ -56,8 +56,8 @@ _STREAMS_PER_PROCESSOR = 2
 class Api:
     """The API over one system."""
 
-    parts: Parts
-    rates: Rates
+    parts: AppContext
+    rates: RateLimiter
     router: Router
 
     @classmethod
@@ -68,9 +68,9 @@ class Api:
 
         settings, seats = system.settings, places or processors()
         keys = Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock)
-        parts = Parts(
+        parts = AppContext(
             system=system,
-            door=Door(
+            door=Authenticator(
                 keys=keys,
                 is_local=settings.backend == "local",
                 origins=settings.origins,
@@ -84,7 +84,7 @@ class Api:
             fetch=fetch or fetch_public,
             uploads=signed_uploads(system),
         )
-        rates = Rates(clock=system.clock, per_minute=settings.api_rate_per_minute)
+        rates = RateLimiter(clock=system.clock, per_minute=settings.api_rate_per_minute)
         return cls(parts=parts, rates=rates, router=Router(ROUTES))
 
     def answer(self, request: Request) -> Response:
@@ -113,12 +113,12 @@ class Api:
             remember(response, request, caller.cookie)
         return response
 
-    def _handled(self, request: Request, match: Match, caller: Caller) -> Answer:
+    def _handled(self, request: Request, match: Match, caller: Principal) -> ApiResponse:
         route, parts = match.route, self.parts
         with parts.crowd.taken(int(route.is_at_once)), parts.bodies.taken(_body_bytes(request, route)):
             return self._let_in(request, match, caller)
 
-    def _let_in(self, request: Request, match: Match, caller: Caller) -> Answer:
+    def _let_in(self, request: Request, match: Match, caller: Principal) -> ApiResponse:
         try:
             (leave_to_handler if match.route.takes_stream else limit_body)(request)
             query, body = _read(request, match)
@@ -126,7 +126,7 @@ class Api:
             if (answer := match.route.misread(request, exc)) is not None:
                 return answer
             raise
-        call = Call(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
+        call = RequestContext(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
         return match.route.handler(call)
 
 
@@ -156,7 +156,7 @@ def _read(request: Request, match: Match) -> tuple[BaseModel | None, Any]:
     return query, checked(route.body, read_json(request))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: ApiResponse) -> Response:
     content = answer.content
     if isinstance(content, BaseModel):
         content = content.model_dump_json().encode()
@@ -165,7 +165,7 @@ def _response(answer: Answer) -> Response:
     return _whole(content, answer)
 
 
-def _whole(data: bytes, answer: Answer) -> Response:
+def _whole(data: bytes, answer: ApiResponse) -> Response:
     """A response whose length is told, unless it is too large for that.
 
     Always a stream for functions-framework, which would otherwise read the rest of the request by itself, and answer
@@ -178,7 +178,7 @@ def _whole(data: bytes, answer: Answer) -> Response:
     return response
 
 
-def _streamed(content: Iterator[bytes], answer: Answer) -> Response:
+def _streamed(content: Iterator[bytes], answer: ApiResponse) -> Response:
     return Response(content, status=answer.status, content_type=answer.content_type, headers=dict(answer.headers))
 
 
@@ -193,4 +193,4 @@ def refusal(exc: Exception, request_id: str) -> Response:
     problem, headers = problem_of(exc, request_id)
     # A value that was sent may hold half a surrogate pair, which no encoding of text can.
     data = json.dumps(body_of(problem), ensure_ascii=False).encode(errors="replace")
-    return _whole(data, Answer(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))
+    return _whole(data, ApiResponse(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

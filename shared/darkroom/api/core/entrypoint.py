@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response
 
 from darkroom.api.core.application import Api, refusal
 from darkroom.runtime.bootstrap import system
-from darkroom.runtime.lazy import Once
+from darkroom.runtime.lazy import Lazy
 
 
-@Once
+@Lazy
 def the_api() -> Api:
     """The API of this process. Raises ConfigurationError if the settings are wrong."""
     return Api.of(system())

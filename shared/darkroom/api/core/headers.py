@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from flask import Request
 from werkzeug.wrappers import Response
 
+from darkroom.auth.visitors import is_https
+
 #: Nothing that is answered here may load, run or be framed by anything, however it is looked at.
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _SECURITY: Mapping[str, str] = {
@@ -36,11 +38,6 @@ def secured(response: Response, request: Request, *, request_id: str, more: Mapp
     if is_https(request):
         response.headers["Strict-Transport-Security"] = _HTTPS_ONLY
     return response
-
-
-def is_https(request: Request) -> bool:
-    """Whether the client asks over https, by itself or as far as the front end that hands the request on."""
-    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
 
 
 def cors_headers(request: Request, origins: Collection[str]) -> dict[str, str]:

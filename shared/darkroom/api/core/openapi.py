@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from darkroom import __version__
 from darkroom.api.core.problems import CONTENT_TYPE, Problem
 from darkroom.api.core.reading import FILE_FIELD
-from darkroom.api.core.routing import Outcome, Route
+from darkroom.api.core.routing import ResponseSpec, Route
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.products.configs import SCOPES
 from darkroom.domain.products.rows import MAX_TEXT_BYTES
@@ -223,7 +223,7 @@ def problem_statuses(route: Route) -> list[int]:
     return sorted(found)
 
 
-def _content(outcome: Outcome) -> Json:
+def _content(outcome: ResponseSpec) -> Json:
     content: Json = {media: {"schema": _media_schema(media)} for media in outcome.media}
     if outcome.model is not None:
         content["application/json"] = {"schema": _ref(outcome.model)}

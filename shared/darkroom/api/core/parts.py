@@ -10,24 +10,24 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from darkroom.api.core.crowd import Room
-from darkroom.auth.callers import Door
+from darkroom.auth.callers import Authenticator
 from darkroom.domain.http_errors import Busy
 from darkroom.runtime.ports import SignedUploads
 from darkroom.runtime.system import System
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
-    from darkroom.execution.runner import Bench
+    from darkroom.execution.runner import LocalRunner
 
 #: Seconds within which a picture must be answered at once.
 MAX_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class AppContext:
     """The system, and what only the API needs."""
 
     system: System
-    door: Door
+    door: Authenticator
     #: One place for each picture that is worked on at the same time: memory and processors are bounded.
     places: BoundedSemaphore
     #: Pictures that are worked on at once or wait for their place, counted before their bodies are read.
@@ -62,14 +62,14 @@ class Parts:
         finally:
             self.places.release()
 
-    def bench(self) -> "Bench":
+    def bench(self) -> "LocalRunner":
         """What a run in this process needs, with a meter of its own."""
-        from darkroom.execution.runner import Bench
+        from darkroom.execution.runner import LocalRunner
         from darkroom.imaging.codec import Limits
 
         system = self.system
         limits = Limits(max_bytes=system.settings.max_bytes, max_pixels=system.settings.max_pixels)
-        return Bench(
+        return LocalRunner(
             catalogue=system.catalogue,
             models=system.models,
             clock=system.clock,

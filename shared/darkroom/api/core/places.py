@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from darkroom.api.core.routing import Call
+from darkroom.api.core.routing import RequestContext
 from darkroom.domain.errors import DarkroomError, ObjectNotFound
 from darkroom.domain.http_errors import QuotaReached
 from darkroom.domain.quota import Reservation
@@ -16,7 +16,7 @@ _POST_LIFETIME = timedelta(minutes=10)
 
 
 @contextmanager
-def place_for(call: Call, name: str) -> Iterator[None]:
+def place_for(call: RequestContext, name: str) -> Iterator[None]:
     """A place for the photograph that becomes the object `name` of the uploads bucket, until it has a job.
 
     Raises QuotaReached, unless the photograph is kept already. If the request fails, the place is given back at once,
@@ -35,7 +35,7 @@ def place_for(call: Call, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def place_kept(call: Call, wanted: Reservation) -> Iterator[None]:
+def place_kept(call: RequestContext, wanted: Reservation) -> Iterator[None]:
     """Places that stay reserved until they expire, or until there are jobs; given back if the request fails.
 
     Raises QuotaReached.
@@ -49,7 +49,7 @@ def place_kept(call: Call, wanted: Reservation) -> Iterator[None]:
         raise
 
 
-def _reserved(call: Call, wanted: Reservation) -> str | None:
+def _reserved(call: RequestContext, wanted: Reservation) -> str | None:
     """The id of the reservation; None if none is needed. Raises QuotaReached."""
     system, caller = call.parts.system, call.caller
     limit = caller.limit(system.settings)
@@ -63,7 +63,7 @@ def _reserved(call: Call, wanted: Reservation) -> str | None:
     return room.id
 
 
-def _is_there(call: Call, name: str) -> bool:
+def _is_there(call: RequestContext, name: str) -> bool:
     """Whether the object was written; if nobody can tell, it may have been."""
     try:
         call.parts.system.objects.stat(call.parts.system.settings.uploads_bucket, name)
@@ -74,7 +74,7 @@ def _is_there(call: Call, name: str) -> bool:
     return True
 
 
-def _release(call: Call, key: str) -> None:
+def _release(call: RequestContext, key: str) -> None:
     """Give the place back; one that cannot be given back now is free when it expires."""
     try:
         release(call.parts.system, call.caller.owner, key)

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from darkroom.domain import errors
 from darkroom.domain.field_errors import FieldProblem, fields_of, shown
-from darkroom.domain.http_errors import Refused
+from darkroom.domain.http_errors import HttpError
 from darkroom.runtime.logs import log_unexpected
 
 CONTENT_TYPE = "application/problem+json"
@@ -90,7 +90,7 @@ def _told(exc: errors.DarkroomError, status: int, request_id: str) -> Problem:
 
 
 def _fields(exc: errors.DarkroomError) -> list[FieldProblem]:
-    if isinstance(exc, Refused):
+    if isinstance(exc, HttpError):
         return list(exc.fields)
     if isinstance(exc, errors.BadPipeline) and isinstance(exc.__cause__, ValidationError):
         return list(fields_of(exc.__cause__, within=("pipeline",)))
@@ -98,7 +98,7 @@ def _fields(exc: errors.DarkroomError) -> list[FieldProblem]:
 
 
 def _headers(exc: errors.DarkroomError, status: int) -> dict[str, str]:
-    wait_s = exc.retry_after_s if isinstance(exc, Refused) else None
+    wait_s = exc.retry_after_s if isinstance(exc, HttpError) else None
     if wait_s is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
         wait_s = RETRY_AFTER_S
     headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
@@ -110,7 +110,7 @@ def _headers(exc: errors.DarkroomError, status: int) -> dict[str, str]:
 
 
 def _status(exc: errors.DarkroomError) -> int | None:
-    if isinstance(exc, Refused):
+    if isinstance(exc, HttpError):
         return exc.status
     by_kind = next((status for kind, status in _STATUS if isinstance(exc, kind)), None)
     return None if by_kind is None else _STATUS_OF_CODE.get(exc.code, by_kind)

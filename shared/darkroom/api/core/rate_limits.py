@@ -24,7 +24,7 @@ class _Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class RateLimiter:
     """The buckets of one process."""
 
     clock: Clock

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from darkroom.domain.field_errors import fields_of
-from darkroom.domain.http_errors import Invalid, Refused, TooLarge, UnreadableType
+from darkroom.domain.http_errors import HttpError, Invalid, TooLarge, UnreadableType
 from darkroom.domain.messages import describe
 
 #: Largest body in bytes. Google's front end takes no more than 32 MiB, so nothing works on a laptop and fails there.
@@ -96,7 +96,7 @@ def read_form(request: Request) -> tuple[dict[str, Any], tuple[str, bytes] | Non
             limit=MAX_BODY_BYTES,
         ) from exc
     except ValueError as exc:  # what werkzeug raises on a boundary that is missing or broken
-        raise Refused(f"the form cannot be read: {exc}") from exc
+        raise HttpError(f"the form cannot be read: {exc}") from exc
     return fields, None if file is None else (file.filename or "", file.read())
 
 
@@ -115,7 +115,7 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     try:
         return json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
-        raise Refused(f"the body is not JSON: {exc}", code="not_json") from exc
+        raise HttpError(f"the body is not JSON: {exc}", code="not_json") from exc
 
 
 def checked(model: type[Model], value: Any) -> Model:

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
-from darkroom.api.core.parts import Parts
-from darkroom.auth.callers import Access, Caller
+from darkroom.api.core.parts import AppContext
+from darkroom.auth.callers import Access, Principal
 from darkroom.domain.errors import DarkroomError
 from darkroom.domain.http_errors import NoSuchPath, WrongMethod
 
@@ -27,12 +27,12 @@ PICTURES = ("image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class RequestContext:
     """A request on its way to its handler: matched, let in and checked."""
 
-    parts: Parts
+    parts: AppContext
     request: Request
-    caller: Caller
+    caller: Principal
     #: The variable parts of the path.
     path: Mapping[str, str]
     #: An instance of the route's `query`, `body` or `picture` model; None where the route has none.
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """What a handler answers."""
 
     #: A model becomes JSON; bytes and streams are sent as they are.
@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ResponseSpec:
     """A way in which a route answers when all went well."""
 
     what: str
@@ -74,8 +74,8 @@ class Route:
     name: str
     summary: str
     access: Access
-    handler: Callable[[Call], Answer]
-    outcomes: tuple[Outcome, ...]
+    handler: Callable[[RequestContext], ApiResponse]
+    outcomes: tuple[ResponseSpec, ...]
     #: Statuses of problems that this route has beside those that every one has.
     problems: tuple[int, ...] = ()
     query: type[BaseModel] | None = None
@@ -93,7 +93,7 @@ class Route:
     #: The handler reads the body itself, and counts what it reads: a whole upload, of any size.
     takes_stream: bool = False
     #: What to answer if the query or the body cannot be read; None leaves it to the problem document.
-    misread: Callable[[Request, DarkroomError], Answer | None] = lambda _request, _error: None
+    misread: Callable[[Request, DarkroomError], ApiResponse | None] = lambda _request, _error: None
     #: Headers that the handler reads, with their descriptions.
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Under which heading the description lists it.

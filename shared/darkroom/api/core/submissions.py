@@ -13,7 +13,7 @@ from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from darkroom.api.core.reading import FILE_FIELD, checked, read_form, read_json, read_raw
-from darkroom.api.core.routing import Call
+from darkroom.api.core.routing import RequestContext
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 
@@ -41,7 +41,7 @@ Labels = Annotated[
 Values = Annotated[dict[str, JsonValue], BeforeValidator(_from_text)]
 
 
-class Wishes(BaseModel):
+class EnhanceRequest(BaseModel):
     """What may come with every picture."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -51,7 +51,7 @@ class Wishes(BaseModel):
     )
 
 
-class PipelineWishes(Wishes):
+class PipelineWishes(EnhanceRequest):
     """A picture that a pipeline is to work on."""
 
     pipeline: str | dict[str, JsonValue] | None = Field(
@@ -100,7 +100,7 @@ def read_submission(request: Request, model: type[BaseModel]) -> Submission:
     return Submission(data=read_raw(request) or None, name="", wishes=wishes)
 
 
-def picture_of(call: Call) -> bytes:
+def picture_of(call: RequestContext) -> bytes:
     """The bytes of the picture, fetched if they lie behind a URL. Raises Invalid if there are none."""
     submission: Submission = call.body
     url = submission.wishes.url

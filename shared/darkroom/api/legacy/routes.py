@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom.api.core.reading import checked, parse_json, read_raw
-from darkroom.api.core.routing import PICTURES, Answer, Call, Outcome, Route
-from darkroom.api.core.submissions import Submission, Wishes
+from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.submissions import EnhanceRequest, Submission
 from darkroom.api.core.views import JobView
 from darkroom.api.routes import batches, enhancement, imports, previews, quality
 from darkroom.api.routes.batches import BatchView, BatchWishes
@@ -26,12 +26,12 @@ Mode = Literal["auto", "full", "sharpen", "denoise", "upscale", "optimize"]
 _TO_CATALOGUE_SIZE: JsonValue = {"scale": None, "min_side": PRODUCT_MIN_SIDE, "method": "lanczos"}
 
 
-def remove_color_cast(call: Call) -> Answer:
+def remove_color_cast(call: RequestContext) -> ApiResponse:
     """The picture without its colour cast, in JSON."""
-    return Answer(content=_enhanced(call, build_pipeline({"preset": "color_cast"})))
+    return ApiResponse(content=_enhanced(call, build_pipeline({"preset": "color_cast"})))
 
 
-def _enhanced(call: Call, pipeline: Pipeline) -> Enhanced:
+def _enhanced(call: RequestContext, pipeline: Pipeline) -> Enhanced:
     return enhancement.told(*enhancement.develop_at_once(call, pipeline))
 
 
@@ -42,12 +42,12 @@ class InitModel(BaseModel):
     ready: Warm
 
 
-def init_model(call: Call) -> Answer:
+def init_model(call: RequestContext) -> ApiResponse:
     """Open the models."""
-    return Answer(content=InitModel(ready=open_models(call)))
+    return ApiResponse(content=InitModel(ready=open_models(call)))
 
 
-class ProcessWishes(Wishes):
+class ProcessWishes(EnhanceRequest):
     """A picture to colorize or to lighten."""
 
     mode: Literal["colorize", "enhance"] = Field("enhance", description="enhance: lift what is too dark")
@@ -56,7 +56,7 @@ class ProcessWishes(Wishes):
 _PROCESSES: dict[str, Preset] = {"colorize": "colorize", "enhance": "low_light"}
 
 
-def process(call: Call) -> Answer:
+def process(call: RequestContext) -> ApiResponse:
     """The picture colorized, or lightened."""
     submission: Submission = call.body
     return enhancement.developed_answer(call, build_pipeline({"preset": _PROCESSES[submission.wishes.mode]}))
@@ -86,15 +86,15 @@ class ModeWishes(BaseModel):
         return build_pipeline({"preset": self.mode, "stages": stages, "output": output})
 
 
-class EnhanceWishes(ModeWishes, Wishes):
+class EnhanceWishes(ModeWishes, EnhanceRequest):
     """A product photograph and what is to be done with it."""
 
 
-def enhance(call: Call) -> Answer:
+def enhance(call: RequestContext) -> ApiResponse:
     """The enhanced photograph, in JSON."""
     submission: Submission = call.body
     wishes: EnhanceWishes = submission.wishes
-    return Answer(content=_enhanced(call, wishes.asked()))
+    return ApiResponse(content=_enhanced(call, wishes.asked()))
 
 
 class Reviewed(BaseModel):
@@ -106,10 +106,10 @@ class Reviewed(BaseModel):
     job: JobView
 
 
-def review(call: Call) -> Answer:
+def review(call: RequestContext) -> ApiResponse:
     """Record a verdict; the body is JSON whatever its type claims, as `curl -d` sends it."""
     told = checked(quality.Review, parse_json(read_raw(call.request)))
-    return Answer(content=Reviewed(job=JobView.of(quality.reviewed(call, told))))
+    return ApiResponse(content=Reviewed(job=JobView.of(quality.reviewed(call, told))))
 
 
 class ModeBatchWishes(ModeWishes):
@@ -129,25 +129,27 @@ class BatchJob(BatchView):
     job_id: str = Field(description="the batch's id")
 
 
-def create_batch(call: Call) -> Answer:
+def create_batch(call: RequestContext) -> ApiResponse:
     """Have a SKU's or a group's pictures done again."""
     wishes: ModeBatchWishes = call.body
-    return Answer(content=_batch_job(call, batches.started(call, wishes.wanted(), wishes.asked())), status=202)
+    return ApiResponse(content=_batch_job(call, batches.started(call, wishes.wanted(), wishes.asked())), status=202)
 
 
-def show_batch(call: Call) -> Answer:
+def show_batch(call: RequestContext) -> ApiResponse:
     """How far a batch is."""
-    return Answer(content=_batch_job(call, batches.batch_of(call)))
+    return ApiResponse(content=_batch_job(call, batches.batch_of(call)))
 
 
-def _batch_job(call: Call, batch: Batch) -> BatchJob:
+def _batch_job(call: RequestContext, batch: Batch) -> BatchJob:
     return BatchJob(**dict(batches.view(call, batch)), job_id=batch.id)
 
 
-def _picture(path: str, name: str, *, summary: str, handler: Callable[[Call], Answer], **rest: Any) -> Route:
+def _picture(
+    path: str, name: str, *, summary: str, handler: Callable[[RequestContext], ApiResponse], **rest: Any
+) -> Route:
     given: dict[str, Any] = {
-        "outcomes": (Outcome(what="the picture and what was done", model=Enhanced),),
-        "picture": Wishes,
+        "outcomes": (ResponseSpec(what="the picture and what was done", model=Enhanced),),
+        "picture": EnhanceRequest,
         **rest,
     }
     return Route(method="POST", path=path, name=name, summary=summary, access="submitter", handler=handler, **given)
@@ -162,14 +164,14 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/adjust",
         handler=previews.adjust,
         picture=Adjustments,
-        outcomes=(Outcome(what="the picture", media=PICTURES),),
+        outcomes=(ResponseSpec(what="the picture", media=PICTURES),),
     ),
     _picture(
         "/api/histogram",
         "api_histogram",
         summary="As /v1/histogram",
         handler=previews.histogram,
-        outcomes=(Outcome(what="256 counts for each channel", model=Histogram),),
+        outcomes=(ResponseSpec(what="256 counts for each channel", model=Histogram),),
     ),
     Route(
         method="POST",
@@ -178,7 +180,7 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/warmup",
         access="submitter",
         handler=init_model,
-        outcomes=(Outcome(what="what is ready", model=InitModel),),
+        outcomes=(ResponseSpec(what="what is ready", model=InitModel),),
     ),
     _picture(
         "/process",
@@ -186,7 +188,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Colorize a picture, or lighten a dark one",
         handler=process,
         picture=ProcessWishes,
-        outcomes=(Outcome(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES),),
+        outcomes=(ResponseSpec(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES),),
     ),
     _picture(
         "/api/v1/enhance/upload",
@@ -209,7 +211,7 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/import",
         access="submitter",
         handler=imports.create,
-        outcomes=(Outcome(what="the import", status=202, model=imports.ImportView),),
+        outcomes=(ResponseSpec(what="the import", status=202, model=imports.ImportView),),
         query=imports.ImportQuery,
         body=imports.ImportList,
         reads_body=True,
@@ -222,7 +224,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Have the pictures of a SKU or a group done again, by mode",
         access="submitter",
         handler=create_batch,
-        outcomes=(Outcome(what="the batch", status=202, model=BatchJob),),
+        outcomes=(ResponseSpec(what="the batch", status=202, model=BatchJob),),
         problems=(404,),
         body=ModeBatchWishes,
     ),
@@ -233,7 +235,7 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/batch/{batch}",
         access="submitter",
         handler=show_batch,
-        outcomes=(Outcome(what="the batch", model=BatchJob),),
+        outcomes=(ResponseSpec(what="the batch", model=BatchJob),),
         problems=(404,),
     ),
     Route(
@@ -243,7 +245,7 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/qc/pending",
         access="reviewer",
         handler=quality.pending,
-        outcomes=(Outcome(what="one page of the queue", model=quality.Queue),),
+        outcomes=(ResponseSpec(what="one page of the queue", model=quality.Queue),),
         query=quality.QueueQuery,
     ),
     Route(
@@ -253,7 +255,7 @@ ROUTES: tuple[Route, ...] = (
         summary="As /v1/qc/{job}/review",
         access="reviewer",
         handler=review,
-        outcomes=(Outcome(what="the verdict was recorded", model=Reviewed),),
+        outcomes=(ResponseSpec(what="the verdict was recorded", model=Reviewed),),
         problems=(404, 409),
         body=quality.Review,
         reads_body=True,

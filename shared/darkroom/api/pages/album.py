@@ -11,8 +11,8 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.api.core.places import place_for
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
-from darkroom.api.core.submissions import Labels, Submission, Wishes, asked_pipeline, picture_of
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.submissions import EnhanceRequest, Labels, Submission, asked_pipeline, picture_of
 from darkroom.api.core.views import JobView
 from darkroom.api.pages.album_html import POLICY, render
 from darkroom.api.pages.flash import Flash, flash_of, forget
@@ -30,7 +30,7 @@ SHOWN = 60
 _HTML = "text/html; charset=utf-8"
 
 
-class AlbumWishes(Wishes):
+class AlbumWishes(EnhanceRequest):
     """A photograph for the album."""
 
     name: str | None = Field(None, max_length=MAX_NAME, description="what it is called; the file's name if absent")
@@ -60,19 +60,19 @@ class Album(BaseModel):
     jobs: list[JobView]
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """The album."""
     album = _album(call)
     told = {"Set-Cookie": forget(call.request)} if album.message else {}
     if _prefers(call.request, "text/html", to="application/json"):
         return _page(album, told)
-    return Answer(content=album, headers=told)
+    return ApiResponse(content=album, headers=told)
 
 
-def add(call: Call) -> Answer:
+def add(call: RequestContext) -> ApiResponse:
     """Put a photograph into the album."""
     if not _is_a_form(call.request):
-        return Answer(content=JobView.of(_added(call)), status=202)
+        return ApiResponse(content=JobView.of(_added(call)), status=202)
     try:
         became = Flash(kind="success", text=f"{_added(call).display_name} is being worked on.")
     except QuotaReached as exc:
@@ -82,7 +82,7 @@ def add(call: Call) -> Answer:
     return _back(call.request, became)
 
 
-def unread(request: Request, exc: DarkroomError) -> Answer | None:
+def unread(request: Request, exc: DarkroomError) -> ApiResponse | None:
     """Back to the album with a form that could not be read."""
     return _back(request, _failed(exc)) if _is_a_form(request) else None
 
@@ -91,9 +91,9 @@ def _failed(exc: DarkroomError) -> Flash:
     return Flash(kind="danger", text=f"Failed to generate the image: {exc}.")
 
 
-def _back(request: Request, became: Flash) -> Answer:
+def _back(request: Request, became: Flash) -> ApiResponse:
     headers = {"Location": "/", "Set-Cookie": became.cookie(request)}
-    return Answer(content=b"", status=302, content_type=_HTML, headers=headers)
+    return ApiResponse(content=b"", status=302, content_type=_HTML, headers=headers)
 
 
 def _is_a_form(request: Request) -> bool:
@@ -105,7 +105,7 @@ def _prefers(request: Request, kind: str, *, to: str) -> bool:
     return accepted[kind] > accepted[to]
 
 
-def _added(call: Call) -> Job:
+def _added(call: RequestContext) -> Job:
     submission: Submission = call.body
     wishes: AlbumWishes = submission.wishes
     name = f"{FOLDER}/{secrets.token_hex(16)}"
@@ -118,7 +118,7 @@ def _added(call: Call) -> Job:
         )
 
 
-def _album(call: Call) -> Album:
+def _album(call: RequestContext) -> Album:
     owner, store = call.caller.owner, call.parts.system.jobs
     found = store.query(JobQuery(owner=owner, limit=SHOWN)).jobs
     count = store.count(JobQuery(owner=owner))
@@ -127,11 +127,11 @@ def _album(call: Call) -> Album:
     return Album(user_id=owner, limit=limit, count=count, message=flash_of(call.request), jobs=jobs)
 
 
-def _page(album: Album, headers: Mapping[str, str]) -> Answer:
+def _page(album: Album, headers: Mapping[str, str]) -> ApiResponse:
     page = render(album.model_dump(mode="json")).encode()
     # Under `no-referrer` a browser sends this page's own form from the origin `null`.
     own = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
-    return Answer(content=page, content_type=_HTML, headers={**own, **headers})
+    return ApiResponse(content=page, content_type=_HTML, headers={**own, **headers})
 
 
 class Renamed(BaseModel):
@@ -157,16 +157,16 @@ class Done(BaseModel):
     message: str = "success"
 
 
-def rename(call: Call) -> Answer:
+def rename(call: RequestContext) -> ApiResponse:
     """Rename a photograph."""
     describe(call)
-    return Answer(content=Done())
+    return ApiResponse(content=Done())
 
 
-def remove(call: Call) -> Answer:
+def remove(call: RequestContext) -> ApiResponse:
     """Delete a photograph with its results."""
     delete(call)
-    return Answer(content=Done())
+    return ApiResponse(content=Done())
 
 
 _PAGE = ("text/html",)
@@ -178,7 +178,7 @@ ROUTES: tuple[Route, ...] = (
         summary="One's own photographs, as a page or as JSON",
         access="submitter",
         handler=show,
-        outcomes=(Outcome(what="the album", model=Album, media=_PAGE),),
+        outcomes=(ResponseSpec(what="the album", model=Album, media=_PAGE),),
     ),
     Route(
         method="POST",
@@ -188,8 +188,8 @@ ROUTES: tuple[Route, ...] = (
         access="submitter",
         handler=add,
         outcomes=(
-            Outcome(what="the job, which is being worked on, if `Accept` prefers JSON", status=202, model=JobView),
-            Outcome(what="back to the album, which says what became of it", status=302, media=_PAGE),
+            ResponseSpec(what="the job, which is being worked on, if `Accept` prefers JSON", status=202, model=JobView),
+            ResponseSpec(what="back to the album, which says what became of it", status=302, media=_PAGE),
         ),
         picture=AlbumWishes,
         misread=unread,
@@ -201,7 +201,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Rename a photograph",
         access="submitter",
         handler=rename,
-        outcomes=(Outcome(what="it is renamed", model=Done),),
+        outcomes=(ResponseSpec(what="it is renamed", model=Done),),
         problems=(404,),
         body=Renamed,
     ),
@@ -212,7 +212,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Delete a photograph with its results",
         access="submitter",
         handler=remove,
-        outcomes=(Outcome(what="it is gone", model=Done),),
+        outcomes=(ResponseSpec(what="it is gone", model=Done),),
         problems=(404,),
     ),
 )

@@ -12,7 +12,7 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.http import dump_cookie
 
-from darkroom.api.core.headers import is_https
+from darkroom.auth.visitors import is_https
 
 COOKIE = "flash"
 #: Seconds for which a message waits for its page.

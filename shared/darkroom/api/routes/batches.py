@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import asked_pipeline
-from darkroom.domain.http_errors import NotInCatalogue
+from darkroom.domain.http_errors import ProductNotFound
 from darkroom.domain.job import Status
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.products.batches import MAX_PICTURES, Batch, BatchProgress, Kind, Refusal, Selection, State
@@ -104,15 +104,15 @@ class BatchView(BaseModel):
     links: BatchLinks
 
 
-def create(call: Call) -> Answer:
+def create(call: RequestContext) -> ApiResponse:
     """Have many pictures done again."""
     wishes: BatchWishes = call.body
     pipeline = None if wishes.pipeline is None else asked_pipeline(wishes.pipeline)
     batch = started(call, wishes, pipeline)
-    return Answer(content=view(call, batch), status=202, headers={"Location": f"/v1/batch/{batch.id}"})
+    return ApiResponse(content=view(call, batch), status=202, headers={"Location": f"/v1/batch/{batch.id}"})
 
 
-def started(call: Call, wishes: BatchWishes, pipeline: Pipeline | None) -> Batch:
+def started(call: RequestContext, wishes: BatchWishes, pipeline: Pipeline | None) -> Batch:
     """The batch, which is being chosen. Raises NotInCatalogue if no picture is meant, ObjectNotFound for a pipeline
     that names an object which no picture of the batch may read; each job is checked again when it is taken.
     """
@@ -139,24 +139,24 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def _require_any(call: Call, batch: Batch) -> None:
+def _require_any(call: RequestContext, batch: Batch) -> None:
     selection = batch.selection
     if selection is None or selection.label is None:
         return
     query = JobQuery(label=selection.label, owner=selection.owner)
     if not call.parts.system.jobs.count(query):
         name, value = selection.label
-        raise NotInCatalogue(f"no picture has the label {name}={value[:100]!r}")
+        raise ProductNotFound(f"no picture has the label {name}={value[:100]!r}")
 
 
-def batch_of(call: Call) -> Batch:
+def batch_of(call: RequestContext) -> Batch:
     """The batch that the path names, if the caller may see it. Raises BatchNotFound."""
     batch = read_batch(call.parts.system, call.path["batch"])
     call.caller.require_batch(batch)
     return batch
 
 
-def view(call: Call, batch: Batch) -> BatchView:
+def view(call: RequestContext, batch: Batch) -> BatchView:
     """The batch as it stands now."""
     progress = progress_of(call.parts.system, batch)
     return BatchView(
@@ -180,7 +180,7 @@ def view(call: Call, batch: Batch) -> BatchView:
     )
 
 
-def _failures(call: Call, batch: Batch, progress: BatchProgress) -> list[Failure]:
+def _failures(call: RequestContext, batch: Batch, progress: BatchProgress) -> list[Failure]:
     system = call.parts.system
     found = [_refused(each) for each in refusals(system, batch.id, MAX_FAILURES)] if progress.refused else []
     room = MAX_FAILURES - len(found)
@@ -199,20 +199,20 @@ def _refused(refusal: Refusal) -> Failure:
     return Failure(job=None, what=refusal.what, code=refusal.code, message=refusal.message, image_url=url)
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """How far a batch is."""
-    return Answer(content=view(call, batch_of(call)))
+    return ApiResponse(content=view(call, batch_of(call)))
 
 
-def cancel(call: Call) -> Answer:
+def cancel(call: RequestContext) -> ApiResponse:
     """Stop a batch."""
     batch = batch_of(call)
     call.caller.require_own_batch(batch)
     cancel_batch(call.parts.system, batch, who=call.caller.owner)
-    return Answer(content=view(call, batch), status=202)
+    return ApiResponse(content=view(call, batch), status=202)
 
 
-BATCH = Outcome(what="the batch", model=BatchView)
+BATCH = ResponseSpec(what="the batch", model=BatchView)
 ROUTES: tuple[Route, ...] = (
     Route(
         method="POST",
@@ -221,7 +221,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Have many pictures done again: of a SKU, of a group, with a label, or named",
         access="submitter",
         handler=create,
-        outcomes=(Outcome(what="the batch, which is being worked on", status=202, model=BatchView),),
+        outcomes=(ResponseSpec(what="the batch, which is being worked on", status=202, model=BatchView),),
         problems=(404,),
         body=BatchWishes,
     ),
@@ -242,7 +242,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Stop a batch or an import: what has ended stays",
         access="submitter",
         handler=cancel,
-        outcomes=(Outcome(what="the batch, whose jobs are being cancelled", status=202, model=BatchView),),
+        outcomes=(ResponseSpec(what="the batch, whose jobs are being cancelled", status=202, model=BatchView),),
         problems=(404,),
     ),
 )

@@ -8,10 +8,10 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import asked_pipeline
 from darkroom.domain.errors import ObjectNotFound
-from darkroom.domain.http_errors import Forbidden, Invalid, NotInCatalogue
+from darkroom.domain.http_errors import Forbidden, Invalid, ProductNotFound
 from darkroom.domain.products.configs import SCOPES, Config, Scope
 from darkroom.domain.products.rows import check_text
 from darkroom.handlers.configs import delete_config, read_config, save_config
@@ -54,17 +54,17 @@ class ConfigView(BaseModel):
     updated_at: datetime
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """What is set."""
     scope, key = _place(call)
     try:
         config = read_config(call.parts.system, _seen_owner(call), scope, key)
     except ObjectNotFound as exc:
         raise _nothing(scope, key) from exc
-    return Answer(content=_view(config))
+    return ApiResponse(content=_view(config))
 
 
-def save(call: Call) -> Answer:
+def save(call: RequestContext) -> ApiResponse:
     """Set it, in the place of what was set before."""
     wishes: ConfigWishes = call.body
     (scope, key), owner = _place(call), _own_owner(call)
@@ -80,7 +80,7 @@ def save(call: Call) -> Answer:
         updated_at=call.parts.now(),
     )
     save_config(call.parts.system, config)
-    return Answer(content=_view(config))
+    return ApiResponse(content=_view(config))
 
 
 class ConfigDeleted(BaseModel):
@@ -90,21 +90,21 @@ class ConfigDeleted(BaseModel):
     key: str
 
 
-def delete(call: Call) -> Answer:
+def delete(call: RequestContext) -> ApiResponse:
     """Forget what is set."""
     scope, key = _place(call)
     try:
         delete_config(call.parts.system, _own_owner(call), scope, key)
     except ObjectNotFound as exc:
         raise _nothing(scope, key) from exc
-    return Answer(content=ConfigDeleted(scope=scope, key=key))
+    return ApiResponse(content=ConfigDeleted(scope=scope, key=key))
 
 
-def _place(call: Call) -> tuple[Scope, str]:
+def _place(call: RequestContext) -> tuple[Scope, str]:
     """The scope and the key of the path. Raises NotInCatalogue for another scope, Invalid for a key that is none."""
     scope, key = call.path["scope"], call.path["key"]
     if scope not in SCOPES:
-        raise NotInCatalogue(f"there is no scope {scope[:40]!r}, only {', '.join(SCOPES)}")
+        raise ProductNotFound(f"there is no scope {scope[:40]!r}, only {', '.join(SCOPES)}")
     try:
         check_text(key)
     except ValueError as exc:
@@ -112,7 +112,7 @@ def _place(call: Call) -> tuple[Scope, str]:
     return cast(Scope, scope), key
 
 
-def _seen_owner(call: Call) -> str:
+def _seen_owner(call: RequestContext) -> str:
     owner = call.query.owner
     if owner is None or owner == call.caller.owner:
         return call.caller.owner
@@ -122,15 +122,15 @@ def _seen_owner(call: Call) -> str:
     return str(owner)
 
 
-def _own_owner(call: Call) -> str:
+def _own_owner(call: RequestContext) -> str:
     owner = _seen_owner(call)
     if owner != call.caller.owner and call.caller.role != "admin":
         raise Forbidden("what is configured for somebody else's pictures, only its owner and admins may change")
     return owner
 
 
-def _nothing(scope: Scope, key: str) -> NotInCatalogue:
-    return NotInCatalogue(f"nothing is configured for {scope} {key[:100]!r}")
+def _nothing(scope: Scope, key: str) -> ProductNotFound:
+    return ProductNotFound(f"nothing is configured for {scope} {key[:100]!r}")
 
 
 def _view(config: Config) -> ConfigView:
@@ -140,7 +140,7 @@ def _view(config: Config) -> ConfigView:
     )
 
 
-_CONFIG = Outcome(what="what is set", model=ConfigView)
+_CONFIG = ResponseSpec(what="what is set", model=ConfigView)
 ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -172,7 +172,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Forget what is set for a SKU or a product group",
         access="submitter",
         handler=delete,
-        outcomes=(Outcome(what="nothing is set any more", model=ConfigDeleted),),
+        outcomes=(ResponseSpec(what="nothing is set any more", model=ConfigDeleted),),
         problems=(404,),
         query=OwnerQuery,
     ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import AfterValidator, Field
 
 from darkroom.api.core.places import place_for
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import Labels, PipelineWishes, Submission, picture_of
 from darkroom.api.core.views import JobView
 from darkroom.api.routes.jobs import MAX_NAME, printable
@@ -53,21 +53,21 @@ class JobWishes(PipelineWishes):
     )
 
 
-def _require_key(call: Call, wishes: JobWishes) -> None:
+def _require_key(call: RequestContext, wishes: JobWishes) -> None:
     """Raises Invalid for a callback that could not be signed."""
     if wishes.callback_url is not None and not signing_key(call.parts.system.settings):
         raise Invalid("there are no callbacks here: the deployment has no signing_key", code="callbacks_off")
 
 
-def create(call: Call) -> Answer:
+def create(call: RequestContext) -> ApiResponse:
     """Make a job of a photograph."""
     name = f"{FOLDER}/{_token(call)}"
     with place_for(call, name):
         job = submit_upload(call.parts.system, name, _new_object(call))
-    return Answer(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+    return ApiResponse(content=JobView.of(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-def _new_object(call: Call) -> NewObject:
+def _new_object(call: RequestContext) -> NewObject:
     """The photograph with what `darkroom.handlers.uploads` reads of it. Raises BadImage, or what is wrong with it."""
     submission: Submission = call.body
     data, name = _content(call)
@@ -78,7 +78,7 @@ def _new_object(call: Call) -> NewObject:
     return NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
 
 
-def _content(call: Call) -> tuple[bytes, str]:
+def _content(call: RequestContext) -> tuple[bytes, str]:
     """The photograph and the name that it comes with."""
     submission: Submission = call.body
     wishes: JobWishes = submission.wishes
@@ -91,7 +91,7 @@ def _content(call: Call) -> tuple[bytes, str]:
     return system.objects.read(info.ref), wishes.object
 
 
-def require_acceptable(call: Call, data: bytes) -> str:
+def require_acceptable(call: RequestContext, data: bytes) -> str:
     """The format of a photograph, if its bytes and its declared size are acceptable. Raises BadImage."""
     from darkroom.imaging.codec.decode_errors import reading
     from darkroom.imaging.codec.formats.dimensions import declared_size
@@ -140,7 +140,7 @@ class Terms(Protocol):
         """The pipeline. Raises BadPipeline."""
 
 
-def metadata_of(call: Call, wishes: Terms, name: str) -> dict[str, str]:
+def metadata_of(call: RequestContext, wishes: Terms, name: str) -> dict[str, str]:
     """What `darkroom.handlers.uploads` reads of an upload.
 
     Raises ObjectNotFound if the pipeline names an object that the caller's jobs may not read.
@@ -162,7 +162,7 @@ def plain_name(name: str) -> str:
     return printable(re.split(r"[/\\]", name.rstrip("/\\"))[-1])
 
 
-def _token(call: Call) -> str:
+def _token(call: RequestContext) -> str:
     """Where the photograph goes: somewhere new, or always to the same place for the same key of the same owner."""
     key = call.request.headers.get("Idempotency-Key")
     if key is None:
@@ -182,7 +182,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Make a job of a photograph",
         access="submitter",
         handler=create,
-        outcomes=(Outcome(what="the job, which is being worked on", status=202, model=JobView),),
+        outcomes=(ResponseSpec(what="the job, which is being worked on", status=202, model=JobView),),
         problems=(404, 409, 410),
         picture=JobWishes,
         headers={"Idempotency-Key": "the same key with the same photograph and wishes is the same job"},

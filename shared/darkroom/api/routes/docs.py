@@ -3,19 +3,21 @@
 import json
 
 from darkroom.api.core.openapi import document
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.pages.reference import POLICY, render
 
 
-def openapi_json(_call: Call) -> Answer:
+def openapi_json(_call: RequestContext) -> ApiResponse:
     """The OpenAPI document."""
-    return Answer(content=json.dumps(document(), ensure_ascii=False).encode())
+    return ApiResponse(content=json.dumps(document(), ensure_ascii=False).encode())
 
 
-def docs(_call: Call) -> Answer:
+def docs(_call: RequestContext) -> ApiResponse:
     """The description as a page."""
     page = render(document()).encode()
-    return Answer(content=page, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+    return ApiResponse(
+        content=page, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY}
+    )
 
 
 ROUTES: tuple[Route, ...] = (
@@ -26,7 +28,7 @@ ROUTES: tuple[Route, ...] = (
         summary="This description, for machines",
         access="anyone",
         handler=openapi_json,
-        outcomes=(Outcome(what="the document", media=("application/json",)),),
+        outcomes=(ResponseSpec(what="the document", media=("application/json",)),),
     ),
     Route(
         method="GET",
@@ -35,6 +37,6 @@ ROUTES: tuple[Route, ...] = (
         summary="This description, for people; works offline",
         access="anyone",
         handler=docs,
-        outcomes=(Outcome(what="the page", media=("text/html",)),),
+        outcomes=(ResponseSpec(what="the page", media=("text/html",)),),
     ),
 )

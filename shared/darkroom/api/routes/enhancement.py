@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.api.core.parts import MAX_SECONDS
-from darkroom.api.core.routing import PICTURES, Answer, Call, Outcome, Route
-from darkroom.api.core.submissions import PipelineWishes, Submission, Values, Wishes, picture_of
+from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.submissions import EnhanceRequest, PipelineWishes, Submission, Values, picture_of
 from darkroom.api.core.views import StageView
 from darkroom.domain.http_errors import NoSuchPath, TooLarge
 from darkroom.domain.job import QcStatus, Skipped
@@ -30,7 +30,7 @@ from darkroom.runtime.bootstrap import processors
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
     from darkroom.domain.messages import Step
-    from darkroom.execution.runner import Bench, Developed
+    from darkroom.execution.runner import LocalRunner, PipelineResult
     from darkroom.imaging.picture import Picture
 
 #: Largest picture in pixels that is worked on at once, and largest one that may come of it.
@@ -74,21 +74,21 @@ class Enhanced(BaseModel):
     skipped: list[Skipped]
 
 
-def enhance(call: Call) -> Answer:
+def enhance(call: RequestContext) -> ApiResponse:
     """Run a pipeline on a picture."""
     submission: Submission = call.body
     wishes: PipelineWishes = submission.wishes
     return developed_answer(call, wishes.asked())
 
 
-class StageWishes(Wishes):
+class StageWishes(EnhanceRequest):
     """A picture that one stage is to work on."""
 
     parameters: Values = Field({}, description="parameters of the stage, see /v1/stages")
     output: Values = Field({}, description="wishes for the result: parameters of `finish`")
 
 
-def run_stage(call: Call) -> Answer:
+def run_stage(call: RequestContext) -> ApiResponse:
     """Run one stage on a picture."""
     stage, wishes = call.path["stage"], call.body.wishes
     if stage not in PARAMETERS or stage == "assess":
@@ -100,42 +100,44 @@ def run_stage(call: Call) -> Answer:
     return developed_answer(call, build_pipeline({"stages": chosen, "output": wishes.output}))
 
 
-def developed_answer(call: Call, pipeline: Pipeline) -> Answer:
+def developed_answer(call: RequestContext, pipeline: Pipeline) -> ApiResponse:
     """The answer that the client accepts: the picture, or JSON with everything."""
     if wants_json(call):
-        return Answer(content=told(*develop_at_once(call, pipeline)))
+        return ApiResponse(content=told(*develop_at_once(call, pipeline)))
     made = render_at_once(call, pipeline)
-    return Answer(content=made.data, content_type=made.content_type, headers=_review_headers(made))
+    return ApiResponse(content=made.data, content_type=made.content_type, headers=_review_headers(made))
 
 
-def _review_headers(made: "Developed") -> dict[str, str]:
+def _review_headers(made: "PipelineResult") -> dict[str, str]:
     """The codes of the reasons for a review that are known without the score, for whoever takes the picture alone."""
     codes = dict.fromkeys(reason.code for reason in step_reasons(made.job.records))
     return {REVIEW_HEADER: ", ".join(codes)} if codes else {}
 
 
-def wants_json(call: Call) -> bool:
+def wants_json(call: RequestContext) -> bool:
     """Whether the client prefers JSON to the picture; whoever accepts everything gets the picture."""
     accepted = call.request.accept_mimetypes
     best = accepted.best_match([*PICTURES, "application/json"], default=PICTURES[0])
     return best == "application/json"
 
 
-def develop_at_once(call: Call, pipeline: Pipeline) -> "tuple[Developed, float]":
+def develop_at_once(call: RequestContext, pipeline: Pipeline) -> "tuple[PipelineResult, float]":
     """A picture through the pipeline, and how many seconds that took. Raises TooLarge with advice."""
-    from darkroom.execution.runner import develop
+    from darkroom.execution.runner import run_pipeline
 
-    return _at_once(call, pipeline, develop)
+    return _at_once(call, pipeline, run_pipeline)
 
 
-def render_at_once(call: Call, pipeline: Pipeline) -> "Developed":
+def render_at_once(call: RequestContext, pipeline: Pipeline) -> "PipelineResult":
     """The same for whoever wants the picture alone: nobody waits for the score of the result."""
-    from darkroom.execution.runner import render
+    from darkroom.execution.runner import run_without_scoring
 
-    return _at_once(call, pipeline, render)[0]
+    return _at_once(call, pipeline, run_without_scoring)[0]
 
 
-def _at_once(call: Call, pipeline: Pipeline, run: "Callable[..., Developed]") -> "tuple[Developed, float]":
+def _at_once(
+    call: RequestContext, pipeline: Pipeline, run: "Callable[..., PipelineResult]"
+) -> "tuple[PipelineResult, float]":
     from darkroom.imaging.tiling import before_each_tile
 
     bench = _bench(call, pipeline)
@@ -149,7 +151,7 @@ def _at_once(call: Call, pipeline: Pipeline, run: "Callable[..., Developed]") ->
     return developed, (call.parts.now() - started).total_seconds()
 
 
-def _bench(call: Call, pipeline: Pipeline) -> "Bench":
+def _bench(call: RequestContext, pipeline: Pipeline) -> "LocalRunner":
     """The bench of one run, which reads what the pipeline names. Raises ObjectNotFound for what the caller may not."""
     system, bench = call.parts.system, call.parts.bench()
     refs = pin_objects(system, call.caller.owner, pipeline)
@@ -167,7 +169,7 @@ def _bench(call: Call, pipeline: Pipeline) -> "Bench":
 class _Patience:
     """Ends a run that takes too long, or whose result becomes too large."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: RequestContext) -> None:
         self._now, self._began, self._stage = call.parts.now, call.parts.now(), "the first step"
         system = call.parts.system
         self._catalogue, self._threads = system.catalogue, system.settings.threads or processors()
@@ -242,7 +244,7 @@ def _require(pixels: int, limit: int, what: str) -> None:
         )
 
 
-def told(developed: "Developed", elapsed_s: float) -> Enhanced:
+def told(developed: "PipelineResult", elapsed_s: float) -> Enhanced:
     """What was done, with the picture in base64."""
     job, before, after = developed.job, _report(developed.job.before), _report(developed.job.after)
     seen, made = Measurements.from_json(before.measurements), Measurements.from_json(after.measurements)
@@ -275,7 +277,12 @@ def _report(report: Report | None) -> Report:
 
 
 def at_once(
-    name: str, summary: str, *, wishes: type[Wishes], handler: Callable[[Call], Answer], outcome: Outcome
+    name: str,
+    summary: str,
+    *,
+    wishes: type[EnhanceRequest],
+    handler: Callable[[RequestContext], ApiResponse],
+    outcome: ResponseSpec,
 ) -> Route:
     """A route of this module's kind."""
     return Route(
@@ -291,7 +298,7 @@ def at_once(
     )
 
 
-_PICTURE_OR_JSON = Outcome(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES)
+_PICTURE_OR_JSON = ResponseSpec(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES)
 ROUTES: tuple[Route, ...] = (
     at_once("enhance", "Run a pipeline on a picture", wishes=PipelineWishes, handler=enhance, outcome=_PICTURE_OR_JSON),
     Route(

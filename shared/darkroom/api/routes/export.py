@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.routes.jobs import JobFilter
 from darkroom.domain.job import Job
 from darkroom.handlers.uploads import SOURCE_URL_KEY
@@ -45,15 +45,15 @@ _COLUMNS: Mapping[str, Callable[[Job], object]] = {
 }
 
 
-def export(call: Call) -> Answer:
+def export(call: RequestContext) -> ApiResponse:
     """Results as CSV."""
     asked: JobFilter = call.query
     headers = {"Content-Disposition": 'attachment; filename="results.csv"'}
     query = asked.query(call.caller)
     if query is None:
-        return Answer(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
+        return ApiResponse(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
     every = replace(query, updated_before=_later(call.parts.now()), limit=PAGE_SIZE)
-    return Answer(content=_lines(call.parts.system.jobs, every), content_type="text/csv", headers=headers)
+    return ApiResponse(content=_lines(call.parts.system.jobs, every), content_type="text/csv", headers=headers)
 
 
 def _later(now: datetime) -> datetime:
@@ -91,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Results as CSV, one line a job",
         access="submitter",
         handler=export,
-        outcomes=(Outcome(what="a header and one line a job, the oldest change first", media=("text/csv",)),),
+        outcomes=(ResponseSpec(what="a header and one line a job, the oldest change first", media=("text/csv",)),),
         query=JobFilter,
     ),
 )

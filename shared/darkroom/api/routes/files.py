@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.routing import PICTURES, Answer, Call, Outcome, Route
+from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.routes.jobs import job_of
 from darkroom.domain.errors import BadImage, ObjectNotFound
-from darkroom.domain.http_errors import NothingThere
+from darkroom.domain.http_errors import ResultNotFound
 from darkroom.domain.job import Job
 from darkroom.domain.messages import ObjectRef
 from darkroom.domain.parameters import FinishParameters
@@ -24,7 +24,7 @@ _UNKNOWN = "application/octet-stream"
 _EVERY_PICTURE = (*PICTURES, "image/gif", "image/bmp", "image/heic")
 
 
-def result(call: Call) -> Answer:
+def result(call: RequestContext) -> ApiResponse:
     """The finished picture."""
     job = job_of(call)
     ref = _result_of(job)
@@ -33,11 +33,11 @@ def result(call: Call) -> Answer:
 
 def _result_of(job: Job) -> ObjectRef:
     if job.result is None:
-        raise NothingThere(f"job {job.id} is {job.status} and has no result")
+        raise ResultNotFound(f"job {job.id} is {job.status} and has no result")
     return job.result
 
 
-def original(call: Call) -> Answer:
+def original(call: RequestContext) -> ApiResponse:
     """The photograph as it came."""
     job = job_of(call)
     return _file(call, job.source.ref, job.display_name)
@@ -47,19 +47,19 @@ def _stem(job: Job) -> str:
     return PurePosixPath(job.display_name).stem
 
 
-def _file(call: Call, ref: ObjectRef, name: str) -> Answer:
+def _file(call: RequestContext, ref: ObjectRef, name: str) -> ApiResponse:
     data = _read(call, ref)
     kind = _kind(data)
     way = "attachment" if kind == _UNKNOWN else "inline"
     headers = {"Content-Disposition": f"{way}; filename*=UTF-8''{quote(name, safe='')}"}
-    return Answer(content=data, content_type=kind, headers=headers)
+    return ApiResponse(content=data, content_type=kind, headers=headers)
 
 
-def _read(call: Call, ref: ObjectRef) -> bytes:
+def _read(call: RequestContext, ref: ObjectRef) -> bytes:
     try:
         return call.parts.system.objects.read(ref)
     except ObjectNotFound as exc:
-        raise NothingThere(f"{ref} is not there any more: deleted, replaced or expired") from exc
+        raise ResultNotFound(f"{ref} is not there any more: deleted, replaced or expired") from exc
 
 
 def _kind(data: bytes) -> str:
@@ -80,7 +80,7 @@ class ThumbnailQuery(BaseModel):
     of: Literal["auto", "result", "original"] = Field("auto", description="auto: the result if there is one")
 
 
-def thumbnail(call: Call) -> Answer:
+def thumbnail(call: RequestContext) -> ApiResponse:
     """A small picture of the result or the original."""
     from darkroom.imaging.codec import Limits, decode
     from darkroom.stages.finish import finish
@@ -95,25 +95,25 @@ def thumbnail(call: Call) -> Answer:
     with call.parts.place():
         decoded = decode(data, Limits(max_bytes=max(len(data), 1), max_pixels=pixels))
         made = finish(decoded.picture, wishes, decoded)
-    return Answer(content=made.data, content_type=made.content_type)
+    return ApiResponse(content=made.data, content_type=made.content_type)
 
 
-def manifest(call: Call) -> Answer:
+def manifest(call: RequestContext) -> ApiResponse:
     """What was planned and done, as it lies beside the result."""
     job, system = job_of(call), call.parts.system
     try:
         ref = system.objects.stat(system.settings.results_bucket, job.manifest_name).ref
     except ObjectNotFound as exc:
-        raise NothingThere(f"job {job.id} is {job.status} and has no manifest") from exc
-    return Answer(content=_read(call, ref))
+        raise ResultNotFound(f"job {job.id} is {job.status} and has no manifest") from exc
+    return ApiResponse(content=_read(call, ref))
 
 
-def stage_output(call: Call) -> Answer:
+def stage_output(call: RequestContext) -> ApiResponse:
     """What a step wrote: the picture after it, or the measurements."""
     job, text = job_of(call), call.path["n"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     if not 0 <= number < len(job.records):
-        raise NothingThere(
+        raise ResultNotFound(
             f"job {job.id} has done {len(job.records)} steps, from 0 on; there is no step {text[:20]!r}",
             value=text[:20],
             limit=len(job.records) - 1,
@@ -121,8 +121,8 @@ def stage_output(call: Call) -> Answer:
     record = job.records[number]
     data = _read(call, record.output)
     if record.stage == "assess":
-        return Answer(content=json.dumps(json.loads(data)).encode())
-    return Answer(content=data, content_type=_kind(data))
+        return ApiResponse(content=json.dumps(json.loads(data)).encode())
+    return ApiResponse(content=data, content_type=_kind(data))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -133,7 +133,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The finished picture",
         access="submitter",
         handler=result,
-        outcomes=(Outcome(what="the picture", media=PICTURES),),
+        outcomes=(ResponseSpec(what="the picture", media=PICTURES),),
         problems=(404,),
     ),
     Route(
@@ -143,7 +143,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The photograph as it came",
         access="submitter",
         handler=original,
-        outcomes=(Outcome(what="the file", media=(*_EVERY_PICTURE, _UNKNOWN)),),
+        outcomes=(ResponseSpec(what="the file", media=(*_EVERY_PICTURE, _UNKNOWN)),),
         problems=(404,),
     ),
     Route(
@@ -153,7 +153,7 @@ ROUTES: tuple[Route, ...] = (
         summary="A small picture of the result or the original",
         access="submitter",
         handler=thumbnail,
-        outcomes=(Outcome(what="the picture", media=("image/webp",)),),
+        outcomes=(ResponseSpec(what="the picture", media=("image/webp",)),),
         problems=(404, 413, 415),
         query=ThumbnailQuery,
     ),
@@ -164,7 +164,7 @@ ROUTES: tuple[Route, ...] = (
         summary="What was planned and done, as it lies beside the result",
         access="submitter",
         handler=manifest,
-        outcomes=(Outcome(what="the manifest", media=("application/json",)),),
+        outcomes=(ResponseSpec(what="the manifest", media=("application/json",)),),
         problems=(404,),
     ),
     Route(
@@ -174,7 +174,7 @@ ROUTES: tuple[Route, ...] = (
         summary="What a step wrote, counted from 0: a picture, or the measurements",
         access="submitter",
         handler=stage_output,
-        outcomes=(Outcome(what="the picture or the measurements", media=(*PICTURES, "application/json")),),
+        outcomes=(ResponseSpec(what="the picture or the measurements", media=(*PICTURES, "application/json")),),
         problems=(404,),
     ),
 )

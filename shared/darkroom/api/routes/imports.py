@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from darkroom.api.core.places import place_kept
 from darkroom.api.core.reading import checked, parse_json, read_form, read_raw
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import asked_pipeline
 from darkroom.api.routes.batches import BatchView, batch_of, new_id, view
 from darkroom.domain.errors import BatchNotFound
@@ -112,13 +112,13 @@ class ImportView(BatchView):
     first_duplicates: list[Duplicate] = Field(description=f"at most {MAX_NAMED}")
 
 
-def create(call: Call) -> Answer:
+def create(call: RequestContext) -> ApiResponse:
     """Import pictures."""
     batch = started(call)
-    return Answer(content=import_view(call, batch), status=202, headers={"Location": f"/v1/import/{batch.id}"})
+    return ApiResponse(content=import_view(call, batch), status=202, headers={"Location": f"/v1/import/{batch.id}"})
 
 
-def started(call: Call) -> Batch:
+def started(call: RequestContext) -> Batch:
     """The import, whose rows are being fetched. Raises Invalid if none of them is valid."""
     asked, data = _read(call)
     pipeline, found = asked.asked(), _rows(data, asked.columns())
@@ -145,13 +145,13 @@ def started(call: Call) -> Batch:
     return batch
 
 
-def _places(call: Call, batch: str, count: int) -> Reservation:
+def _places(call: RequestContext, batch: str, count: int) -> Reservation:
     """Places for all rows, for as long as their messages may wait."""
     lifetime_s = min(ROWS_WAIT_S, call.parts.system.settings.retention_s)
     return Reservation(batch=batch, count=count, expires_at=call.parts.now() + timedelta(seconds=lifetime_s))
 
 
-def _read(call: Call) -> tuple[ImportQuery, bytes]:
+def _read(call: RequestContext) -> tuple[ImportQuery, bytes]:
     """The wishes and the list. Raises UnreadableType, TooLarge or Invalid."""
     request = call.request
     if request.mimetype not in _BODIES:
@@ -194,7 +194,7 @@ def _nothing(found: Checked) -> Invalid:
     return Invalid(f"none of {found.rejected} rows is valid", code="no_valid_row", fields=fields)
 
 
-def import_view(call: Call, batch: Batch) -> ImportView:
+def import_view(call: RequestContext, batch: Batch) -> ImportView:
     """The import as it stands now."""
     assert batch.rows is not None
     told, rows = view(call, batch), batch.rows
@@ -211,18 +211,18 @@ def import_view(call: Call, batch: Batch) -> ImportView:
     )
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """How far an import is."""
     batch = batch_of(call)
     if batch.rows is None:
         raise BatchNotFound(f"batch {batch.id} is no import")
-    return Answer(content=import_view(call, batch))
+    return ApiResponse(content=import_view(call, batch))
 
 
-def template(_call: Call) -> Answer:
+def template(_call: RequestContext) -> ApiResponse:
     """A table to be filled in."""
     headers = {"Content-Disposition": 'attachment; filename="import.csv"'}
-    return Answer(content=TEMPLATE.encode(), content_type="text/csv", headers=headers)
+    return ApiResponse(content=TEMPLATE.encode(), content_type="text/csv", headers=headers)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -233,7 +233,7 @@ ROUTES: tuple[Route, ...] = (
         summary=f"Fetch and work on up to {MAX_ROWS:,} pictures behind URLs, listed as JSON or CSV",
         access="submitter",
         handler=create,
-        outcomes=(Outcome(what="the import, whose pictures are being fetched", status=202, model=ImportView),),
+        outcomes=(ResponseSpec(what="the import, whose pictures are being fetched", status=202, model=ImportView),),
         query=ImportQuery,
         body=ImportList,
         reads_body=True,
@@ -246,7 +246,7 @@ ROUTES: tuple[Route, ...] = (
         summary="A table to be filled in",
         access="submitter",
         handler=template,
-        outcomes=(Outcome(what="the header and two rows", media=("text/csv",)),),
+        outcomes=(ResponseSpec(what="the header and two rows", media=("text/csv",)),),
     ),
     Route(
         method="GET",
@@ -255,7 +255,7 @@ ROUTES: tuple[Route, ...] = (
         summary="How far an import is, row by row where something is wrong",
         access="submitter",
         handler=show,
-        outcomes=(Outcome(what="the import", model=ImportView),),
+        outcomes=(ResponseSpec(what="the import", model=ImportView),),
         problems=(404,),
     ),
 )

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import Labels
 from darkroom.api.core.views import JobPage, JobView
-from darkroom.auth.callers import Caller
+from darkroom.auth.callers import Principal
 from darkroom.domain.errors import JobNotFound
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.job import Job, QcStatus, Status
@@ -21,7 +21,7 @@ _JOB_ID = re.compile(r"[0-9a-f]{24}")
 MAX_NAME = 200
 
 
-def job_of(call: Call) -> Job:
+def job_of(call: RequestContext) -> Job:
     """The job that the path names, if the caller may see it. Raises JobNotFound."""
     job_id = call.path["job"]
     if not _JOB_ID.fullmatch(job_id):
@@ -31,7 +31,7 @@ def job_of(call: Call) -> Job:
     return job
 
 
-def own_job(call: Call) -> Job:
+def own_job(call: RequestContext) -> Job:
     """The job that the path names, if the caller may change it. Raises JobNotFound or Forbidden."""
     job = job_of(call)
     call.caller.require_own(job)
@@ -60,7 +60,7 @@ class JobFilter(BaseModel):
             raise ValueError("give a label or a batch, not both")
         return self
 
-    def query(self, caller: Caller) -> JobQuery | None:
+    def query(self, caller: Principal) -> JobQuery | None:
         """The same for a store, of the jobs that the caller may see; None if that cannot be any."""
         owner = self.owner if caller.sees_all else caller.owner
         if self.owner is not None and self.owner != owner:
@@ -77,19 +77,19 @@ class JobsQuery(JobFilter):
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
 
 
-def page(call: Call) -> Answer:
+def page(call: RequestContext) -> ApiResponse:
     """One page of jobs, newest change first."""
     asked: JobsQuery = call.query
     query = asked.query(call.caller)
     if query is None:
-        return Answer(content=JobPage(jobs=[], next_cursor=None))
+        return ApiResponse(content=JobPage(jobs=[], next_cursor=None))
     found = call.parts.system.jobs.query(replace(query, limit=asked.limit, cursor=asked.cursor))
-    return Answer(content=JobPage(jobs=[JobView.of(job) for job in found.jobs], next_cursor=found.next_cursor))
+    return ApiResponse(content=JobPage(jobs=[JobView.of(job) for job in found.jobs], next_cursor=found.next_cursor))
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """One job."""
-    return Answer(content=JobView.of(job_of(call)))
+    return ApiResponse(content=JobView.of(job_of(call)))
 
 
 class Description(BaseModel):
@@ -101,7 +101,7 @@ class Description(BaseModel):
     labels: Labels | None = Field(None, description="all labels; those that are not named go")
 
 
-def describe(call: Call) -> Answer:
+def describe(call: RequestContext) -> ApiResponse:
     """Rename or label a job."""
     told: Description = call.body
     name = None if told.display_name is None else printable(told.display_name)
@@ -109,7 +109,7 @@ def describe(call: Call) -> Answer:
         raise Invalid(f"display_name {told.display_name!r} has nothing that can be printed")
     job = own_job(call)
     changed = describe_job(call.parts.system, job.id, display_name=name, labels=told.labels, who=call.caller.owner)
-    return Answer(content=JobView.of(changed))
+    return ApiResponse(content=JobView.of(changed))
 
 
 class Deleted(BaseModel):
@@ -118,22 +118,22 @@ class Deleted(BaseModel):
     deleted: str
 
 
-def delete(call: Call) -> Answer:
+def delete(call: RequestContext) -> ApiResponse:
     """Delete a job with its photograph, results and everything between."""
     job = own_job(call)
     delete_job(call.parts.system, job.id)
-    return Answer(content=Deleted(deleted=job.id))
+    return ApiResponse(content=Deleted(deleted=job.id))
 
 
-def cancel(call: Call) -> Answer:
+def cancel(call: RequestContext) -> ApiResponse:
     """Stop a job."""
-    return Answer(content=JobView.of(cancel_job(call.parts.system, own_job(call).id, who=call.caller.owner)))
+    return ApiResponse(content=JobView.of(cancel_job(call.parts.system, own_job(call).id, who=call.caller.owner)))
 
 
-def replay(call: Call) -> Answer:
+def replay(call: RequestContext) -> ApiResponse:
     """Let a failed job go on from the step that failed."""
     replayed = replay_job(call.parts.system, own_job(call).id, who=call.caller.owner)
-    return Answer(content=JobView.of(replayed), status=202)
+    return ApiResponse(content=JobView.of(replayed), status=202)
 
 
 class Rework(BaseModel):
@@ -147,17 +147,17 @@ class Rework(BaseModel):
     notes: str = Field("", max_length=2000, description="why; stands in the job's history")
 
 
-def rework(call: Call) -> Answer:
+def rework(call: RequestContext) -> ApiResponse:
     """Run a job that has ended again, with another pipeline."""
     told: Rework = call.body
     pipeline = parse_pipeline(told.pipeline) if isinstance(told.pipeline, str) else build_pipeline(told.pipeline)
     job = own_job(call)
     changed = rework_job(call.parts.system, job.id, pipeline, who=call.caller.owner, notes=told.notes)
-    return Answer(content=JobView.of(changed), status=202)
+    return ApiResponse(content=JobView.of(changed), status=202)
 
 
-_JOB = Outcome(what="the job", model=JobView)
-_ACCEPTED = Outcome(what="the job, which is being worked on", status=202, model=JobView)
+_JOB = ResponseSpec(what="the job", model=JobView)
+_ACCEPTED = ResponseSpec(what="the job, which is being worked on", status=202, model=JobView)
 ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -166,7 +166,7 @@ ROUTES: tuple[Route, ...] = (
         summary="List jobs, newest change first",
         access="submitter",
         handler=page,
-        outcomes=(Outcome(what="one page", model=JobPage),),
+        outcomes=(ResponseSpec(what="one page", model=JobPage),),
         query=JobsQuery,
     ),
     Route(
@@ -197,7 +197,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Delete a job with its photograph and results",
         access="submitter",
         handler=delete,
-        outcomes=(Outcome(what="it is gone", model=Deleted),),
+        outcomes=(ResponseSpec(what="it is gone", model=Deleted),),
         problems=(404,),
     ),
     Route(

@@ -6,12 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom import __version__
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.domain.errors import DarkroomError, ModelUnusable
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.presets import PRESET_RULES
 from darkroom.inference.registry import REGISTRY_NAME, ModelEntry, Registry
-from darkroom.runtime.bootstrap import added_models, installed_models
+from darkroom.runtime.bootstrap import installed_models, user_models_folder
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.settings import Settings
 
@@ -36,7 +36,7 @@ class Health(BaseModel):
     models: list[ModelHealth]
 
 
-def health(call: Call) -> Answer:
+def health(call: RequestContext) -> ApiResponse:
     """Whether the backend answers, and which models are registered."""
     reachable = _is_reachable(call)
     told = Health(
@@ -50,10 +50,10 @@ def health(call: Call) -> Answer:
             for it in registry(call).entries
         ],
     )
-    return Answer(content=told, status=200 if reachable else 503)
+    return ApiResponse(content=told, status=200 if reachable else 503)
 
 
-def _is_reachable(call: Call) -> bool:
+def _is_reachable(call: RequestContext) -> bool:
     try:
         call.parts.system.jobs.query(JobQuery(limit=1))
     except DarkroomError:
@@ -61,10 +61,10 @@ def _is_reachable(call: Call) -> bool:
     return True
 
 
-def registry(call: Call) -> Registry:
+def registry(call: RequestContext) -> Registry:
     """The models of the running system, without opening any; their lists are parsed again when they have changed."""
     settings = call.parts.system.settings
-    folder = added_models(settings)
+    folder = user_models_folder(settings)
     lists = (settings.registry, *((folder / REGISTRY_NAME,) if folder else ()))
     return _parsed(settings, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in lists))
 
@@ -80,9 +80,9 @@ class Version(BaseModel):
     version: str
 
 
-def version(_call: Call) -> Answer:
+def version(_call: RequestContext) -> ApiResponse:
     """The version of the code."""
-    return Answer(content=Version(version=__version__))
+    return ApiResponse(content=Version(version=__version__))
 
 
 class RuleView(BaseModel):
@@ -107,7 +107,7 @@ class Presets(BaseModel):
     presets: list[PresetView]
 
 
-def presets(_call: Call) -> Answer:
+def presets(_call: RequestContext) -> ApiResponse:
     """Every preset, with what it does."""
     found = [
         PresetView(
@@ -118,7 +118,7 @@ def presets(_call: Call) -> Answer:
         )
         for name, rules in PRESET_RULES.items()
     ]
-    return Answer(content=Presets(presets=found))
+    return ApiResponse(content=Presets(presets=found))
 
 
 class StageInfo(BaseModel):
@@ -136,9 +136,9 @@ class Stages(BaseModel):
     stages: list[StageInfo]
 
 
-def stages(_call: Call) -> Answer:
+def stages(_call: RequestContext) -> ApiResponse:
     """Every stage with its parameters, limits and defaults."""
-    return Answer(content=Stages(stages=[_stage(name) for name in PARAMETERS]))
+    return ApiResponse(content=Stages(stages=[_stage(name) for name in PARAMETERS]))
 
 
 def _stage(name: Stage) -> StageInfo:
@@ -177,9 +177,9 @@ class Models(BaseModel):
     models: list[ModelInfo]
 
 
-def models(call: Call) -> Answer:
+def models(call: RequestContext) -> ApiResponse:
     """Every registered model with licence, version and checksum."""
-    return Answer(content=Models(models=[_model(entry) for entry in registry(call).entries]))
+    return ApiResponse(content=Models(models=[_model(entry) for entry in registry(call).entries]))
 
 
 def _model(entry: ModelEntry) -> ModelInfo:
@@ -204,7 +204,7 @@ class Warm(BaseModel):
     refused: dict[str, str] = Field(description="models that cannot be used, with the reasons")
 
 
-def open_models(call: Call) -> Warm:
+def open_models(call: RequestContext) -> Warm:
     """Open the default model of every stage, and import what a picture needs."""
     from darkroom.imaging import codec  # noqa: F401  the pixel libraries
 
@@ -221,9 +221,9 @@ def open_models(call: Call) -> Warm:
     return Warm(opened=opened, refused=refused)
 
 
-def warmup(call: Call) -> Answer:
+def warmup(call: RequestContext) -> ApiResponse:
     """Open every default model, so that the next picture need not wait for it."""
-    return Answer(content=open_models(call))
+    return ApiResponse(content=open_models(call))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -235,8 +235,8 @@ ROUTES: tuple[Route, ...] = (
         access="anyone",
         handler=health,
         outcomes=(
-            Outcome(what="the backend answers", model=Health),
-            Outcome(what="the backend does not answer", status=503, model=Health),
+            ResponseSpec(what="the backend answers", model=Health),
+            ResponseSpec(what="the backend does not answer", status=503, model=Health),
         ),
     ),
     Route(
@@ -246,7 +246,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Which release answers",
         access="anyone",
         handler=version,
-        outcomes=(Outcome(what="the version", model=Version),),
+        outcomes=(ResponseSpec(what="the version", model=Version),),
     ),
     *(
         Route(
@@ -256,7 +256,7 @@ ROUTES: tuple[Route, ...] = (
             summary="The presets and what each of them does",
             access="submitter",
             handler=presets,
-            outcomes=(Outcome(what="the presets", model=Presets),),
+            outcomes=(ResponseSpec(what="the presets", model=Presets),),
         )
         for path, name in (("/v1/presets", "presets"), ("/v1/pipelines", "pipelines"))
     ),
@@ -267,7 +267,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The stages with their parameters, limits and defaults",
         access="submitter",
         handler=stages,
-        outcomes=(Outcome(what="the stages, in the order of the pipeline", model=Stages),),
+        outcomes=(ResponseSpec(what="the stages, in the order of the pipeline", model=Stages),),
     ),
     Route(
         method="GET",
@@ -276,7 +276,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The registered models with licence, version and checksum",
         access="submitter",
         handler=models,
-        outcomes=(Outcome(what="the models", model=Models),),
+        outcomes=(ResponseSpec(what="the models", model=Models),),
     ),
     Route(
         method="POST",
@@ -285,6 +285,6 @@ ROUTES: tuple[Route, ...] = (
         summary="Open the models, so that the next picture need not wait",
         access="submitter",
         handler=warmup,
-        outcomes=(Outcome(what="what is ready", model=Warm),),
+        outcomes=(ResponseSpec(what="what is ready", model=Warm),),
     ),
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, JsonValue
 
-from darkroom.api.core.routing import PICTURES, Answer, Call, Outcome, Route
-from darkroom.api.core.submissions import Wishes, picture_of
+from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.submissions import EnhanceRequest, picture_of
 from darkroom.api.routes.enhancement import at_once, has_cast, require_small
 from darkroom.domain.measurements import Measurements
 from darkroom.domain.parameters import Adjustment, FinishParameters
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
 Result = TypeVar("Result")
 
 
-class Adjustments(Wishes):
+class Adjustments(EnhanceRequest):
     """A picture and how it is to be adjusted; 0 changes nothing."""
 
     brightness: Adjustment = 0.0
@@ -46,11 +46,11 @@ class Adjustments(Wishes):
         )
 
 
-def adjust(call: Call) -> Answer:
+def adjust(call: RequestContext) -> ApiResponse:
     """Adjust a picture: the live preview."""
     wishes: Adjustments = call.body.wishes
 
-    def adjusted(decoded: "Decoded") -> Answer:
+    def adjusted(decoded: "Decoded") -> ApiResponse:
         from darkroom.domain.formats import output_format
         from darkroom.imaging.codec import EncodeOptions, encode
         from darkroom.stages.finish import render
@@ -60,7 +60,7 @@ def adjust(call: Call) -> Answer:
         # Somebody moves a slider and waits: what `finish` would press into fewer bytes is written quickly here.
         options = EncodeOptions(format=cast("OutputFormat", chosen), quality=wishes.quality, hasty=True)
         encoded = encode(made, options, decoded.metadata)
-        return Answer(content=encoded.data, content_type=encoded.content_type)
+        return ApiResponse(content=encoded.data, content_type=encoded.content_type)
 
     return on_picture(call, adjusted)
 
@@ -74,12 +74,12 @@ class Histogram(BaseModel):
     pixels: int
 
 
-def histogram(call: Call) -> Answer:
+def histogram(call: RequestContext) -> ApiResponse:
     """Count the values of each channel."""
-    return Answer(content=histogram_of(call))
+    return ApiResponse(content=histogram_of(call))
 
 
-def histogram_of(call: Call) -> Histogram:
+def histogram_of(call: RequestContext) -> Histogram:
     """The counts of a submitted picture."""
     return on_picture(call, _counted)
 
@@ -103,14 +103,14 @@ class Assessment(BaseModel):
     notes: list[str]
 
 
-def assess(call: Call) -> Answer:
+def assess(call: RequestContext) -> ApiResponse:
     """Measure and score a picture."""
 
-    def assessed(decoded: "Decoded") -> Answer:
-        from darkroom.execution.runner import open_judge
-        from darkroom.execution.step import examine
+    def assessed(decoded: "Decoded") -> ApiResponse:
+        from darkroom.execution.runner import open_score_model
+        from darkroom.execution.step import measure_and_score
 
-        report = examine(decoded, open_judge(call.parts.bench()))
+        report = measure_and_score(decoded, open_score_model(call.parts.bench()))
         content = Assessment(
             score=report.score,
             parts=report.parts,
@@ -118,12 +118,12 @@ def assess(call: Call) -> Answer:
             cast_detected=has_cast(Measurements.from_json(report.measurements)),
             notes=list(decoded.notes),
         )
-        return Answer(content=content)
+        return ApiResponse(content=content)
 
     return on_picture(call, assessed)
 
 
-def on_picture(call: Call, work: "Callable[[Decoded], Result]") -> Result:
+def on_picture(call: RequestContext, work: "Callable[[Decoded], Result]") -> Result:
     """What `work` makes of the submitted picture, decoded, within the limits of what is done at once."""
     from darkroom.imaging.codec import decode
 
@@ -139,20 +139,20 @@ ROUTES: tuple[Route, ...] = (
         "Brightness, contrast, saturation, temperature, smoothing, sharpness",
         wishes=Adjustments,
         handler=adjust,
-        outcome=Outcome(what="the picture", media=PICTURES),
+        outcome=ResponseSpec(what="the picture", media=PICTURES),
     ),
     at_once(
         "histogram",
         "Count the values of each channel",
-        wishes=Wishes,
+        wishes=EnhanceRequest,
         handler=histogram,
-        outcome=Outcome(what="256 counts for each of red, green and blue", model=Histogram),
+        outcome=ResponseSpec(what="256 counts for each of red, green and blue", model=Histogram),
     ),
     at_once(
         "assess",
         "Measure and score a picture",
-        wishes=Wishes,
+        wishes=EnhanceRequest,
         handler=assess,
-        outcome=Outcome(what="the measurements", model=Assessment),
+        outcome=ResponseSpec(what="the measurements", model=Assessment),
     ),
 )

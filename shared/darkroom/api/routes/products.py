@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
-from darkroom.domain.http_errors import NotInCatalogue
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.domain.http_errors import ProductNotFound
 from darkroom.domain.job import Job, JobError, QcStatus, Status
 from darkroom.handlers.uploads import SOURCE_URL_KEY
 from darkroom.runtime.ports import JobQuery
@@ -49,7 +49,7 @@ class ProductGroup(BaseModel):
     next_cursor: str | None
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """The products of a group with their pictures, jobs and verdicts."""
     asked: ProductsQuery = call.query
     group, jobs = call.path["group"], call.parts.system.jobs
@@ -57,12 +57,12 @@ def show(call: Call) -> Answer:
     query = JobQuery(label=("product_group_id", group), owner=owner, limit=asked.limit, cursor=asked.cursor)
     total, page = jobs.count(query), jobs.query(query)
     if not total:
-        raise NotInCatalogue(f"there is no product group {group[:100]!r}")
+        raise ProductNotFound(f"there is no product group {group[:100]!r}")
     products: dict[str, list[PictureView]] = {}
     for job in page.jobs:
         products.setdefault(job.labels.get("sku_id", ""), []).append(picture_view(job))
     told = [Product(sku_id=sku, pictures=pictures) for sku, pictures in products.items()]
-    return Answer(
+    return ApiResponse(
         content=ProductGroup(product_group_id=group, pictures=total, products=told, next_cursor=page.next_cursor)
     )
 
@@ -91,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The products of a group with their pictures, jobs and verdicts",
         access="submitter",
         handler=show,
-        outcomes=(Outcome(what="one page of the group", model=ProductGroup),),
+        outcomes=(ResponseSpec(what="one page of the group", model=ProductGroup),),
         problems=(404,),
         query=ProductsQuery,
     ),

@@ -12,7 +12,7 @@ from threading import BoundedSemaphore
 
 from pydantic import BaseModel
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.views import Progress
 from darkroom.api.routes.jobs import job_of
 from darkroom.domain.errors import JobNotFound, TransientError
@@ -27,16 +27,16 @@ _RETRY_MS = 2000
 _STREAM = "text/event-stream"
 
 
-def events(call: Call) -> Answer:
+def events(call: RequestContext) -> ApiResponse:
     """The progress of a job: a stream of events, or one document."""
     job = job_of(call)
     best = call.request.accept_mimetypes.best_match(["application/json", _STREAM], default="application/json")
     if best != _STREAM or not call.parts.streams.acquire(blocking=False):
         headers = {} if job.status in FINAL else {"Retry-After": "1"}
-        return Answer(content=Progress.of(job), headers=headers)
+        return ApiResponse(content=Progress.of(job), headers=headers)
     known = call.request.headers.get("Last-Event-ID", "")
     stream = Stream(_stream(call, job, known), call.parts.streams)
-    return Answer(content=stream, content_type=_STREAM, headers={"X-Accel-Buffering": "no"})
+    return ApiResponse(content=stream, content_type=_STREAM, headers={"X-Accel-Buffering": "no"})
 
 
 class Stream(Iterator[bytes]):
@@ -57,7 +57,7 @@ class Stream(Iterator[bytes]):
             self._places.release()
 
 
-def _stream(call: Call, job: Job, known: str) -> Generator[bytes, None, None]:
+def _stream(call: RequestContext, job: Job, known: str) -> Generator[bytes, None, None]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
     unchanged = 0
     for _ in range(_LOOKS):
@@ -93,7 +93,7 @@ ROUTES: tuple[Route, ...] = (
         summary="How far the job is: server-sent events, or one document to poll",
         access="submitter",
         handler=events,
-        outcomes=(Outcome(what="the progress", model=Progress, media=(_STREAM,)),),
+        outcomes=(ResponseSpec(what="the progress", model=Progress, media=(_STREAM,)),),
         problems=(404,),
         headers={"Last-Event-ID": "what a stream that broke off told last"},
     ),

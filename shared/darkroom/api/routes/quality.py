@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.views import HistoryView, JobView
 from darkroom.api.routes.jobs import job_of
 from darkroom.domain.http_errors import Conflict
@@ -46,7 +46,7 @@ class QueueQuery(BaseModel):
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
 
 
-def pending(call: Call) -> Answer:
+def pending(call: RequestContext) -> ApiResponse:
     """The queue."""
     asked: QueueQuery = call.query
     label = asked.label.split("=", 1) if asked.label is not None else None
@@ -60,7 +60,7 @@ def pending(call: Call) -> Answer:
         cursor=asked.cursor,
     )
     found = call.parts.system.jobs.query(query)
-    return Answer(content=Queue(pending=[_waiting(job) for job in found.jobs], next_cursor=found.next_cursor))
+    return ApiResponse(content=Queue(pending=[_waiting(job) for job in found.jobs], next_cursor=found.next_cursor))
 
 
 def _waiting(job: Job) -> Pending:
@@ -106,12 +106,12 @@ class Review(BaseModel):
         return parse_pipeline(self.pipeline) if isinstance(self.pipeline, str) else build_pipeline(self.pipeline)
 
 
-def review(call: Call) -> Answer:
+def review(call: RequestContext) -> ApiResponse:
     """Approve or reject a result, or have it done again."""
-    return Answer(content=JobView.of(reviewed(call, call.body)))
+    return ApiResponse(content=JobView.of(reviewed(call, call.body)))
 
 
-def reviewed(call: Call, told: Review) -> Job:
+def reviewed(call: RequestContext, told: Review) -> Job:
     """The job with the verdict. Raises NotAllowed or Conflict."""
     pipeline, job = told.asked(), job_of(call)
     who, check, system = _who(call, told), _check(told), call.parts.system
@@ -121,7 +121,7 @@ def reviewed(call: Call, told: Review) -> Job:
     return review_job(system, job.id, approved=approved, who=who, notes=told.notes, check=check)
 
 
-def _who(call: Call, told: Review) -> str:
+def _who(call: RequestContext, told: Review) -> str:
     """Nobody can sign with another's name alone: the owner of the key stands beside it."""
     owner = call.caller.owner
     if not owner or told.reviewer_id in ("", owner):
@@ -144,10 +144,10 @@ def _check(told: Review) -> Check:
     return check
 
 
-def history(call: Call) -> Answer:
+def history(call: RequestContext) -> ApiResponse:
     """Everything that happened to a job."""
     job = job_of(call)
-    return Answer(content=HistoryView(job=job.id, history=list(job.history)))
+    return ApiResponse(content=HistoryView(job=job.id, history=list(job.history)))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -158,7 +158,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Results that wait for a person, oldest first",
         access="reviewer",
         handler=pending,
-        outcomes=(Outcome(what="one page of the queue", model=Queue),),
+        outcomes=(ResponseSpec(what="one page of the queue", model=Queue),),
         query=QueueQuery,
     ),
     Route(
@@ -168,7 +168,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Approve or reject a result, or have it done again",
         access="reviewer",
         handler=review,
-        outcomes=(Outcome(what="the job", model=JobView),),
+        outcomes=(ResponseSpec(what="the job", model=JobView),),
         problems=(404, 409),
         body=Review,
     ),
@@ -179,7 +179,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Who did what to a job, and when",
         access="submitter",
         handler=history,
-        outcomes=(Outcome(what="the history", model=HistoryView),),
+        outcomes=(ResponseSpec(what="the history", model=HistoryView),),
         problems=(404,),
     ),
 )

@@ -5,8 +5,8 @@ from itertools import islice
 
 from pydantic import BaseModel, Field
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
-from darkroom.api.core.submissions import Wishes, picture_of
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.submissions import EnhanceRequest, picture_of
 from darkroom.api.routes.create_job import require_acceptable
 from darkroom.domain.http_errors import Invalid
 from darkroom.handlers.objects import SHARED_PREFIX, find_object
@@ -36,33 +36,33 @@ class Unshared(BaseModel):
     deleted: str
 
 
-def listed(call: Call) -> Answer:
+def listed(call: RequestContext) -> ApiResponse:
     """The shared objects."""
     found = islice(_infos(call), MAX_LISTED)
-    return Answer(content=SharedObjects(objects=[_view(info) for info in found]))
+    return ApiResponse(content=SharedObjects(objects=[_view(info) for info in found]))
 
 
-def _infos(call: Call) -> Iterator[ObjectInfo]:
+def _infos(call: RequestContext) -> Iterator[ObjectInfo]:
     system = call.parts.system
     return system.objects.list(system.settings.uploads_bucket, SHARED_PREFIX)
 
 
-def share(call: Call) -> Answer:
+def share(call: RequestContext) -> ApiResponse:
     """Share a picture under a name, in the place of any other of that name."""
     name, data, system = _name(call), picture_of(call), call.parts.system
     kind = require_acceptable(call, data)
     new = NewObject(data=data, content_type=f"image/{kind}", metadata={"owner": call.caller.owner})
-    return Answer(content=_view(system.objects.put(system.settings.uploads_bucket, name, new)))
+    return ApiResponse(content=_view(system.objects.put(system.settings.uploads_bucket, name, new)))
 
 
-def unshare(call: Call) -> Answer:
+def unshare(call: RequestContext) -> ApiResponse:
     """Delete a shared picture. Raises ObjectNotFound."""
     info = find_object(call.parts.system, call.caller.owner, _name(call))
     call.parts.system.objects.delete(info.ref)
-    return Answer(content=Unshared(deleted=info.ref.name))
+    return ApiResponse(content=Unshared(deleted=info.ref.name))
 
 
-def _name(call: Call) -> str:
+def _name(call: RequestContext) -> str:
     """The object's name. Raises Invalid for one that no folder can hold."""
     key = call.path["key"]
     if any(part in ("", ".", "..") for part in key.split("/")) or not key.isprintable():
@@ -75,7 +75,7 @@ def _view(info: ObjectInfo) -> SharedObject:
 
 
 _PATH = "/v1/shared/{key}"
-_SHARED = Outcome(what="the shared object", model=SharedObject)
+_SHARED = ResponseSpec(what="the shared object", model=SharedObject)
 ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -84,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
         summary="List the pictures that every pipeline may name",
         access="submitter",
         handler=listed,
-        outcomes=(Outcome(what="what is shared", model=SharedObjects),),
+        outcomes=(ResponseSpec(what="what is shared", model=SharedObjects),),
     ),
     Route(
         method="PUT",
@@ -94,7 +94,7 @@ ROUTES: tuple[Route, ...] = (
         access="admin",
         handler=share,
         outcomes=(_SHARED,),
-        picture=Wishes,
+        picture=EnhanceRequest,
     ),
     Route(
         method="DELETE",
@@ -103,7 +103,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Delete a shared picture",
         access="admin",
         handler=unshare,
-        outcomes=(Outcome(what="it is gone", model=Unshared),),
+        outcomes=(ResponseSpec(what="it is gone", model=Unshared),),
         problems=(404,),
     ),
 )

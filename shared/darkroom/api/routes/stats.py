@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.costs.estimate import Size, preset_estimate, prices_as_of
 from darkroom.domain.errors import ConfigurationError
 from darkroom.domain.http_errors import Invalid
@@ -52,17 +52,17 @@ class Stats(BaseModel):
     stages: dict[Stage, Times] = Field(description="of the steps of these jobs that were not found done")
 
 
-def stats(call: Call) -> Answer:
+def stats(call: RequestContext) -> ApiResponse:
     """Counts, times and rates."""
     asked: StatsQuery = call.query
     owner = asked.owner if call.caller.sees_all else call.caller.owner
     if asked.owner is not None and asked.owner != owner:
-        return Answer(content=_stats(dict.fromkeys(_STATUSES, 0), dict.fromkeys(_QC, 0), ()))
+        return ApiResponse(content=_stats(dict.fromkeys(_STATUSES, 0), dict.fromkeys(_QC, 0), ()))
     jobs = call.parts.system.jobs
     counts = {status: jobs.count(JobQuery(status=status, owner=owner)) for status in _STATUSES}
     verdicts = {verdict: jobs.count(JobQuery(status="completed", qc_status=verdict, owner=owner)) for verdict in _QC}
     latest = jobs.query(JobQuery(status="completed", owner=owner, limit=LOOKED_AT)).jobs
-    return Answer(content=_stats(counts, verdicts, latest))
+    return ApiResponse(content=_stats(counts, verdicts, latest))
 
 
 def _stats(counts: dict[Status, int], verdicts: dict[QcStatus, int], latest: Iterable[Job]) -> Stats:
@@ -145,7 +145,7 @@ class EstimateView(BaseModel):
     prices_as_of: str = Field(description="date of the list prices")
 
 
-def estimate(call: Call) -> Answer:
+def estimate(call: RequestContext) -> ApiResponse:
     """Seconds and money."""
     asked: EstimateQuery = call.query
     settings = call.parts.system.settings
@@ -156,7 +156,7 @@ def estimate(call: Call) -> Answer:
     except ConfigurationError as exc:
         raise Invalid(f"preset {asked.preset} cannot be estimated: {exc}", code="not_measured") from exc
     each = sum(step.seconds for step in told.steps)
-    return Answer(
+    return ApiResponse(
         content=EstimateView(
             pictures=told.pictures,
             megapixels=told.megapixels,
@@ -180,7 +180,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Counts, times and success rates",
         access="submitter",
         handler=stats,
-        outcomes=(Outcome(what="how the service is doing", model=Stats),),
+        outcomes=(ResponseSpec(what="how the service is doing", model=Stats),),
         query=StatsQuery,
     ),
     Route(
@@ -190,7 +190,7 @@ ROUTES: tuple[Route, ...] = (
         summary="What so many pictures take and cost on Google Cloud",
         access="submitter",
         handler=estimate,
-        outcomes=(Outcome(what="seconds and money, with the prices", model=EstimateView),),
+        outcomes=(ResponseSpec(what="seconds and money, with the prices", model=EstimateView),),
         query=EstimateQuery,
     ),
 )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom.api.core.places import place_kept
 from darkroom.api.core.reading import MAX_BODY_BYTES
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.core.submissions import Labels, asked_pipeline
 from darkroom.api.routes.create_job import FOLDER, metadata_of
 from darkroom.api.routes.jobs import MAX_NAME
@@ -70,7 +70,7 @@ class UploadView(BaseModel):
     job: str = Field(description="where the job appears when the photograph is there")
 
 
-def sign(call: Call) -> Answer:
+def sign(call: RequestContext) -> ApiResponse:
     """Sign an upload."""
     wishes: UploadWishes = call.body
     limit = call.parts.system.settings.max_bytes
@@ -91,7 +91,7 @@ def sign(call: Call) -> Answer:
         max_bytes=limit,
         job=f"/v1/jobs?{urlencode({'label': f'upload={upload}'})}",
     )
-    return Answer(content=view, status=201)
+    return ApiResponse(content=view, status=201)
 
 
 def _last_moment(grant: UploadGrant) -> datetime:
@@ -99,7 +99,7 @@ def _last_moment(grant: UploadGrant) -> datetime:
     return grant.expires_at + (RESUMABLE_LIFETIME if grant.resumable else timedelta())
 
 
-def _grant(call: Call, wishes: UploadWishes, upload: str) -> UploadGrant:
+def _grant(call: RequestContext, wishes: UploadWishes, upload: str) -> UploadGrant:
     settings = call.parts.system.settings
     metadata = {**metadata_of(call, wishes, wishes.name), UPLOAD_LABEL: upload}
     if bad := [name for name, value in metadata.items() if not value.isascii()]:
@@ -131,7 +131,7 @@ class Received(BaseModel):
     size_bytes: int
 
 
-def begin(call: Call) -> Answer:
+def begin(call: RequestContext) -> ApiResponse:
     """Begin an upload in pieces."""
     receiver = _receiver(call)
     grant = receiver.grant(call.path["token"])
@@ -139,10 +139,10 @@ def begin(call: Call) -> Answer:
         raise Invalid("this signature is for one PUT; ask for a resumable upload")
     session = receiver.begin()
     location = f"{call.request.host_url.rstrip('/')}{call.request.path}?{urlencode({'upload_id': session})}"
-    return Answer(content=Received(name=grant.name, size_bytes=0), status=201, headers={"Location": location})
+    return ApiResponse(content=Received(name=grant.name, size_bytes=0), status=201, headers={"Location": location})
 
 
-def receive(call: Call) -> Answer:
+def receive(call: RequestContext) -> ApiResponse:
     """Take a photograph, or a piece of one."""
     receiver, query = _receiver(call), cast(SessionQuery, call.query)
     grant = receiver.grant(call.path["token"])
@@ -159,9 +159,9 @@ def receive(call: Call) -> Answer:
     known = call.request.headers.get("Content-Range", "")
     if known and here != piece.total:
         told = {"Range": f"bytes=0-{here - 1}"} if here else {}
-        return Answer(content=Received(name=grant.name, size_bytes=here), status=308, headers=told)
+        return ApiResponse(content=Received(name=grant.name, size_bytes=here), status=308, headers=told)
     info = receiver.complete(session, grant)
-    return Answer(content=Received(name=info.ref.name, size_bytes=info.size_bytes))
+    return ApiResponse(content=Received(name=info.ref.name, size_bytes=info.size_bytes))
 
 
 def read_range(text: str) -> Piece:
@@ -181,7 +181,7 @@ def read_range(text: str) -> Piece:
     return Piece(first=int(first or 0), total=None if total == "*" else int(total), is_question=first is None)
 
 
-def _receiver(call: Call) -> UploadReceiver:
+def _receiver(call: RequestContext) -> UploadReceiver:
     if not isinstance(call.parts.uploads, UploadReceiver):
         raise NoSuchPath("uploads go to the bucket itself; ask /v1/uploads for a signature")
     return call.parts.uploads
@@ -196,7 +196,7 @@ ROUTES: tuple[Route, ...] = (
         summary=f"Sign an upload, for photographs above {MAX_BODY_BYTES // 1024 // 1024} MiB",
         access="submitter",
         handler=sign,
-        outcomes=(Outcome(what="the request to send", status=201, model=UploadView),),
+        outcomes=(ResponseSpec(what="the request to send", status=201, model=UploadView),),
         body=UploadWishes,
     ),
     Route(
@@ -206,7 +206,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Begin an upload in pieces, on a laptop",
         access="anyone",
         handler=begin,
-        outcomes=(Outcome(what="begun; the pieces go to the Location", status=201, model=Received),),
+        outcomes=(ResponseSpec(what="begun; the pieces go to the Location", status=201, model=Received),),
         problems=(404,),
         headers={"x-goog-resumable": "`start`"},
     ),
@@ -218,8 +218,8 @@ ROUTES: tuple[Route, ...] = (
         access="anyone",
         handler=receive,
         outcomes=(
-            Outcome(what="it is in the bucket", model=Received),
-            Outcome(what="more is to come", status=308, model=Received),
+            ResponseSpec(what="it is in the bucket", model=Received),
+            ResponseSpec(what="more is to come", status=308, model=Received),
         ),
         problems=(400, 404, 409),
         query=SessionQuery,

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.auth.signing import signing_key
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.webhooks import callback_key
@@ -18,12 +18,12 @@ class CallbackKey(BaseModel):
     timestamp_header: str = "Darkroom-Timestamp"
 
 
-def show(call: Call) -> Answer:
+def show(call: RequestContext) -> ApiResponse:
     """The key of one's own callbacks."""
     key = signing_key(call.parts.system.settings)
     if not key:
         raise Invalid("there are no callbacks here: the deployment has no signing_key", code="callbacks_off")
-    return Answer(content=CallbackKey(key=callback_key(key, call.caller.owner)))
+    return ApiResponse(content=CallbackKey(key=callback_key(key, call.caller.owner)))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -34,7 +34,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The key with which one's own callbacks are signed",
         access="submitter",
         handler=show,
-        outcomes=(Outcome(what="the key", model=CallbackKey),),
+        outcomes=(ResponseSpec(what="the key", model=CallbackKey),),
         problems=(422,),
     ),
 )

@@ -26,14 +26,14 @@ from darkroom.domain.job import FINAL, Job
 from darkroom.domain.messages import ObjectRef
 from darkroom.domain.parameters import RESTORATION_STAGES
 from darkroom.domain.pipeline import PRESETS
-from darkroom.execution.runner import open_judge
+from darkroom.execution.runner import open_score_model
 from darkroom.execution.step import rate
 from darkroom.imaging.codec import EncodeOptions, Limits, Metadata, decode, decode_working, encode
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.picture import Picture
 from darkroom.local_cloud.cloud import LocalCloud
 from darkroom.local_cloud.supervisor import Pace
-from darkroom.runtime.bootstrap import build_bench, processors
+from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import Settings, read_settings
 from darkroom.stages.compare import Panel, contact_sheet
 
@@ -187,7 +187,7 @@ def _panels(cloud: LocalCloud, job: Job, damaged: Picture, restored: Picture) ->
     """Input, the picture after every stage scored as the result is, result."""
     assert job.before is not None
     assert job.after is not None
-    judge = open_judge(build_bench(cloud.settings, processors()))
+    judge = open_score_model(build_local_runner(cloud.settings, processors()))
     panels = [_panel("input", "as uploaded", damaged, job.before.score)]
     for record in job.records:
         if record.stage in RESTORATION_STAGES:

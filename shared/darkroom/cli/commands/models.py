@@ -9,7 +9,7 @@ import click
 
 from darkroom.cli.support.networks import get, install, installation_folder, usage, use
 from darkroom.domain.parameters import RESTORATION_STAGES, Stage
-from darkroom.inference.known_models import Described, Network, known_network, known_networks, read_description
+from darkroom.inference.known_models import ModelManifest, Network, known_network, known_networks, read_description
 from darkroom.inference.registry import ModelEntry, Registry
 from darkroom.runtime.bootstrap import installed_models
 from darkroom.runtime.settings import read_settings
@@ -123,14 +123,14 @@ def remove(stage: Stage, model_id: str) -> None:
     click.echo(f"{stage}  {model_id}  removed")
 
 
-def _described(stage: Stage, wishes: _Wishes) -> Described:
+def _described(stage: Stage, wishes: _Wishes) -> ModelManifest:
     name, contract = wishes["as_"], wishes["contract"]
     if (name is None) == (contract is None):
         raise click.UsageError("say what it is: --as NETWORK or --contract FILE")
     described = known_network(stage, name) if name is not None else read_description(Path(str(contract)))
     renamed = {"id": wishes["id_"]} if wishes["id_"] is not None else {}
-    return Described.model_validate(
-        {**described.model_dump(include=set(Described.model_fields), by_alias=True), **renamed}
+    return ModelManifest.model_validate(
+        {**described.model_dump(include=set(ModelManifest.model_fields), by_alias=True), **renamed}
     )
 
 

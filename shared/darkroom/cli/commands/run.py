@@ -14,7 +14,7 @@ from darkroom.cli.support.batch import carry_out_all
 from darkroom.cli.support.errors import Interrupted
 from darkroom.cli.support.files import Output, read_output
 from darkroom.cli.support.pipeline_options import DevelopingCommand, asked_pipeline, output_options, pipeline_options
-from darkroom.cli.support.process_file import Outcome, carry_out
+from darkroom.cli.support.process_file import FileOutcome, carry_out
 from darkroom.cli.support.progress import report, sums, tell_failures
 from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch
 from darkroom.domain.pipeline import Pipeline
@@ -103,7 +103,7 @@ def _run_batch(batch: Batch, *, as_json: bool, debug: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _outcomes(batch: Batch) -> Generator[Outcome]:
+def _outcomes(batch: Batch) -> Generator[FileOutcome]:
     yield from batch.skipped
     if len(batch.tasks) == 1:
         yield carry_out(batch.tasks[0])

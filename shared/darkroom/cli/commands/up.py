@@ -25,8 +25,8 @@ from darkroom.domain.job import Job, job_id
 from darkroom.domain.messages import ObjectRef
 from darkroom.domain.presets import PRESET_RULES
 from darkroom.local_cloud.api_server import DEFAULT_PORT, listen
-from darkroom.local_cloud.mount import FUNCTIONS
 from darkroom.local_cloud.supervisor import Pace
+from darkroom.runtime.installed import FUNCTIONS
 from darkroom.runtime.logs import configure
 from darkroom.runtime.ports import JobStore
 from darkroom.runtime.settings import Settings, read_settings

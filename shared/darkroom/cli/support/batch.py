@@ -14,10 +14,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import connection
 
-from darkroom.cli.support.process_file import Outcome, Task, carry_out, failed, parts
+from darkroom.cli.support.process_file import FileOutcome, Task, carry_out, failed, parts
 from darkroom.domain.errors import PermanentError
 
-Work = Callable[[Task], Outcome]
+Work = Callable[[Task], FileOutcome]
 
 
 class WorkerLost(PermanentError):
@@ -26,7 +26,7 @@ class WorkerLost(PermanentError):
     code = "worker_lost"
 
 
-def carry_out_all(tasks: Sequence[Task], jobs: int, work: Work = carry_out) -> Generator[Outcome]:
+def carry_out_all(tasks: Sequence[Task], jobs: int, work: Work = carry_out) -> Generator[FileOutcome]:
     """The outcome of every task, in the order in which they end.
 
     Close the iterator to stop: the processes are ended, and what they had half written is removed.
@@ -55,10 +55,10 @@ class _Lane:
     def __post_init__(self) -> None:
         self._executor = _new_executor()
 
-    def start(self, task: Task) -> "Future[Outcome]":
+    def start(self, task: Task) -> "Future[FileOutcome]":
         return self._executor.submit(self.work, task)
 
-    def collect(self, future: "Future[Outcome]", task: Task) -> Outcome:
+    def collect(self, future: "Future[FileOutcome]", task: Task) -> FileOutcome:
         try:
             return future.result()
         except BrokenProcessPool:

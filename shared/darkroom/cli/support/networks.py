@@ -13,12 +13,12 @@ from darkroom.adapters.system import ProcessMeter
 from darkroom.domain.errors import ConfigurationError, ModelUnusable
 from darkroom.domain.parameters import RESTORATION_STAGES, Stage
 from darkroom.inference.figures import Cost
-from darkroom.inference.known_models import Described, Network, network_to_get
+from darkroom.inference.known_models import ModelManifest, Network, network_to_get
 from darkroom.inference.registry import ModelEntry, Registry
 from darkroom.inference.user_models import AddedModels
 from darkroom.networks.release import Progress
 from darkroom.networks.sources import Release
-from darkroom.runtime.bootstrap import added_models, installed_models, processors
+from darkroom.runtime.bootstrap import installed_models, processors, user_models_folder
 from darkroom.runtime.settings import Settings, read_settings
 
 if TYPE_CHECKING:  # pixel libraries are imported when a network is installed
@@ -136,15 +136,15 @@ def require_new(stage: Stage, model_id: str, settings: Settings) -> None:
         raise click.UsageError(f"{stage} has a model {model_id!r} already: remove it, or choose another --id")
 
 
-def install(stage: Stage, described: Described, graph: bytes) -> None:
+def install(stage: Stage, described: ModelManifest, graph: bytes) -> None:
     """Check a network, store it, and print where it lies and when it is used."""
-    from darkroom.execution.model_import import examine
+    from darkroom.execution.model_import import examine_model
 
     folder = installation_folder(settings := read_settings(os.environ))
     require_new(stage, described.id, settings)
     meter = ProcessMeter()
     meter.start()
-    candidate = examine(stage, described, graph, threads=settings.threads or processors())
+    candidate = examine_model(stage, described, graph, threads=settings.threads or processors())
     cost = _probed(candidate, peak_mb=meter.stop().peak_memory_mb)
     path = folder.add({"cost": cost.model_dump(), **candidate.table}, graph)
     registry = installed_models(settings)
@@ -179,7 +179,7 @@ def _hint(entry: ModelEntry, registry: Registry) -> str:
 
 def installation_folder(settings: Settings) -> AddedModels:
     """The installed models. Raises ConfigurationError where the settings mean the cloud."""
-    folder = added_models(settings)
+    folder = user_models_folder(settings)
     if folder is None:
         raise ConfigurationError("models are installed on a machine; the cloud uses what make stage MODELS=… deploys")
     return AddedModels(folder=folder)

@@ -16,12 +16,12 @@ from darkroom.domain.errors import DarkroomError
 from darkroom.domain.formats import CONTENT_TYPES
 from darkroom.domain.messages import ObjectRef
 from darkroom.domain.pipeline import Pipeline
-from darkroom.domain.planner import wishes
+from darkroom.domain.planner import requested_stages
 from darkroom.runtime.settings import Settings
 
 if TYPE_CHECKING:  # pixels are imported where they are worked on
     from darkroom.domain.job import Job
-    from darkroom.execution.runner import Bench, Developed
+    from darkroom.execution.runner import LocalRunner, PipelineResult
 
 _FORMATS: Mapping[str, str] = {content_type: name for name, content_type in CONTENT_TYPES.items()}
 
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FileOutcome:
     """What became of one file."""
 
     source: str
@@ -88,21 +88,21 @@ class Outcome:
         }
 
 
-def carry_out(task: Task) -> Outcome:
+def carry_out(task: Task) -> FileOutcome:
     """Develop one file and write its result; whatever is wrong with the file is told in the outcome."""
     started = time.perf_counter()
     try:
         made, path = _make(task)
     except Exception as exc:  # noqa: BLE001  one file must not stop the others; its outcome tells everything
         return failed(task.name, exc, time.perf_counter() - started)
-    return told(task.name, made, elapsed_s=time.perf_counter() - started, result=str(path))
+    return summarize(task.name, made, elapsed_s=time.perf_counter() - started, result=str(path))
 
 
-def failed(name: str, error: Exception, elapsed_s: float = 0.0) -> Outcome:
+def failed(name: str, error: Exception, elapsed_s: float = 0.0) -> FileOutcome:
     """The outcome of a file that could not be developed; a failure that nobody expected brings its traceback."""
     code = error.code if isinstance(error, DarkroomError) else type(error).__name__
     expected = isinstance(error, (DarkroomError, OSError, MemoryError))
-    return Outcome(
+    return FileOutcome(
         source=name,
         status="failed",
         error_code=code,
@@ -118,10 +118,10 @@ def _sentence(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
-def told(name: str, made: "Developed", *, elapsed_s: float, result: str | None) -> Outcome:
+def summarize(name: str, made: "PipelineResult", *, elapsed_s: float, result: str | None) -> FileOutcome:
     """The outcome of a file that was developed."""
     job = made.job
-    return Outcome(
+    return FileOutcome(
         source=name,
         result=result,
         status="done",
@@ -139,7 +139,7 @@ def told(name: str, made: "Developed", *, elapsed_s: float, result: str | None) 
 
 def _left_out(job: "Job") -> tuple[tuple[str, str], ...]:
     """The skipped stages that somebody will miss; those that run only where they are needed are not missed."""
-    expected = {wish.stage for wish in wishes(job.pipeline) if wish.origin in ("asked", "preset")}
+    expected = {wish.stage for wish in requested_stages(job.pipeline) if wish.origin in ("asked", "preset")}
     return tuple((each.stage, each.reason) for each in job.skipped if each.stage in expected)
 
 
@@ -149,14 +149,14 @@ def parts(task: Task) -> list[Path]:
     return [part_of(path, task.parent) for path in written]
 
 
-def develop_bytes(name: str, data: bytes, pipeline: Pipeline, settings: Settings, *, threads: int) -> "Developed":
+def develop_bytes(name: str, data: bytes, pipeline: Pipeline, settings: Settings, *, threads: int) -> "PipelineResult":
     """Develop the bytes of one picture. Raises PermanentError if it cannot be done."""
-    from darkroom.execution.runner import develop
+    from darkroom.execution.runner import run_pipeline
 
-    return develop(_bench(settings, threads), printable(name), data, pipeline)
+    return run_pipeline(_bench(settings, threads), printable(name), data, pipeline)
 
 
-def _make(task: Task) -> tuple["Developed", Path]:
+def _make(task: Task) -> tuple["PipelineResult", Path]:
     data = task.target.source.read_bytes()
     made = develop_bytes(task.name, data, task.pipeline, task.settings, threads=task.threads)
     path = task.target.path(_FORMATS[made.content_type])
@@ -179,10 +179,10 @@ def _manifest(job: "Job", result_name: str) -> bytes:
 
 
 @cache
-def _bench(settings: Settings, threads: int) -> "Bench":
+def _bench(settings: Settings, threads: int) -> "LocalRunner":
     import cv2
 
-    from darkroom.runtime.bootstrap import build_bench
+    from darkroom.runtime.bootstrap import build_local_runner
 
     cv2.setNumThreads(threads)
-    return build_bench(settings, threads)
+    return build_local_runner(settings, threads)

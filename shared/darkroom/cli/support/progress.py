@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import click
 
-from darkroom.cli.support.process_file import Outcome
+from darkroom.cli.support.process_file import FileOutcome
 from darkroom.cli.support.text import counted, duration, printable
 
 
-def report(outcomes: Iterable[Outcome], *, total: int, as_json: bool, counts: Counter[str]) -> list[Outcome]:
+def report(outcomes: Iterable[FileOutcome], *, total: int, as_json: bool, counts: Counter[str]) -> list[FileOutcome]:
     """Tell every outcome as it comes, count it in `counts`, and return those that failed."""
     failures = []
     with _bar(total) as advance:
@@ -31,7 +31,7 @@ def report(outcomes: Iterable[Outcome], *, total: int, as_json: bool, counts: Co
     return failures
 
 
-def tell_failures(failures: Iterable[Outcome], *, debug: bool) -> None:
+def tell_failures(failures: Iterable[FileOutcome], *, debug: bool) -> None:
     """One line on stderr for each failed file."""
     for outcome in failures:
         if debug and outcome.traceback:
@@ -56,7 +56,7 @@ def sums(counts: Counter[str], left_out: list[str], started: float) -> str:
     )
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: FileOutcome) -> str:
     """`photos/a.jpg → out/a.jpg: denoise, finish; score 41.0 → 63.2; 0.85 s`."""
     said = [", ".join(outcome.stages), *(f"no {stage}: {reason}" for stage, reason in outcome.left_out)]
     if outcome.score_before is not None and outcome.score_after is not None:

@@ -20,10 +20,10 @@ from darkroom.cli.support.output_paths import (
     targets,
 )
 from darkroom.cli.support.pipeline_options import with_output
-from darkroom.cli.support.process_file import Outcome, Task
+from darkroom.cli.support.process_file import FileOutcome, Task
 from darkroom.cli.support.text import counted
 from darkroom.domain.pipeline import Pipeline
-from darkroom.domain.planner import finish_parameters, wishes
+from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
 from darkroom.runtime.settings import read_settings
 
@@ -37,7 +37,7 @@ class Batch:
 
     tasks: tuple[Task, ...]
     #: Pictures whose results are there already.
-    skipped: tuple[Outcome, ...]
+    skipped: tuple[FileOutcome, ...]
     #: Files in the folders that are no pictures.
     left_out: tuple[Path, ...]
     #: Processes at once.
@@ -77,7 +77,9 @@ def plan_batch(inputs: Sequence[Path], told: Output, pipeline: Pipeline, how: Ho
     todo = [each for each in planned if each not in there]
     return Batch(
         tasks=_tasks(todo, pipeline, how),
-        skipped=tuple(Outcome(source=str(it.source), result=str(path), status="skipped") for it, path in there.items()),
+        skipped=tuple(
+            FileOutcome(source=str(it.source), result=str(path), status="skipped") for it, path in there.items()
+        ),
         left_out=looked.left_out,
         jobs=_processes(how.jobs, len(todo)),
     )
@@ -124,7 +126,7 @@ def _check_targets(planned: Sequence[Target], inputs: Sequence[Path], looked: Se
 
 
 def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool) -> list[Target]:
-    cut_out = any(wish.stage == "background" and wish.origin != "off" for wish in wishes(pipeline))
+    cut_out = any(wish.stage == "background" and wish.origin != "off" for wish in requested_stages(pipeline))
     found = targets(looked.found, output, finish_parameters(pipeline), cut_out=cut_out)
     return disentangled(found, manifest=manifest)
 

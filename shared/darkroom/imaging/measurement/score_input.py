@@ -20,7 +20,7 @@ MAX_PIXELS = 1_500_000
 PARTS = ("noise", "blur", "blocking", "exposure", "cast")
 
 
-def seen(picture: Picture, reference_pixels: int | None = None) -> Pixels:
+def prepare(picture: Picture, reference_pixels: int | None = None) -> Pixels:
     """The colours that are judged: at most `MAX_PIXELS`, transparent parts lying on white.
 
     Parameters
@@ -38,7 +38,7 @@ def seen(picture: Picture, reference_pixels: int | None = None) -> Pixels:
     Examples
     --------
     >>> large = Picture(pixels=np.zeros((2000, 3000, 3), np.uint8))
-    >>> seen(large).shape, seen(large, 600).shape
+    >>> prepare(large).shape, prepare(large, 600).shape
     ((1000, 1500, 3), (20, 30, 3))
     """
     factor = float(np.sqrt(min(MAX_PIXELS, reference_pixels or MAX_PIXELS) / (picture.height * picture.width)))

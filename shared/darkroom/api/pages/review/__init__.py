@@ -7,18 +7,18 @@ where a key is needed it asks for one, keeps it for this tab alone, and sends it
 from functools import cache
 from pathlib import Path
 
-from darkroom.api.core.routing import Answer, Call, Outcome, Route
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
 from darkroom.api.pages.layout import policy, preset_options
 
 _HERE = Path(__file__).parent
 
 
-def show(_call: Call) -> Answer:
+def show(_call: RequestContext) -> ApiResponse:
     """The page."""
     page, allowed = _page()
     # Under `no-referrer` a browser tells the origin of none of this page's requests.
     headers = {"Content-Security-Policy": allowed, "Referrer-Policy": "same-origin"}
-    return Answer(content=page, content_type="text/html; charset=utf-8", headers=headers)
+    return ApiResponse(content=page, content_type="text/html; charset=utf-8", headers=headers)
 
 
 @cache
@@ -38,6 +38,6 @@ ROUTES: tuple[Route, ...] = (
         summary="The queue as a page: before and after, and a verdict by one key",
         access="anyone",
         handler=show,
-        outcomes=(Outcome(what="the page", media=("text/html",)),),
+        outcomes=(ResponseSpec(what="the page", media=("text/html",)),),
     ),
 )
