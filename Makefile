@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PRESET ?= restore
 PHOTO ?=
 GPU ?=
+MODELS ?=
 
-.PHONY: help setup demo test check lint types format bench stage checkov clean
+.PHONY: help setup demo test check lint types format bench stage lock checkov clean
 
 help:
 	@echo "make demo                          restore a photograph on this machine, start to end"
@@ -16,6 +17,8 @@ help:
 	@echo "make check                         lint, types and the quick tests"
 	@echo "make stage                         make an archive of every function, for deployment"
 	@echo "make stage GPU='denoise upscale'   the same, and these stages once more for a machine with a GPU"
+	@echo "make lock                          write the hashes of the pinned packages anew, after a pin has changed"
+	@echo "make stage MODELS='isnet span-x2'   the same, with networks that were installed by darkroom models get"
 	@echo "make checkov                       check the infrastructure with checkov, in an environment of its own"
 	@echo "make bench                         print the speed figures"
 
@@ -24,7 +27,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -53,7 +56,15 @@ bench: setup
 	$(BIN)/python -m tests.bench
 
 stage: setup
-	$(BIN)/python -m infra.staging $(if $(GPU),--gpu $(GPU))
+	$(BIN)/python -m infra.staging $(if $(GPU),--gpu $(GPU)) $(if $(MODELS),--models $(MODELS))
+
+build/lock/bin/uv: infra/requirements-lock.txt
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+lock: setup build/lock/bin/uv
+	$(BIN)/python -m infra.lock build/lock/bin/uv
 
 build/checkov/bin/checkov: infra/requirements-checkov.txt
 	$(PYTHON) -m venv --clear build/checkov

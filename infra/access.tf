@@ -2,10 +2,10 @@
 #
 #                      uploads        artifacts      results        catalogue      topics                  jobs
 #   on_upload                                                       read           stage-assess            read, write
-#   on_stage_event                                   create                        every stage             read, write
-#   on_dead_letter                    create                        read, create                           read, write
+#   on_stage_event     read           create         create                        every stage             read, write
+#   on_dead_letter     read           create         create         read, create   every stage             read, write
 #   on_batch           read                                         read, create   stage-assess, batches   read, write
-#   on_schedule        read           read, delete                  read           every stage             read, write
+#   on_schedule        read           read, delete                  read, replace  every stage             read, write
 #   caller                                                                                                 read, write
 #   importer           read, create                                 read, create   stage-assess, imports   read, write
 #   stages             read           read, create                                 stage-events
@@ -13,6 +13,8 @@
 #   finish             read           read, create   read, create                  stage-events
 #   api                every          every          every          every          every but the answers   read, write
 #
+# A stage reads no dead letters among the artifacts, which may hold anybody's messages. It may read every upload and every
+# other artifact: the names of uploads are chosen by whoever drops them, and each stage may be the first of a pipeline.
 # "Every" is read, create and delete: the API takes uploads and deletes a job with its objects. It reads the bucket of
 # the keys, into which only operators write. A stage may neither overwrite nor delete.
 
@@ -30,10 +32,10 @@ locals {
     } },
     {
       dispatcher-on-upload      = { catalogue = [local.viewer] }
-      dispatcher-on-stage-event = { results = [local.creator] }
-      dispatcher-on-dead-letter = { artifacts = [local.creator], catalogue = [local.viewer, local.creator] }
+      dispatcher-on-stage-event = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator] }
+      dispatcher-on-dead-letter = { uploads = [local.viewer], artifacts = [local.creator], results = [local.creator], catalogue = [local.viewer, local.creator] }
       dispatcher-on-batch       = { uploads = [local.viewer], catalogue = [local.viewer, local.creator] }
-      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.viewer] }
+      dispatcher-on-schedule    = { uploads = [local.viewer], artifacts = [local.user], catalogue = [local.user] }
       importer                  = { uploads = [local.viewer, local.creator], catalogue = [local.viewer, local.creator] }
       caller                    = {}
     },
@@ -45,7 +47,7 @@ locals {
     {
       dispatcher-on-upload      = [local.system.stages.assess, local.system.callbacks_topic]
       dispatcher-on-stage-event = concat(values(local.system.stages), [local.system.callbacks_topic])
-      dispatcher-on-dead-letter = [local.system.callbacks_topic]
+      dispatcher-on-dead-letter = concat(values(local.system.stages), [local.system.callbacks_topic])
       dispatcher-on-batch       = [local.system.stages.assess, local.system.batches_topic, local.system.callbacks_topic]
       importer                  = [local.system.stages.assess, local.system.imports_topic, local.system.callbacks_topic]
       caller                    = []
@@ -69,6 +71,14 @@ resource "google_storage_bucket_iam_member" "function" {
   bucket = google_storage_bucket.this[each.value.bucket].name
   role   = each.value.role
   member = module.function[each.value.function].member
+
+  dynamic "condition" {
+    for_each = contains(keys(local.stages), each.value.function) && each.value.bucket == "artifacts" ? [each.value.bucket] : []
+    content {
+      title      = "all but the dead letters"
+      expression = "!resource.name.startsWith(\"projects/_/buckets/${local.buckets[condition.value].name}/objects/dead-letters/\")"
+    }
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "function" {
@@ -91,6 +101,13 @@ resource "google_project_iam_member" "jobs" {
     title      = "the database of the jobs"
     expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.jobs.name}\""
   }
+}
+
+# The sweep asks how old the messages are that wait. Monitoring has roles on projects only.
+resource "google_project_iam_member" "backlog" {
+  project = var.project
+  role    = "roles/monitoring.viewer"
+  member  = module.function["dispatcher-on-schedule"].member
 }
 
 # Receives the announcements of uploads and calls on_upload.
@@ -126,6 +143,7 @@ resource "google_service_account" "builder" {
   depends_on = [google_project_service.enabled]
 }
 
+# The source bucket holds the archives and nothing else.
 resource "google_storage_bucket_iam_member" "builder" {
   bucket = google_storage_bucket.this["source"].name
   role   = local.viewer

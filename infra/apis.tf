@@ -1,9 +1,9 @@
 locals {
-  apis = toset([
+  apis = setunion(toset([
     "artifactregistry", "billingbudgets", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler",
     "eventarc", "firestore", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager",
     "serviceusage", "storage",
-  ])
+  ]), var.closed_egress == null ? [] : ["compute", "dns", "vpcaccess"])
 }
 
 resource "google_project_service" "enabled" {

@@ -1,16 +1,18 @@
-# The account of cloudbuild.yaml. It deploys code and configuration, and can neither grant a role nor read a
-# photograph: a change of who may do what is applied by a person. Off until the variable is set.
+# The account under which an approved build of cloudbuild.yaml applies; what runs without an approval runs under that of
+# planner.tf. It deploys code and configuration, and can neither grant a role nor read a photograph: a change of who may
+# do what is applied by a person. Off until the variable is set.
 
 locals {
   deployer = var.deployer == null ? toset([]) : toset(["this"])
 
   # Roles on the project exist where a service has no narrower place for them.
-  deployer_project_roles = var.deployer == null ? toset([]) : toset([
+  deployer_project_roles = var.deployer == null ? toset([]) : setunion([
     "roles/cloudfunctions.developer",
     "roles/cloudscheduler.admin",
     "roles/datastore.indexAdmin",
     "roles/datastore.viewer", # the smoke test waits for its job
     "roles/eventarc.developer",
+    "roles/iam.roleViewer",
     "roles/iam.securityReviewer", # a plan reads every policy
     "roles/logging.configWriter",
     "roles/logging.logWriter",
@@ -18,9 +20,10 @@ locals {
     "roles/pubsub.editor",
     "roles/run.viewer",
     "roles/serviceusage.serviceUsageConsumer",
-  ])
+  ], local.network_viewer_roles)
 
   deployer_bucket_roles = var.deployer == null ? {} : {
+    "plans"          = { bucket = google_storage_bucket.this["plans"].name, role = "roles/storage.objectViewer" }
     "source objects" = { bucket = google_storage_bucket.this["source"].name, role = "roles/storage.objectUser" }
     "state"          = { bucket = var.deployer.state_bucket, role = "roles/storage.objectUser" }
     "smoke test"     = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.objectCreator" }

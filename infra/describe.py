@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.firestore_indexes import COLLECTION, REQUIRED_INDEXES, UNINDEXED_FIELDS, Index
-from shared.callbacks import CALLBACKS_TOPIC
-from shared.catalogue.messages import BATCHES_TOPIC, IMPORTS_TOPIC
-from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
-from shared.settings import DEFAULT_REGISTRY, PREFIX, Settings
-from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC
+from darkroom.adapters.gcp.firestore_indexes import COLLECTION, REQUIRED_INDEXES, UNINDEXED_FIELDS, Index
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
+from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
+from darkroom.domain.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC
+from darkroom.domain.webhooks import CALLBACKS_TOPIC
+from darkroom.runtime.settings import DEFAULT_REGISTRY, PREFIX, Settings
 
 FILE = Path(__file__).with_name("system.json")
 

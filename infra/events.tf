@@ -1,4 +1,4 @@
-# Topics and push subscriptions, exactly as shared/topology.py says (through system.json). Uploads come by an event
+# Topics and push subscriptions, exactly as shared/darkroom/domain/topology.py says (through system.json). Uploads come by an event
 # trigger instead, see functions.tf.
 #
 #     ack deadline ≥ the function's timeout                 a slow delivery is not repeated while it still runs
@@ -109,4 +109,15 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   subscription = google_pubsub_subscription.this[each.key].id
   role         = "roles/pubsub.subscriber"
   member       = local.service_agents.pubsub
+}
+
+# The trigger of uploads has a topic of Eventarc's own, whose messages this key protects. One for a project and region.
+resource "google_eventarc_google_channel_config" "this" {
+  count = var.kms_key == null ? 0 : 1
+
+  name            = "projects/${var.project}/locations/${var.region}/googleChannelConfig"
+  location        = var.region
+  crypto_key_name = var.kms_key
+
+  depends_on = [google_project_service.enabled]
 }

@@ -1,5 +1,5 @@
 # The map of functions. The dispatcher's folder is deployed five times, once for each entry point; every stage is a
-# function of its own. A new stage in shared/topology.py appears here by itself, and so does the HTTP API when it has
+# function of its own. A new stage in shared/darkroom/domain/topology.py appears here by itself, and so does the HTTP API when it has
 # been staged.
 
 locals {
@@ -14,6 +14,9 @@ locals {
 
   # A model takes every core it is given, so a stage serves one request at a time. Why this size: docs/cost.md.
   stage = { cpu = 1, memory = "2Gi", concurrency = 1, min_instances = 0, max_instances = 100, timeout_s = 540 }
+
+  # A network that was staged with make stage MODELS="…" brings the cpu and the memory of its stage along.
+  stage_sizes = { for name, folder in local.stages : name => merge(local.stage, try(local.staged.functions[folder].size, {})) }
 
   # A request may run a whole pipeline, which takes every core.
   api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
@@ -55,7 +58,7 @@ locals {
     { for stage in keys(local.system.stages) : replace(stage, "_", "-") => {
       folder      = stage
       entry_point = stage
-      size        = local.stage
+      size        = local.stage_sizes[replace(stage, "_", "-")]
       threads     = local.sizes[replace(stage, "_", "-")].cpu
     } },
   )
@@ -66,7 +69,7 @@ locals {
 
   defaults = merge(
     { for entry_point, size in local.dispatcher : "dispatcher-${replace(entry_point, "_", "-")}" => size },
-    { for name in keys(local.stages) : name => local.stage },
+    local.stage_sizes,
     { for name, each in local.outgoing : name => each.size },
     local.has_api ? { api = local.api } : {},
   )
@@ -91,7 +94,7 @@ locals {
     "${replace(folder, "_", "-")}-gpu:${each.digest}",
   ]) }
 
-  # Exactly the settings of shared/settings.py: their defaults, and what this deployment says otherwise.
+  # Exactly the settings of shared/darkroom/runtime/settings.py: their defaults, and what this deployment says otherwise.
   environment = merge(local.system.settings, {
     DARKROOM_BACKEND          = "gcp"
     DARKROOM_HOME             = "/tmp/darkroom" # of the local backend; nothing is kept there
@@ -100,7 +103,7 @@ locals {
     DARKROOM_ARTIFACTS_BUCKET = local.buckets.artifacts.name
     DARKROOM_RESULTS_BUCKET   = local.buckets.results.name
     DARKROOM_KEYS_BUCKET      = local.buckets.keys.name
-    DARKROOM_CATALOGUE_BUCKET = local.buckets.catalogue.name
+    DARKROOM_PRODUCTS_BUCKET  = local.buckets.catalogue.name
     DARKROOM_API_ORIGINS      = join(",", var.api.origins)
     }, {
     for name, value in var.settings : "DARKROOM_${upper(name)}" => tostring(value)
@@ -122,6 +125,8 @@ module "function" {
   }
   secrets = local.secrets[each.key]
   kms_key = var.kms_key
+
+  connector = contains(keys(local.stages), each.key) ? one([for connector in google_vpc_access_connector.stages : connector.id]) : null
 
   gpu = !contains(keys(var.gpu), each.key) ? null : {
     image            = lookup(local.gpu_images, each.key, "")
@@ -153,6 +158,7 @@ module "function" {
     google_project_iam_member.builder_source,
     google_storage_bucket_iam_member.builder,
     google_artifact_registry_repository_iam_member.builder,
+    google_eventarc_google_channel_config.this,
     google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_announces,
     google_project_iam_member.uploads_receives,

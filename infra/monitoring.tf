@@ -34,6 +34,14 @@ locals {
   }
 
   distributions = {
+    # From the upload to the end, waiting included: what a service level promises.
+    job_seconds = {
+      description = "Time from the upload of a photograph to its result"
+      filter      = "${local.logged}=\"job_completed\""
+      value       = "EXTRACT(jsonPayload.elapsed_s)"
+      unit        = "s"
+      labels      = {}
+    }
     stage_seconds = {
       description = "Duration of a step, by stage"
       filter      = "${local.logged}=\"stage_completed\""
@@ -53,6 +61,8 @@ locals {
   metric = { for name in concat(keys(local.counters), keys(local.distributions)) : name =>
     "metric.type=\"logging.googleapis.com/user/darkroom/${name}\" AND resource.type=\"cloud_run_revision\""
   }
+  # What Cloud Run itself counts, https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run
+  run_metric          = "resource.type=\"cloud_run_revision\" AND metric.type=\"run.googleapis.com"
   subscription_metric = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription"
 }
 
@@ -131,7 +141,30 @@ locals {
     tolist(var.alerts.notification_channels),
   )
 
-  alerts = {
+  alerts = merge(local.api_alerts, {
+    slow-job = {
+      title     = "photographs take long from the upload to the result: their 95th percentile"
+      severity  = "WARNING"
+      filter    = local.metric.job_seconds
+      threshold = var.alerts.job_p95_s
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_PERCENTILE_95"
+      group     = []
+      window_s  = 600
+      lasting_s = 600
+    }
+    # Cloud Run answers 429 while no instance is free; the API answers 429 to who asks too often.
+    refused = {
+      title     = "requests are refused with 429"
+      severity  = "WARNING"
+      filter    = "${local.run_metric}/request_count\" AND metric.label.response_code=\"429\""
+      threshold = var.alerts.refused_requests
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_SUM"
+      group     = ["resource.label.service_name"]
+      window_s  = 600
+      lasting_s = 0
+    }
     dead-letters = {
       title     = "messages were given up"
       severity  = "CRITICAL"
@@ -188,7 +221,25 @@ locals {
       window_s  = 300
       lasting_s = 0
     }
+  })
+
+  api_alerts = !local.has_api ? {} : {
+    slow-api = {
+      title     = "the HTTP API is slow: the 95th percentile of its answers"
+      severity  = "WARNING"
+      filter    = "${local.run_metric}/request_latencies\" AND resource.label.service_name=\"${module.function["api"].name}\""
+      threshold = var.alerts.api_p95_s * 1000
+      aligner   = "ALIGN_DELTA"
+      reducer   = "REDUCE_PERCENTILE_95"
+      group     = []
+      window_s  = 300
+      lasting_s = 600
+    }
   }
+
+  # Functions by their most instances, so that one condition watches all of the same size. One instance is no limit that
+  # somebody meets: the sweep has one by design.
+  limits = { for name, size in local.sizes : tostring(size.max_instances) => module.function[name].name... if size.max_instances > 1 }
 }
 
 # A metric that was made a moment ago is not known to alerts yet; so they come after the functions, which take minutes.
@@ -295,4 +346,76 @@ resource "google_monitoring_alert_policy" "silent" {
   }
 
   depends_on = [google_logging_metric.counter, module.function]
+}
+
+resource "google_monitoring_alert_policy" "api_errors" {
+  count = local.has_api ? 1 : 0
+
+  display_name          = "Darkroom: the HTTP API fails"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+  user_labels           = { alert = "api-errors" }
+
+  documentation {
+    content   = "docs/runbook.md, section api-errors"
+    mime_type = "text/markdown"
+  }
+
+  conditions {
+    display_name = "share of answers 5xx, over ten minutes"
+
+    condition_threshold {
+      filter             = "${local.run_metric}/request_count\" AND resource.label.service_name=\"${module.function["api"].name}\" AND metric.label.response_code_class=\"5xx\""
+      denominator_filter = "${local.run_metric}/request_count\" AND resource.label.service_name=\"${module.function["api"].name}\""
+      comparison         = "COMPARISON_GT"
+      threshold_value    = var.alerts.api_error_share
+      duration           = "0s"
+
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+
+      denominator_aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+}
+
+resource "google_monitoring_alert_policy" "most_instances" {
+  for_each = local.limits
+
+  display_name          = "Darkroom: ${each.key} instances, the most that a function may have"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+  user_labels           = { alert = "most-instances" }
+
+  documentation {
+    content   = "docs/runbook.md, section most-instances"
+    mime_type = "text/markdown"
+  }
+
+  conditions {
+    display_name = "as many instances as allowed, for half an hour"
+
+    condition_threshold {
+      filter          = "${local.run_metric}/container/instance_count\" AND metric.label.state=\"active\" AND resource.label.service_name=one_of(${join(",", [for name in each.value : "\"${name}\""])})"
+      comparison      = "COMPARISON_GT"
+      threshold_value = tonumber(each.key) - 1
+      duration        = "1800s"
+
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_MAX"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+      }
+    }
+  }
 }

@@ -32,7 +32,7 @@ output "client_environment" {
     DARKROOM_ARTIFACTS_BUCKET = google_storage_bucket.this["artifacts"].name
     DARKROOM_RESULTS_BUCKET   = google_storage_bucket.this["results"].name
     DARKROOM_KEYS_BUCKET      = google_storage_bucket.this["keys"].name
-    DARKROOM_CATALOGUE_BUCKET = google_storage_bucket.this["catalogue"].name
+    DARKROOM_PRODUCTS_BUCKET  = google_storage_bucket.this["catalogue"].name
   }
 }
 
@@ -42,6 +42,11 @@ output "dashboard_url" {
 }
 
 output "deployer" {
-  description = "The account for Cloud Build, if there is one."
+  description = "The account under which an approved build applies, if there is one."
   value       = one([for account in google_service_account.deployer : account.email])
+}
+
+output "planner" {
+  description = "The account under which every push is tested and planned, if there is one."
+  value       = one([for account in google_service_account.planner : account.email])
 }

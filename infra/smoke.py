@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     with TemporaryDirectory() as folder:
         photograph = Path(folder) / "smoke.jpg"
         write_photograph(photograph)
-        run = [sys.executable, "-m", "shared.cli", *command(photograph, name, preset)]
+        run = [sys.executable, "-m", "darkroom", *command(photograph, name, preset)]
         return subprocess.run(run, env=client_environment(Path(client_json)), check=False).returncode
 
 

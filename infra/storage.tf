@@ -1,10 +1,23 @@
-# Six buckets. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
+# Six buckets, and one for plans if Cloud Build deploys. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
 
 locals {
   # Imports and batches are forgotten; what is set for a SKU or a group stays until somebody deletes it.
   batches_days = 90
 
-  buckets = {
+  # A plan that nobody has applied by then is stale.
+  plans_days = 30
+
+  buckets = merge(local.always_buckets, var.deployer == null ? {} : {
+    # Texts of plans, which an approved build compares with its own. The builder of the functions cannot read them.
+    plans = {
+      name         = "${local.prefix}-plans"
+      versioning   = false # every name is written once
+      delete_after = local.plans_days
+      origins      = []
+    }
+  })
+
+  always_buckets = {
     uploads = {
       name         = "${local.prefix}-uploads"
       versioning   = true # an original that was overwritten can be had back
@@ -48,7 +61,7 @@ locals {
 
 resource "google_storage_bucket" "this" {
   # checkov:skip=CKV_GCP_62: access to objects is logged by Cloud Audit Logs, which an organization switches on as a whole; a bucket of usage logs would hold every photograph's name a second time.
-  # checkov:skip=CKV_GCP_78: all but artifacts have versioning; in artifacts every name is written only once, so there is never an older version to keep.
+  # checkov:skip=CKV_GCP_78: all but artifacts and plans have versioning; there every name is written only once, so there is never an older version to keep.
   for_each = local.buckets
 
   name                        = each.value.name
@@ -63,9 +76,9 @@ resource "google_storage_bucket" "this" {
     enabled = each.value.versioning
   }
 
-  # Artifacts are deleted every week by design; keeping deleted ones would double what they cost.
+  # Artifacts and plans are deleted by design; keeping deleted ones would double what they cost.
   soft_delete_policy {
-    retention_duration_seconds = each.key == "artifacts" ? 0 : var.storage.deleted_days * 86400
+    retention_duration_seconds = contains(["artifacts", "plans"], each.key) ? 0 : var.storage.deleted_days * 86400
   }
 
   lifecycle_rule {

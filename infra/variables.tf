@@ -254,6 +254,32 @@ variable "kms_key" {
   }
 }
 
+variable "closed_egress" {
+  description = "Close the way out for the stages, which decode pictures of strangers: they reach Google's APIs and nothing else. Open if null. The connector is billed as long as it exists: see docs/deployment.md."
+  type = object({
+    range         = optional(string, "10.8.0.0/28")
+    machine_type  = optional(string, "e2-micro")
+    min_instances = optional(number, 2)
+    max_instances = optional(number, 10)
+  })
+  default = null
+
+  validation {
+    condition     = var.closed_egress == null || can(cidrhost(var.closed_egress.range, 15)) && endswith(try(var.closed_egress.range, ""), "/28")
+    error_message = "closed_egress.range must be a free range of 16 addresses such as 10.8.0.0/28, which a connector needs."
+  }
+
+  validation {
+    condition     = var.closed_egress == null || contains(["f1-micro", "e2-micro", "e2-standard-4"], try(var.closed_egress.machine_type, ""))
+    error_message = "closed_egress.machine_type must be f1-micro, e2-micro or e2-standard-4."
+  }
+
+  validation {
+    condition     = var.closed_egress == null || try(var.closed_egress.min_instances >= 2 && var.closed_egress.max_instances > var.closed_egress.min_instances && var.closed_egress.max_instances <= 10, false)
+    error_message = "A connector has at least 2 and at most 10 instances, and max_instances must be above min_instances."
+  }
+}
+
 variable "schedule" {
   description = "When the sweep runs, in cron's form and UTC."
   type        = string
@@ -270,6 +296,10 @@ variable "alerts" {
   type = object({
     emails                = optional(set(string), [])
     failed_share          = optional(number, 0.05)
+    job_p95_s             = optional(number, 600)
+    api_error_share       = optional(number, 0.05)
+    api_p95_s             = optional(number, 30)
+    refused_requests      = optional(number, 100)
     stage_p95_s           = optional(number, 60)
     oldest_message_s      = optional(number, 1800)
     sweep_silent_s        = optional(number, 1800)
@@ -279,13 +309,35 @@ variable "alerts" {
   nullable = false
 
   validation {
-    condition     = var.alerts.failed_share > 0 && var.alerts.failed_share < 1
-    error_message = "failed_share must lie between 0 and 1, for instance 0.05 for five of a hundred jobs."
+    condition     = alltrue([for share in [var.alerts.failed_share, var.alerts.api_error_share] : share > 0 && share < 1])
+    error_message = "failed_share and api_error_share must lie between 0 and 1, for instance 0.05 for five of a hundred."
+  }
+
+  validation {
+    condition     = var.alerts.job_p95_s > 0 && var.alerts.api_p95_s > 0 && var.alerts.refused_requests >= 0
+    error_message = "job_p95_s and api_p95_s must be above 0 seconds, and refused_requests at least 0."
   }
 
   validation {
     condition     = alltrue([for email in var.alerts.emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
     error_message = "Each of the emails must be an address."
+  }
+}
+
+variable "objectives" {
+  description = "Service level objectives over 28 days, as shares: photographs that are ready within job_s seconds of their upload, photographs that are completed, and answers of the HTTP API without an error of its own."
+  type = object({
+    job_s          = optional(number, 600)
+    jobs_in_time   = optional(number, 0.95)
+    jobs_completed = optional(number, 0.95)
+    api_answers    = optional(number, 0.995)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.objectives.job_s > 0 && alltrue([for goal in [var.objectives.jobs_in_time, var.objectives.jobs_completed, var.objectives.api_answers] : goal > 0 && goal <= 0.9999])
+    error_message = "objectives.job_s must be above 0, and each goal above 0 and at most 0.9999, the highest that Cloud Monitoring takes."
   }
 }
 
@@ -305,7 +357,7 @@ variable "budget" {
 }
 
 variable "deployer" {
-  description = "Create an account for Cloud Build that may deploy code and configuration, but not change who may do what. With the id of a secret that holds an API key, its smoke test tries the HTTP API too."
+  description = "Create two accounts for Cloud Build: one that plans every push and may only look, and one that applies after an approval and may not change who may do what. With the id of a secret that holds an API key, its smoke test tries the HTTP API too."
   type = object({
     state_bucket   = string
     api_key_secret = optional(string)

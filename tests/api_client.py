@@ -9,10 +9,10 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared.api.application import Api
-from shared.keys import Keys
-from shared.roles import Role
-from shared.settings import Settings
+from darkroom.api.core.application import Api
+from darkroom.auth.keys import Keys
+from darkroom.auth.roles import Role
+from darkroom.runtime.settings import Settings
 from tests.pictures import jpeg_bytes
 from tests.world import World, memory_world
 

@@ -1,5 +1,7 @@
 """Fixtures that several suites share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.browser import browser
@@ -13,3 +15,11 @@ pytest.register_assert_rewrite(
     "tests.contract.object_store_contract",
     "tests.contract.publisher_contract",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_installed_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the developer of this machine has installed changes no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DARKROOM_MODELS", str(tmp_path_factory.mktemp("models") / "none"))
+        yield

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import linear_from_pixels, srgb_from_linear
+from darkroom.imaging.color import linear_from_pixels, srgb_from_linear
 from tests.photographs import photograph
 
 U8 = NDArray[np.uint8]

@@ -1,7 +1,7 @@
 """Google's Pub/Sub behind the `Broker` interface, so that a `World` can be delivered from the emulator by hand.
 
-Topics and subscriptions are made as `shared.topology` says, each message is pulled, and acknowledgement, redelivery
-and the deadline are the service's own.
+Topics and subscriptions are made as `darkroom.domain.topology` says, each message is pulled, and acknowledgement,
+redelivery and the deadline are the service's own.
 """
 
 import time
@@ -11,10 +11,10 @@ from typing import Any
 
 from google.cloud import pubsub_v1
 
-from shared.adapters.broker import Delivery
-from shared.adapters.pubsub import PubsubPublisher
-from shared.messages import DeadLetter
-from shared.topology import SUBSCRIPTIONS, Subscription
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.gcp.pubsub import PubsubPublisher
+from darkroom.domain.messages import DeadLetter
+from darkroom.domain.topology import SUBSCRIPTIONS, Subscription
 
 #: Seconds for which a message is waited for; a cold emulator on a busy machine takes longer than one.
 PATIENCE_S = 4.0
@@ -103,6 +103,10 @@ class PulledBroker:
     def pending(self) -> dict[str, int]:
         """The service does not tell; asking for messages until none comes says the same."""
         return dict.fromkeys(self._names, 0)
+
+    def waiting_since(self) -> Mapping[str, datetime] | None:
+        """The emulator measures nothing."""
+        return None
 
     def dead_letters(self) -> list[DeadLetter]:
         raise NotImplementedError("dead letters come through their subscription")

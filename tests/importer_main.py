@@ -9,8 +9,8 @@ import socket
 
 import functions_framework
 
-from shared.api.fetching import Fetcher
-from shared.importer import entrypoint
+from darkroom.importer import entrypoint
+from darkroom.outbound.fetching import Fetcher
 
 PUBLIC = "93.184.216.34"
 INSIDE = "10.1.2.3"

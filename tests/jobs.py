@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.job import Job, job_id
-from shared.measurements import Measurements
-from shared.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
-from shared.parameters import Stage
-from shared.pipeline import build_pipeline
-from shared.planner import Buckets, first_step
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.measurements import Measurements
+from darkroom.domain.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import Quality, build_pipeline
+from darkroom.domain.planner import Buckets, first_step
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 BUCKETS = Buckets(uploads="uploads", artifacts="artifacts", results="results")
@@ -39,8 +39,15 @@ def record(job: Job, **fields: Any) -> StepRecord:
     """The record of the step at which the job stands."""
     step = job.plan[len(job.records)]
     output = ObjectRef(bucket=step.output_bucket, name=step.output_name, generation=1)
-    told = {"method": step.method, "model": step.model, "elapsed_ms": 1.0, "peak_memory_mb": 1.0, "run": job.run}
-    return StepRecord(stage=step.stage, parameters=step.parameters, output=output, **{**told, **fields})
+    told = {
+        "stage": step.stage,
+        "method": step.method,
+        "model": step.model,
+        "elapsed_ms": 1.0,
+        "peak_memory_mb": 1.0,
+        "run": job.run,
+    }
+    return StepRecord(parameters=step.parameters, output=output, **{**told, **fields})
 
 
 class Models:
@@ -49,9 +56,14 @@ class Models:
     def __init__(self, *refs: tuple[Stage, ModelRef]) -> None:
         self.refs = refs
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         found = [ref for where, ref in self.refs if where == stage and model_id in (None, ref.id)]
         return found[0] if found else None
+
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return None
 
 
 DENOISER = ModelRef(id="denoise", version="1", sha256="a" * 64, licence="Apache-2.0")

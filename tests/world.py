@@ -5,34 +5,35 @@ or, if the handler raises, delivers again. A `Crash` ends a handler as the death
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.broker import Broker, Delivery
-from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
-from shared.adapters.memory_broker import MemoryBroker
-from shared.bootstrap import LazyModels
-from shared.callbacks import decode_callback
-from shared.catalogue.messages import decode_catalogue
-from shared.entrypoints import parse_upload
-from shared.errors import DarkroomError, PermanentError
-from shared.handlers.batches import handle_batch_message
-from shared.handlers.callbacks import Post, deliver_callback
-from shared.handlers.events import apply_stage_event, record_dead_letter
-from shared.handlers.imports import Fetch, handle_import_message
-from shared.handlers.stages import run_stage
-from shared.handlers.uploads import accept_upload
-from shared.inference.registry import Registry
-from shared.job import Job, job_id
-from shared.messages import DeadLetter, StageRequested, decode
-from shared.ports import JobStore, NewObject, ObjectStore, Usage
-from shared.settings import Settings
-from shared.system import System
-from shared.topology import STAGES, UPLOADS_TOPIC, stage_subscription
+from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.errors import DarkroomError, PermanentError
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import DeadLetter, StageRequested, decode
+from darkroom.domain.products.messages import decode_catalogue
+from darkroom.domain.topology import STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription, stage_subscription
+from darkroom.domain.webhooks import decode_callback
+from darkroom.handlers.batches import handle_batch_message
+from darkroom.handlers.events import apply_stage_event, record_dead_letter
+from darkroom.handlers.imports import Fetch, handle_import_message
+from darkroom.handlers.stages import run_stage
+from darkroom.handlers.uploads import accept_upload
+from darkroom.handlers.webhooks import Post, deliver_callback
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import LazyModels
+from darkroom.runtime.functions import parse_upload
+from darkroom.runtime.ports import JobStore, NewObject, ObjectStore, Usage
+from darkroom.runtime.settings import Settings
+from darkroom.runtime.system import System
+from tests.fakes.memory import ManualClock, MemoryJobStore, MemoryObjectStore
+from tests.fakes.memory_broker import MemoryBroker
+from tests.fakes.memory_reservations import MemoryReservationStore
 
 BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
 
@@ -104,7 +105,7 @@ class World:
         elif delivery.subscription == "dispatcher-stage-events":
             message = decode(delivery.data)
             assert not isinstance(message, StageRequested)
-            apply_stage_event(self.system, message)
+            apply_stage_event(self.system, message, message_id=delivery.id)
         else:
             message = decode(delivery.data)
             assert isinstance(message, StageRequested)
@@ -151,10 +152,15 @@ class World:
             self.broker.ack(delivery)
 
 
-def memory_world(*, settings: Settings | None = None, wrap: Callable[[str, Any], Any] | None = None) -> World:
+def memory_world(
+    *,
+    settings: Settings | None = None,
+    wrap: Callable[[str, Any], Any] | None = None,
+    subscriptions: Collection[Subscription] = SUBSCRIPTIONS,
+) -> World:
     """A world in memory. `wrap(port name, port)` may put something around each port that handlers see."""
     clock = ManualClock()
-    broker = MemoryBroker(clock)
+    broker = MemoryBroker(clock, subscriptions=subscriptions)
     objects = MemoryObjectStore(clock, notify={"uploads": UPLOADS_TOPIC}, publisher=broker)
     return assemble(clock, broker, objects=objects, jobs=MemoryJobStore(), settings=settings, wrap=wrap)
 
@@ -171,6 +177,7 @@ def assemble(
     *,
     objects: Any,
     jobs: Any,
+    reservations: Any = None,
     settings: Settings | None = None,
     wrap: Callable[[str, Any], Any] | None = None,
 ) -> World:
@@ -183,7 +190,9 @@ def assemble(
         settings=settings,
         objects=wrap("objects", objects),
         jobs=wrap("jobs", jobs),
+        reservations=wrap("reservations", reservations or MemoryReservationStore()),
         publisher=wrap("publisher", broker),
+        backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
         catalogue=models.registry,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from shared.local_cloud.api_server import listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.settings import Settings
+from darkroom.local_cloud.api_server import listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.settings import Settings
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 1180, 740

@@ -2,7 +2,7 @@
 
 import functions_framework
 
-from shared.api import entrypoint
+from darkroom.api.core import entrypoint
 
 api = functions_framework.http(entrypoint.api)
 # The few paths that the framework keeps for itself are answered like all others.

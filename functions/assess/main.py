@@ -1,5 +1,5 @@
 """Measures and scores a picture, first and last of all. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 assess = stage_function("assess")

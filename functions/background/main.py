@@ -1,5 +1,5 @@
 """Cuts out the subject. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 background = stage_function("background")

@@ -1,5 +1,5 @@
 """Gives colour to a greyscale picture. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 colorize = stage_function("colorize")

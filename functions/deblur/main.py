@@ -1,5 +1,5 @@
 """Undoes slight blur and missed focus. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 deblur = stage_function("deblur")

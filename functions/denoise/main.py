@@ -1,5 +1,5 @@
 """Removes noise and grain. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 denoise = stage_function("denoise")

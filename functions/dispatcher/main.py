@@ -2,10 +2,10 @@
 
 import functions_framework
 
-from shared import entrypoints
+from darkroom.runtime import functions
 
-on_upload = functions_framework.cloud_event(entrypoints.on_upload)
-on_stage_event = functions_framework.cloud_event(entrypoints.on_stage_event)
-on_batch = functions_framework.cloud_event(entrypoints.on_batch)
-on_dead_letter = functions_framework.cloud_event(entrypoints.on_dead_letter)
-on_schedule = functions_framework.http(entrypoints.on_schedule)
+on_upload = functions_framework.cloud_event(functions.on_upload)
+on_stage_event = functions_framework.cloud_event(functions.on_stage_event)
+on_batch = functions_framework.cloud_event(functions.on_batch)
+on_dead_letter = functions_framework.cloud_event(functions.on_dead_letter)
+on_schedule = functions_framework.http(functions.on_schedule)

@@ -1,5 +1,5 @@
 """Composites, adjusts, sizes and writes the result. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 finish = stage_function("finish")

@@ -2,7 +2,7 @@
 
 import functions_framework
 
-from shared.importer import entrypoint
+from darkroom.importer import entrypoint
 
 on_import = functions_framework.cloud_event(entrypoint.on_import)
 on_callback = functions_framework.cloud_event(entrypoint.on_callback)

@@ -1,5 +1,5 @@
 """Finds scratches, dust, creases and tears, and fills them. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 repair = stage_function("repair")

@@ -1,5 +1,5 @@
 """Enlarges, or adds detail at the same size. One StageRequested in, one answer out."""
 
-from shared.entrypoints import stage_function
+from darkroom.runtime.functions import stage_function
 
 upscale = stage_function("upscale")

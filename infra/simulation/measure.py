@@ -1,4 +1,4 @@
-"""What does one step need? `python -m infra.simulation.measure` writes `shared/costs/figures.json`.
+"""What does one step need? `python -m infra.simulation.measure` writes `shared/darkroom/costs/figures.json`.
 
 Every stage with each of its methods, on the bench's photograph of 1 megapixel, in a process of its own. Seconds are
 processor seconds of all threads: unlike the wall clock's, they hardly depend on what else runs on the machine.
@@ -13,7 +13,7 @@ from tests.bench.cost import measured
 from tests.bench.machine import describe_machine
 from tests.bench.ours import methods
 
-FILE = Path(__file__).resolve().parents[2] / "shared" / "costs" / "figures.json"
+FILE = Path(__file__).resolve().parents[2] / "shared" / "darkroom" / "costs" / "figures.json"
 MEGAPIXELS = 1.0
 REPETITIONS = 5
 

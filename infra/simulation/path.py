@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.adapters.firestore_indexes import SHARDS, WRITES_PER_SHARD
+from darkroom.adapters.gcp.firestore_indexes import SHARDS, WRITES_PER_SHARD
 
 #: https://firebase.google.com/docs/firestore/best-practices#ramping_up_traffic: 500 a second, and half as many again
 #: every five minutes.

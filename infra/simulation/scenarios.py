@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from darkroom.adapters.gcp.firestore_indexes import SHARDS, WRITES_PER_SHARD
+from darkroom.costs.estimate import Assumptions, Estimate, Size, Work, estimate, stages_of, steps_of
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.inference.registry import Registry
+from darkroom.runtime.settings import DEFAULT_REGISTRY
 from infra.simulation.path import Conditions, Run, play
-from shared.adapters.firestore_indexes import SHARDS, WRITES_PER_SHARD
-from shared.costs.estimate import Assumptions, Estimate, Size, Work, estimate, stages_of, steps_of
-from shared.inference.registry import Registry
-from shared.presets import PRESET_RULES
-from shared.settings import DEFAULT_REGISTRY
 
 #: Pictures that travel together where there are millions.
 PARCEL = {50_000: 1, 5_000_000: 100}

@@ -7,11 +7,11 @@ What is missing is the way over the network, which nobody could measure without 
 from itertools import count
 from typing import cast
 
-from shared.handlers.stages import run_stage
-from shared.imaging.codec import Limits, decode, encode_working
-from shared.messages import ObjectRef, StageRequested, Step
-from shared.parameters import PARAMETERS, Stage
-from shared.ports import NewObject
+from darkroom.domain.messages import ObjectRef, StageRequested, Step
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.handlers.stages import run_stage
+from darkroom.imaging.codec import Limits, decode, encode_working
+from darkroom.runtime.ports import NewObject
 from tests.bench.ours import ASKED, EXTENSIONS, Act
 from tests.bench.photograph import as_found_by
 from tests.world import World, memory_world

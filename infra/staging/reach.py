@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from shared.topology import STAGES
+from darkroom.domain.topology import STAGES
 
-#: Our own packages that travel with a function.
-OWN = "shared"
+#: Our own package, which travels with a function, and the folder that it lies in.
+OWN, SOURCES = "darkroom", "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,16 @@ class LeftOut:
 _EVENT_DRIVEN = frozenset({"dispatcher", "importer", *STAGES})
 
 LEFT_OUT: tuple[LeftOut, ...] = (
-    LeftOut(modules=("shared.adapters.local_",), why="the backend is Google Cloud"),
-    LeftOut(modules=("shared.inprocess",), functions=_EVENT_DRIVEN, why="one step at a time"),
+    LeftOut(modules=("darkroom.adapters.local",), why="the backend is Google Cloud"),
+    LeftOut(modules=("darkroom.library",), why="functions do not use the Python interface"),
+    LeftOut(modules=("darkroom.execution.runner",), functions=_EVENT_DRIVEN, why="one step at a time"),
     LeftOut(
-        modules=("shared.handlers.stages", "shared.inference.session", "shared.imaging"),
+        modules=("darkroom.handlers.stages", "darkroom.inference.session", "darkroom.imaging"),
         functions=frozenset({"dispatcher", "importer"}),
         why="the dispatcher plans, the importer fetches, and neither looks at a pixel",
     ),
     LeftOut(
-        modules=("shared.inference.session",),
+        modules=("darkroom.inference.session",),
         functions=frozenset({"finish"}),
         why="finishing runs no model",
     ),
@@ -82,10 +83,10 @@ def reach(root: Path, function: str) -> Reach:
 
 
 def _by_name(root: Path, function: str) -> Iterator[Path]:
-    """What `shared.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
+    """What `darkroom.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
     stages = {"dispatcher": (), "importer": ()}.get(function, (function,) if function in STAGES else STAGES)
     for stage in stages:
-        yield from _files(root, f"shared.stages.{stage}")
+        yield from _files(root, f"darkroom.stages.{stage}")
 
 
 def _left_out(function: str) -> tuple[str, ...]:
@@ -115,11 +116,11 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def _files(root: Path, name: str) -> Iterator[Path]:
     """The files of a module and of the packages that it lies in; nothing for a name that is no module."""
     parts = name.split(".")
-    folder = Path(*parts)
+    folder = Path(SOURCES, *parts)
     module = folder.with_suffix(".py")
     if not ((root / folder).is_dir() or (root / module).is_file()):
         return
-    packages = [Path(*parts[: end + 1]) / "__init__.py" for end in range(len(parts))]
+    packages = [Path(SOURCES, *parts[: end + 1]) / "__init__.py" for end in range(len(parts))]
     yield from (path for path in (*packages, module) if (root / path).is_file())
 
 

@@ -6,14 +6,17 @@ Any other function may run whole pipelines and gets everything.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.topology import STAGES
+from darkroom.domain.topology import STAGES
+from darkroom.inference.user_models import written
+from infra.staging.networks import Deployed
 
 _TABLE = "[[model]]"
+_EMPTY = "model = []\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +26,25 @@ class Models:
     registry: str
     #: Paths below `models/`.
     files: tuple[str, ...]
+    #: Installed networks whose files travel along.
+    deployed: tuple[Deployed, ...] = ()
 
 
-def models_for(root: Path, function: str) -> Models:
-    """The registry and the model files of one function."""
+def models_for(root: Path, function: str, deployed: Sequence[Deployed] = ()) -> Models:
+    """The registry and the model files of one function.
+
+    An installed network travels with its stage alone. The dispatcher, which plans, lists it without its file.
+    """
+    own = tuple(each for each in deployed if function in (each.stage, "dispatcher"))
+    built_in = _built_in(root, function)
+    # A list without models is written as an empty one, which a table cannot follow.
+    head = built_in.registry.removesuffix(_EMPTY) if own else built_in.registry
+    listed = head + "".join(written(each.table) for each in own)
+    carried = tuple(each for each in own if function == each.stage)
+    return Models(registry=listed, files=built_in.files, deployed=carried)
+
+
+def _built_in(root: Path, function: str) -> Models:
     text = (root / "models" / "registry.toml").read_text(encoding="utf-8")
     head, *tables = text.split(_TABLE)
     if function not in STAGES:
@@ -34,7 +52,7 @@ def models_for(root: Path, function: str) -> Models:
         return Models(registry=text, files=files)
     own = [table for table in tables if _model(table)["stage"] == function]
     # A registry without models is an empty list, not a missing one.
-    listed = head + "".join(_TABLE + table for table in own) if own else f"{head}model = []\n"
+    listed = head + "".join(_TABLE + table for table in own) if own else head + _EMPTY
     return Models(registry=listed, files=_files(own))
 
 

@@ -14,20 +14,29 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)$", re.MULTILINE)
+#: A pinned package with the lines of its hashes, if it has any.
+PIN = re.compile(
+    r"^(?P<pin>(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s\\]+))(?P<hashes>(?: \\\n +--hash=sha256:[0-9a-f]{64})*)$",
+    re.MULTILINE,
+)
 
 
 class Unpinned(Exception):
     """A package is needed and `requirements.txt` does not pin it, or it is not installed here."""
 
 
+def canonical(name: str) -> str:
+    """The name of a package as indexes write it: `pi_heif` is `pi-heif`."""
+    return canonicalize_name(name)
+
+
 def pins(requirements: str) -> dict[str, str]:
-    """Canonical name to the pinned line of `requirements.txt`."""
-    return {canonicalize_name(found["name"]): found[0] for found in _PIN.finditer(requirements)}
+    """Canonical name to the pin of `requirements.txt`, with its hashes."""
+    return {canonical(found["name"]): found[0] for found in PIN.finditer(requirements)}
 
 
 def needed(foreign: Collection[str], pinned: Mapping[str, str]) -> list[str]:
-    """The pinned lines for everything that `foreign` names, and for what those packages need themselves, sorted."""
+    """The pins, with hashes, for everything that `foreign` names and for what those packages need, sorted."""
     direct = {_provider(name) for name in foreign if name.partition(".")[0] not in sys.stdlib_module_names}
     names = _with_needs(name for name in direct if name is not None)
     missing = sorted(names - pinned.keys())

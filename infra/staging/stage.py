@@ -2,14 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.staging.archive import compile_bytecode, write_archive
-from infra.staging.reach import functions, reach
-from infra.staging.registry import models_for
+from infra.staging.networks import Deployed, size_for
+from infra.staging.reach import SOURCES, functions, reach
+from infra.staging.registry import Models, models_for
 from infra.staging.requirements import needed, read_pins
+from infra.staging.sbom import ENDING, bill_of_materials
 
 #: What Terraform reads.
 MANIFEST = "staged.json"
@@ -26,42 +28,57 @@ class Staged:
     code_bytes: int
     model_bytes: int
     archive_bytes: int
-    #: Pinned lines.
+    #: The software bill of materials, beside the archive.
+    bill: Path
+    #: Pins with their hashes.
     requirements: tuple[str, ...]
+    #: Installed networks that it uses by default.
+    deployed: tuple[Deployed, ...] = ()
+
+    @property
+    def told(self) -> Mapping[str, object]:
+        """What Terraform reads of it: `size` differs from the default of its kind where a network needs more."""
+        size = size_for([each.cost for each in self.deployed if each.cost])
+        return {"archive": self.archive.name, "size_bytes": self.archive_bytes} | ({"size": size} if size else {})
 
 
-def stage(root: Path, function: str, target: Path) -> Staged:
-    """Make `target/<function>/` and its archive anew."""
+def stage(root: Path, function: str, target: Path, *, deployed: Sequence[Deployed] = ()) -> Staged:
+    """Make `target/<function>/` and its archive anew, with those of the installed networks that are its stage's."""
     folder = target / function
     shutil.rmtree(folder, ignore_errors=True)
-    for old in target.glob(f"{function}-*.zip"):
+    for old in (*target.glob(f"{function}-*.zip"), *target.glob(f"{function}-*{ENDING}")):
         old.unlink()
     reached = reach(root, function)
     _copy(root, Path("functions") / function / "main.py", folder / "main.py")
     for path in (*reached.files, *_data_beside(root, reached.files)):
-        _copy(root, path, folder / path)
+        _copy(root, path, folder / path.relative_to(SOURCES))
     compile_bytecode(folder)
     code_bytes = _size(folder)
-    model_bytes = _write_models(root, function, folder / "models")
+    models = models_for(root, function, deployed)
+    model_bytes = _write_models(root, models, folder / "darkroom" / "models")
     lines = needed(reached.foreign, read_pins(root))
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     archive = write_archive(folder, target)
+    bill = archive.with_suffix(ENDING)
+    bill.write_text(bill_of_materials(folder, lines, archive), encoding="utf-8")
     return Staged(
         function=function,
         folder=folder,
         archive=archive,
+        bill=bill,
         code_bytes=code_bytes,
         model_bytes=model_bytes,
         archive_bytes=archive.stat().st_size,
         requirements=tuple(lines),
+        deployed=models.deployed,
     )
 
 
-def stage_all(root: Path, target: Path) -> list[Staged]:
+def stage_all(root: Path, target: Path, *, deployed: Sequence[Deployed] = ()) -> list[Staged]:
     """Stage every function and tell Terraform where the archives lie."""
     target.mkdir(parents=True, exist_ok=True)
-    staged = [stage(root, function, target) for function in functions(root)]
-    told = {each.function: {"archive": each.archive.name, "size_bytes": each.archive_bytes} for each in staged}
+    staged = [stage(root, function, target, deployed=deployed) for function in functions(root)]
+    told = {each.function: each.told for each in staged}
     (target / MANIFEST).write_text(json.dumps({"functions": told}, indent=2) + "\n", encoding="utf-8")
     return staged
 
@@ -78,13 +95,15 @@ def _copy(root: Path, source: Path, target: Path) -> None:
     shutil.copyfile(root / source, target)
 
 
-def _write_models(root: Path, function: str, folder: Path) -> int:
-    models = models_for(root, function)
+def _write_models(root: Path, models: Models, folder: Path) -> int:
     for file in models.files:
         _copy(root, Path("models") / file, folder / file)
+    for each in models.deployed:
+        _copy(root, each.path, folder / each.file)
     folder.mkdir(exist_ok=True)
     (folder / "registry.toml").write_text(models.registry, encoding="utf-8")
-    return sum((folder / file).stat().st_size for file in models.files)
+    carried = (*models.files, *(each.file for each in models.deployed))
+    return sum((folder / file).stat().st_size for file in carried)
 
 
 def _size(folder: Path) -> int:

@@ -77,6 +77,24 @@ run "a_job_must_not_vanish_before_its_artifacts" {
   expect_failures = [google_firestore_field.expiry]
 }
 
+run "a_connector_needs_sixteen_addresses" {
+  command = plan
+  variables { closed_egress = { range = "10.8.0.0/24" } }
+  expect_failures = [var.closed_egress]
+}
+
+run "a_connector_has_at_least_two_instances" {
+  command = plan
+  variables { closed_egress = { min_instances = 1 } }
+  expect_failures = [var.closed_egress]
+}
+
+run "no_service_is_always_there" {
+  command = plan
+  variables { objectives = { api_answers = 1 } }
+  expect_failures = [var.objectives]
+}
+
 run "an_address_must_be_an_address" {
   command = plan
   variables { alerts = { emails = ["ops"] } }

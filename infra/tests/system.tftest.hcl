@@ -81,8 +81,8 @@ run "everything_with_the_defaults" {
     error_message = "Nobody but the API and the importer may write into the uploads bucket, which starts jobs."
   }
   assert {
-    condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser"]
-    error_message = "Beside the API only the sweep may delete, and only artifacts."
+    condition     = [for name, grant in google_storage_bucket_iam_member.function : name if grant.role == "roles/storage.objectUser" && !startswith(name, "api ")] == ["dispatcher-on-schedule artifacts roles/storage.objectUser", "dispatcher-on-schedule catalogue roles/storage.objectUser"]
+    error_message = "Beside the API only the sweep may delete, and only artifacts and how far it has come."
   }
   assert {
     condition     = alltrue([for name, grant in google_pubsub_topic_iam_member.function : startswith(name, "dispatcher-") || startswith(name, "api ") || endswith(name, " ${local.system.events_topic}") || contains(["importer ${local.system.stages.assess}", "importer ${local.system.imports_topic}", "importer ${local.system.callbacks_topic}"], name)])
@@ -177,7 +177,35 @@ run "everything_with_the_defaults" {
     error_message = "Only the API may have an address on the internet."
   }
 
+  # What is watched
+
+  assert {
+    condition     = toset(keys(local.alerts)) == toset(["dead-letters", "old-message", "refused", "slow-api", "slow-job", "slow-stage", "stuck-jobs", "unexpected"])
+    error_message = "There must be an alert on each of these."
+  }
+  assert {
+    condition     = toset(flatten(values(local.limits))) == toset([for name, size in local.sizes : name if size.max_instances > 1])
+    error_message = "The instances of every function that may have several must be watched."
+  }
+  assert {
+    condition     = alltrue([for most, policy in google_monitoring_alert_policy.most_instances : one(one(policy.conditions).condition_threshold).threshold_value == tonumber(most) - 1])
+    error_message = "The alert must come at the limit, not above it, which is never reached."
+  }
+  assert {
+    condition     = google_monitoring_slo.in_time.goal == 0.95 && google_monitoring_slo.completed.goal == 0.95 && google_monitoring_slo.api[0].goal == 0.995
+    error_message = "The objectives must have the goals of the variable."
+  }
+
   # What is off until it is asked for
+
+  assert {
+    condition     = length(google_compute_network.stages) == 0 && alltrue([for function in module.function : function.connector == null])
+    error_message = "Egress must be open, and nothing of a network billed, until a variable closes it."
+  }
+  assert {
+    condition     = length(google_eventarc_google_channel_config.this) == 0
+    error_message = "There must be no key of one's own by default."
+  }
 
   assert {
     condition     = alltrue([for function in module.function : function.accelerator == null && function.environment.DARKROOM_ACCELERATOR == "cpu"])
@@ -215,6 +243,8 @@ run "everything_that_can_be_switched_on" {
     labels    = { team = "photos" }
     api       = { public = true }
 
+    closed_egress = {}
+
     quota = { cpus = 28, memory_gib = 56 }
 
     other_settings = { DARKROOM_LOG_LEVEL = "DEBUG" }
@@ -247,6 +277,59 @@ run "everything_that_can_be_switched_on" {
   assert {
     condition     = alltrue([for policy in google_monitoring_alert_policy.threshold : length(policy.notification_channels) == 1])
     error_message = "Every alert must tell the people that the variable names."
+  }
+  assert {
+    condition     = toset([for name, function in module.function : name if function.connector != null]) == toset(keys(local.stages))
+    error_message = "The stages, which decode pictures of strangers, must have no way out but the connector."
+  }
+  assert {
+    condition     = google_compute_network.stages["this"].delete_default_routes_on_create && google_compute_subnetwork.stages["this"].private_ip_google_access && google_compute_route.google_apis["this"].dest_range == "199.36.153.4/30"
+    error_message = "The network must have one route, to Google's APIs."
+  }
+  assert {
+    condition     = one(google_compute_firewall.nothing_else["this"].deny).protocol == "all" && google_compute_firewall.nothing_else["this"].priority > google_compute_firewall.google_apis["this"].priority && google_compute_firewall.nothing_else["this"].direction == "EGRESS"
+    error_message = "Everything but Google's APIs must be denied."
+  }
+  assert {
+    condition     = alltrue([for api in ["compute", "dns", "vpcaccess"] : contains(keys(google_project_service.enabled), api)])
+    error_message = "The services of the network must be switched on."
+  }
+  assert {
+    condition     = google_eventarc_google_channel_config.this[0].crypto_key_name == var.kms_key && google_eventarc_google_channel_config.this[0].name == "projects/my-project/locations/europe-west1/googleChannelConfig"
+    error_message = "The own key must protect the events of uploads too."
+  }
+  assert {
+    condition = alltrue([for name, grant in google_storage_bucket_iam_member.function :
+      !(contains(keys(local.stages), split(" ", name)[0]) && split(" ", name)[1] == "artifacts") || try(one(grant.condition).expression, "") == "!resource.name.startsWith(\"projects/_/buckets/photos-artifacts/objects/dead-letters/\")"
+    ])
+    error_message = "No stage may read dead letters."
+  }
+
+  # The two accounts of Cloud Build
+
+  assert {
+    condition     = one([for rule in google_storage_bucket.this["plans"].lifecycle_rule : one(rule.condition).age if one(rule.action).type == "Delete"]) == 30
+    error_message = "Plans must be deleted after thirty days."
+  }
+  assert {
+    condition     = toset([for grant in concat(values(google_storage_bucket_iam_member.planner), values(google_storage_bucket_iam_member.deployer), [google_storage_bucket_iam_member.builder]) : grant.member if grant.bucket == google_storage_bucket.this["plans"].name]) == toset([google_service_account.planner["this"].member, google_service_account.deployer["this"].member])
+    error_message = "The builder of the functions must not read plans."
+  }
+  assert {
+    condition     = alltrue([for member in google_project_iam_member.planner : can(regex("[vV]iewer$|^roles/(iam.securityReviewer|dns.reader|logging.logWriter|serviceusage.serviceUsageConsumer)$", member.role)) && !contains(["roles/viewer", "roles/datastore.viewer", "roles/logging.viewer"], member.role)])
+    error_message = "What runs without an approval may only look, and neither at jobs nor at log lines."
+  }
+  assert {
+    condition     = alltrue([for permission in google_project_iam_custom_role.planner["this"].permissions : can(regex("\\.(get|list|getMetadata)$", permission)) && !can(regex("entities|logEntries|secrets|Key", permission))])
+    error_message = "The planner's own role may only look, and at no content."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.planner : contains(["roles/storage.legacyBucketReader"], grant.role) || contains([google_storage_bucket.this["source"].name, google_storage_bucket.this["plans"].name, "state"], grant.bucket)]) && alltrue([for grant in google_storage_bucket_iam_member.planner : grant.role != "roles/storage.objectUser"])
+    error_message = "The planner may read archives and state, write plans, and read no photograph."
+  }
+  assert {
+    condition     = alltrue([for grant in google_service_account_iam_member.deployer : grant.member == google_service_account.deployer["this"].member]) && alltrue([for grant in google_secret_manager_secret_iam_member.deployer : grant.member != google_service_account.planner["this"].member])
+    error_message = "The planner may act as nobody and read no secret."
   }
   assert {
     condition = alltrue([for member in google_project_iam_member.deployer :
@@ -289,6 +372,9 @@ run "a_stage_on_a_gpu" {
     staged   = "tests/staged/with_gpu.json"
     gpu      = { low-light = { max_instances = 3 } }
     deployer = { state_bucket = "state" }
+    kms_key  = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
+
+    closed_egress = {}
   }
 
   assert {
@@ -348,5 +434,23 @@ run "a_budget_without_addresses" {
   assert {
     condition     = length(google_billing_budget.this[0].all_updates_rule) == 0
     error_message = "Google refuses a rule that names neither a channel nor a topic."
+  }
+}
+
+run "a_stage_with_an_installed_network" {
+  command = apply
+
+  variables {
+    staged    = "tests/staged/with_networks.json"
+    functions = { background = { max_instances = 3 } }
+  }
+
+  assert {
+    condition     = [for name in ["background", "denoise"] : "${local.sizes[name].cpu} ${local.sizes[name].memory}"] == ["2 4Gi", "1 2Gi"] && local.sizes["background"].max_instances == 3
+    error_message = "The size that was staged with the network must be that of its stage alone, under what the variable says."
+  }
+  assert {
+    condition     = module.function["background"].environment.DARKROOM_THREADS == "2"
+    error_message = "The stage must use the processors that it is given."
   }
 }

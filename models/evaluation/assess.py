@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from darkroom.domain.measurements import Measurements, Score
+from darkroom.execution.step import rate
+from darkroom.imaging.measurement.measure import measure
+from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.inference.session import Model
+from darkroom.stages import StageModel
 from models.evaluation.contest import psnr_db
 from models.training.degradations import to_u8
 from models.training.fidelity import LUMA, quality
 from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture
-from shared.imaging.measure import measure
-from shared.imaging.picture import Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.measurements import Measurements, Score
-from shared.stages import StageModel
-from shared.work import rate
 
 #: Mixtures for each photograph, and the grades of each fault alone.
 MIXTURES, GRADES = 8, (0.15, 0.35, 0.55, 0.75, 0.95)

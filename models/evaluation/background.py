@@ -8,23 +8,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from models.training.mattes import photographs_with_matte, read_pair
 from models.training.photographs import is_validation
-from shared.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
-from shared.inference.session import Model
-from shared.parameters import BackgroundParameters
-from shared.stages import StageOutput
-from shared.stages.restore import restore
 
 #: Weight of recall against precision that salient object detection has settled on (Achanta, Hemami, Estrada,
 #: Susstrunk: Frequency-tuned salient region detection, 2009, https://doi.org/10.1109/CVPR.2009.5206596).
 BETA_SQUARED = 0.3
+#: Least intersection over union of a good cut-out.
+GOOD = 0.9
 #: Most pairs that are judged on: GrabCut takes a third of a second for each.
 PAIRS = 150
 
 HEADER = (
-    "| | max F | F, cut at one half | mean absolute error | no subject found |",
-    "| --- | --- | --- | --- | --- |",
+    "| | max F | F, cut at one half | mean absolute error | mean IoU | IoU of 0.9 and more | no subject found |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
 )
 
 #: From a photograph to its matte as 0-255; None: no subject found.
@@ -38,6 +42,8 @@ class Tally:
     pictures: int = 0
     not_found: int = 0
     error: float = 0.0
+    #: Intersection over union of each matte, cut at one half, with what is wanted.
+    overlaps: list[float] = field(default_factory=list)
     #: Sums of precision and recall for the cuts at 0, 1 … 255.
     precision: NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
     recall: NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
@@ -48,6 +54,7 @@ class Tally:
         self.not_found += answer is None
         matte = np.full(wanted.shape, 255, np.uint8) if answer is None else answer
         self.error += float(np.abs(to_float(matte) - wanted).mean())
+        self.overlaps.append(float(((matte > 127) & wanted).sum() / max(((matte > 127) | wanted).sum(), 1)))
         precision, recall = precision_and_recall(matte, wanted)
         self.precision += precision
         self.recall += recall
@@ -73,7 +80,8 @@ def precision_and_recall(matte: Pixels, wanted: NDArray[np.bool_]) -> tuple[NDAr
 def table(folder: Path, model: Model) -> str:
     """Largest and mean F-measure and mean absolute error on the pairs of `folder` that are kept for validation."""
     pairs = [read_pair(path) for path in validation_paths(folder)]
-    tallies = {name: judged(pairs, method) for name, method in methods(model).items()}
+    compared = {**beside(model), **methods(model)}
+    tallies = {name: judged(pairs, method) for name, method in compared.items()}
     return "\n".join([*HEADER, *(_row(_cells(*each)) for each in tallies.items())])
 
 
@@ -91,6 +99,16 @@ def methods(model: Model) -> Mapping[str, Method]:
         "network alone, enlarged": lambda pixels: enlarged(model, pixels),
         "model": lambda pixels: alpha_of(cut_out(pixels, "model", model)),
     }
+
+
+def beside(model: Model) -> Mapping[str, Method]:
+    """The built-in network, where another one is judged."""
+    registry = Registry.load(DEFAULT_REGISTRY)
+    entry = registry.default("background")
+    if entry is None or entry.ref.id == model.ref.id:
+        return {}
+    built_in = ModelStore(registry, threads=2).open("background", entry.ref.id)
+    return {f"built-in {entry.ref.id}": lambda pixels: alpha_of(cut_out(pixels, "model", built_in))}
 
 
 def judged(pairs: Iterable[Pixels], method: Method) -> Tally:
@@ -128,6 +146,8 @@ def ellipse(pixels: Pixels) -> Pixels:
 def _cells(name: str, tally: Tally) -> list[str]:
     curve = tally.f_measure()
     numbers = [f"{value:.3f}" for value in (curve[1:].max(), curve[128], tally.mean_error)]
+    good = sum(overlap >= GOOD for overlap in tally.overlaps) / tally.pictures
+    numbers += [f"{np.mean(tally.overlaps):.3f}", f"{good:.0%}"]
     return [name, *numbers, f"{tally.not_found} of {tally.pictures}"]
 
 

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
+from darkroom.domain.parameters import ColorizeParameters, Hint
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.imaging.tone.chroma import fit
+from darkroom.inference.session import Model
+from darkroom.stages.restore import restore
 from models.evaluation.contest import psnr_db
 from models.training.colourful import LEAST_CHROMA, mean_chroma
 from models.training.photographs import is_validation, read_rgb
-from shared.imaging.chroma import fit
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.parameters import ColorizeParameters, Hint
-from shared.stages.restore import restore
 
 #: Most photographs of each folder.
 PHOTOGRAPHS = 60

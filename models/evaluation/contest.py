@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from shared.imaging.picture import Pixels
+from darkroom.imaging.picture import Pixels
 
 #: From what the method is given and the noise strength (0 where there is none) to its answer.
 Method = Callable[[Pixels, float], Pixels]

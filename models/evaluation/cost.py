@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.imaging.judging import patches
-from shared.imaging.picture import Pixels
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import Stage
+from darkroom.domain.parameters import Stage
+from darkroom.imaging.measurement.score_input import patches
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +43,16 @@ class Cost:
     before_mb: float
 
 
-def measure(registry: Path, stage: Stage, model_id: str, workload: Workload) -> Cost:
+def measure(registry: Registry, stage: Stage, model_id: str, workload: Workload) -> Cost:
     """In a process of its own, so that its peak memory is the model's."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measure, registry, stage, model_id, workload).result()
 
 
-def _measure(registry: Path, stage: Stage, model_id: str, workload: Workload) -> Cost:
+def _measure(registry: Registry, stage: Stage, model_id: str, workload: Workload) -> Cost:
     pixels = np.random.default_rng(0).integers(0, 256, (*workload.size, 3), np.uint8)
     before_mb = _peak_mb()
-    model = ModelStore(Registry.load(registry), threads=workload.threads).open(stage, model_id)
+    model = ModelStore(registry, threads=workload.threads).open(stage, model_id)
     act = _act(model, pixels)
     elapsed_s, cpu_s = [], []
     for _ in range(workload.repetitions):
@@ -67,6 +67,18 @@ def _measure(registry: Path, stage: Stage, model_id: str, workload: Workload) ->
         peak_mb=_peak_mb(),
         before_mb=before_mb,
     )
+
+
+def processor(cpuinfo: str) -> str:
+    """Return the processor's name and its widest instructions, on which the seconds of a network depend most.
+
+    >>> processor("model name : AMD EPYC\\nflags : fpu avx2")
+    'AMD EPYC with AVX2'
+    """
+    name = next((line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), "")
+    known = {"avx512_vnni": "AVX-512 with VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
+    widest = next((told for flag, told in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
+    return f"{name or 'a processor without a name'} with {widest}"
 
 
 def _act(model: Model, pixels: Pixels) -> Callable[[], object]:

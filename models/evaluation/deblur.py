@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from darkroom.domain.parameters import DeblurParameters
+from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.inference.session import Model
+from darkroom.stages import deblur
 from models.evaluation.contest import Condition, Method, contest, rgb_score
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import gaussian_noise, to_u8
-from shared.imaging.picture import Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.parameters import DeblurParameters
-from shared.stages import deblur
 
 #: Standard deviation of the noise on the 0-255 scale that every blurred picture has.
 SIGMA = 2.0

@@ -6,13 +6,13 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
+from darkroom.domain.parameters import DenoiseParameters
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.inference.session import Model
+from darkroom.stages import denoise
 from models.evaluation.contest import Condition, Method, contest, rgb_score
 from models.training.degradations import film_grain, gaussian_noise, jpeg, sensor_noise, to_u8
 from models.training.photographs import centre_patch
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.parameters import DenoiseParameters
-from shared.stages import denoise
 
 Noise = Callable[[Image, float, np.random.Generator], Image]
 

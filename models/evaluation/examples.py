@@ -13,6 +13,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import build_pipeline
+from darkroom.execution.runner import LocalRunner, open_score_model
+from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation import scenes
 from models.evaluation.assess import judged, judges_with, truths
 from models.evaluation.exhibits import STAGES
@@ -22,10 +26,6 @@ from models.evaluation.sheet import Cell, sheet
 from models.training import blur
 from models.training.degradations import to_u8
 from models.training.mixtures import Mixture, degraded
-from shared.imaging.picture import Pixels, to_float
-from shared.inprocess import Bench, open_judge
-from shared.parameters import Stage
-from shared.pipeline import build_pipeline
 
 MODELS = Path(__file__).resolve().parents[1]
 #: Width of a column in pixels.
@@ -160,7 +160,7 @@ def main() -> None:
         print(path, flush=True)
 
 
-def judgements(bench: Bench) -> list[list[Cell]]:
+def judgements(bench: LocalRunner) -> list[list[Cell]]:
     """Scenes with one fault or two, the graver the farther right, and what is said of them."""
     rows = (
         (scenes.portrait(), ("noise",)),
@@ -171,10 +171,10 @@ def judgements(bench: Bench) -> list[list[Cell]]:
     return [[_judgement(bench, photograph, faults, grade) for grade in GRADES] for photograph, faults in rows]
 
 
-def _judgement(bench: Bench, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
+def _judgement(bench: LocalRunner, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
     mixture = Mixture(grades=dict.fromkeys(faults, grade) if grade else {})
     seen = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
-    told = judged(seen, judges_with(open_judge(bench)))
+    told = judged(seen, judges_with(open_score_model(bench)))
     true = 100 * truths(seen, photograph)["quality"]
     return Cell(
         title=f"{' and '.join(faults)}, grade {grade:g}" if grade else "as taken",

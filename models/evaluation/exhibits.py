@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import Preset
 from models.evaluation import scenes
 from models.evaluation.scenes import Scene, spoilt, untouched
 from models.training import blur
-from shared.parameters import Stage
-from shared.pipeline import Preset
 
 
 def _denoise() -> list[Scene]:

@@ -1,7 +1,8 @@
 """`python -m models.evaluation.gallery --out DIR`: a sheet for every stage and every preset, to be looked at.
 
 On each sheet stand photographs as they were spoilt, as the classical methods and as the installed models restore them
-with default parameters, and as they were before. Under them: PSNR and SSIM to the reference where there is one, and
+with default parameters, and as they were before; where networks are installed (`darkroom models get`), as the built-in
+and as the installed ones restore them. Under them: PSNR and SSIM to the reference where there is one, and
 the score that the service itself gives.
 """
 
@@ -15,19 +16,19 @@ from typing import get_args
 import cv2
 import numpy as np
 
+from darkroom.domain.errors import PermanentError
+from darkroom.domain.pipeline import Pipeline, Preset, build_pipeline
+from darkroom.execution.runner import LocalRunner, PipelineResult, run_pipeline
+from darkroom.imaging.codec import Limits, decode
+from darkroom.imaging.filters import resized
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import build_local_runner
+from darkroom.runtime.settings import read_settings
 from models.evaluation.contest import psnr_db, rgb_score
 from models.evaluation.exhibits import STAGES, scenes_of
 from models.evaluation.scenes import Scene
 from models.evaluation.sheet import Cell, sheet
-from shared.bootstrap import build_bench
-from shared.errors import PermanentError
-from shared.imaging.codec import Limits, decode
-from shared.imaging.filters import resized
-from shared.imaging.picture import Picture, Pixels
-from shared.inference.registry import Registry
-from shared.inprocess import Bench, Developed, develop
-from shared.pipeline import Pipeline, Preset, build_pipeline
-from shared.settings import read_settings
 
 UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
 
@@ -36,8 +37,8 @@ UNLIMITED = Limits(max_bytes=2**31, max_pixels=2**31)
 class Benches:
     """The same service without and with models."""
 
-    classical: Bench
-    model: Bench
+    classical: LocalRunner
+    model: LocalRunner
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     benches = both(arguments.threads)
     for name, pipeline, scenes in wanted(arguments.only):
-        rows = [row(scene, pipeline, benches) for scene in scenes]
+        rows = [row(scene, pipeline, benches, installed=has_installed(benches)) for scene in scenes]
         path = arguments.out / f"{name}.jpg"
         sheet(name, rows).save(path, quality=90)
         print(path, flush=True)
@@ -63,7 +64,7 @@ def parse() -> argparse.Namespace:
 
 def both(threads: int) -> Benches:
     """A bench whose stages find no model falls back on the classical methods."""
-    bench = build_bench(read_settings(os.environ), threads)
+    bench = build_local_runner(read_settings(os.environ), threads)
     return Benches(classical=replace(bench, catalogue=Registry(entries=())), model=bench)
 
 
@@ -77,24 +78,34 @@ def wanted(only: list[str]) -> Iterator[tuple[str, Pipeline, list[Scene]]]:
             yield f"preset-{preset}", build_pipeline({"preset": preset}), scenes_of(preset)
 
 
-def row(scene: Scene, pipeline: Pipeline, benches: Benches) -> list[Cell]:
-    """Input, classical, model, reference."""
-    answers = [answer(name, scene, pipeline, bench) for name, bench in vars_of(benches)]
+def row(scene: Scene, pipeline: Pipeline, benches: Benches, *, installed: bool = False) -> list[Cell]:
+    """Input, classical, built-in model, with `installed` what the installed networks make of it, reference."""
+    answers = [answer(name, scene, asked, bench) for name, asked, bench in columns(pipeline, benches, installed)]
     before = Cell(title=scene.name, pixels=scene.given, told=compared(scene.given, scene.wanted))
     if scene.wanted is None:
         return [before, *answers]
     return [before, *answers, Cell(title="reference", pixels=scene.wanted, told="")]
 
 
-def vars_of(benches: Benches) -> tuple[tuple[str, Bench], ...]:
-    """Both benches with the names of their columns."""
-    return ("classical", benches.classical), ("model", benches.model)
+def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[tuple[str, Pipeline, LocalRunner]]:
+    """Name, pipeline and bench of each answer."""
+    fast = pipeline.model_copy(update={"quality": "fast"})
+    yield "classical", fast, benches.classical
+    yield "built-in" if installed else "model", fast, benches.model
+    if installed:
+        yield "installed", pipeline, benches.model
 
 
-def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:
+def has_installed(benches: Benches) -> bool:
+    """Whether networks are installed beside the built-in models."""
+    catalogue = benches.model.catalogue
+    return isinstance(catalogue, Registry) and any(entry.installed for entry in catalogue.entries)
+
+
+def answer(name: str, scene: Scene, pipeline: Pipeline, bench: LocalRunner) -> Cell:
     """What the pipeline makes of a scene on one of the benches."""
     try:
-        developed = develop(bench, "scene.png", png(scene.given), pipeline)
+        developed = run_pipeline(bench, "scene.png", png(scene.given), pipeline)
     except PermanentError as error:
         return Cell(title=f"{name}: {error.code}", pixels=scene.given, told=str(error))
     picture = decode(developed.data, UNLIMITED).picture
@@ -106,12 +117,12 @@ def answer(name: str, scene: Scene, pipeline: Pipeline, bench: Bench) -> Cell:
     )
 
 
-def ran(developed: Developed) -> list[str]:
+def ran(developed: PipelineResult) -> list[str]:
     """The methods that ran between the assessments."""
     return [f"{it.stage} {it.method}" for it in developed.job.records if it.stage not in ("assess", "finish")]
 
 
-def score(developed: Developed) -> str:
+def score(developed: PipelineResult) -> str:
     """What the service itself thinks."""
     before, after = developed.job.before, developed.job.after
     return f"score {before.score:.0f} to {after.score:.0f}" if before and after else ""

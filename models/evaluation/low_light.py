@@ -13,16 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from darkroom.domain.parameters import LowLightParameters
+from darkroom.imaging.color import luma
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.inference.session import Model
+from darkroom.stages.restore import restore
 from models.evaluation.contest import Condition, Method, contest, rgb_score
 from models.training.degradations import jpeg, to_u8
 from models.training.lighting import Exposure, photon_noise, some_exposure, underexposed
 from models.training.photographs import is_validation, read_rgb
 from models.training.sources import source_of
-from shared.imaging.color import luma
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.parameters import LowLightParameters
-from shared.stages.restore import restore
 
 #: One photograph in so many of the sources that are for research only, none of which is trained on.
 RESEARCH_SHARE = 40

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.parameters import RepairParameters
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.inference.session import Model
+from darkroom.stages import repair
 from models.training.damage import KINDS, Layer, Size, aged, damaged
 from models.training.degradations import jpeg, to_u8
 from models.training.lookalikes import cluttered
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.inference.session import Model
-from shared.parameters import RepairParameters
-from shared.stages import repair
 
 Found = NDArray[np.bool_]
 #: A photograph to it damaged, and as it was before.

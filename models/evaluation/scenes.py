@@ -13,9 +13,9 @@ import skimage.data
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from darkroom.imaging.picture import Image, Pixels, to_float
 from models.training import blur, damage, lighting
 from models.training.degradations import film_grain, gaussian_noise, jpeg, quantise, reduced, to_u8
-from shared.imaging.picture import Image, Pixels, to_float
 
 #: A dark scene's photographs: eight times less light, with the noise of the photons that are left.
 NIGHT = lighting.Exposure(

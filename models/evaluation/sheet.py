@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from shared.imaging.picture import Pixels
+from darkroom.imaging.picture import Pixels
 
 #: Width of a picture on the sheet, space around it, height of a line of text, in pixels.
 WIDTH, SPACE, LINE = 420, 10, 17

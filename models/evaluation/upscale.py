@@ -5,19 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Image, Pixels, to_float
+from darkroom.inference.session import Model
 from models.evaluation.contest import Condition, Method, contest, luma_score
 from models.training.degradations import gaussian_noise, jpeg, reduced, to_u8
 from models.training.lettering import lettered
-from shared.imaging.picture import Image, Pixels, to_float
-from shared.inference.session import Model
 
 
-def table(photographs: Sequence[Pixels], model: Model) -> str:
-    """PSNR and SSIM on luma without a border of as many pixels as the model enlarges."""
+def table(photographs: Sequence[Pixels], model: Model, built_in: Model | None = None) -> str:
+    """PSNR and SSIM on luma without a border of as many pixels as the model enlarges; the built-in one of its scale."""
     scale = model.scale
     methods: Mapping[str, Method] = {
         "bicubic": lambda given, _: enlarged(given, scale, cv2.INTER_CUBIC),
         "Lanczos": lambda given, _: enlarged(given, scale, cv2.INTER_LANCZOS4),
+        **({"built-in": lambda given, _: built_in.apply(given)} if built_in else {}),
         "model": lambda given, _: model.apply(given),
     }
     return contest(photographs, conditions(scale), methods, luma_score(scale))

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
+from darkroom.domain.parameters import WhiteBalanceParameters
+from darkroom.imaging.color import LUMINANCE_WEIGHTS, lab_from_image, linear_from_pixels, linear_from_srgb
+from darkroom.imaging.measurement.illuminant import estimate_light
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.imaging.tone.relight import relit
+from darkroom.inference.session import Model
+from darkroom.stages.restore import restore
 from models.training.degradations import to_u8
 from models.training.lighting import black_body, exposed, mixed_light, under_light, veiled, water
 from models.training.photographs import is_validation, read_rgb
-from shared.imaging.color import LUMINANCE_WEIGHTS, lab_from_image, linear_from_pixels, linear_from_srgb
-from shared.imaging.illuminant import estimate_light
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.imaging.relight import relit
-from shared.inference.session import Model
-from shared.parameters import WhiteBalanceParameters
-from shared.stages.restore import restore
 
 LONGEST_SIDE = 96
 #: One in so many of the photographs that belong to mattes, which are far more than the others.

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import linear_from_srgb, srgb_from_linear
-from shared.imaging.picture import Image
+from darkroom.imaging.color import linear_from_srgb, srgb_from_linear
+from darkroom.imaging.picture import Image
 
 Kernel = NDArray[np.float32]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Pixels, to_float
 from models.training.photographs import Split, read_rgb, split
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Pixels, to_float
 
 #: Photographs of less mean chroma, in CIE Lab units, teach nothing about colour.
 LEAST_CHROMA = 4.0

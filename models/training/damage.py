@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.imaging.picture import Image, Plane
 from models.training.degradations import film_grain
-from shared.imaging.picture import Image, Plane
 
 Size = tuple[int, int]
 #: Points (N, 2) as column and row, as OpenCV draws them.

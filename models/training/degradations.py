@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.picture import Image, Pixels, to_float, to_pixels
+from darkroom.imaging.picture import Image, Pixels, to_float, to_pixels
 
 
 def gaussian_noise(image: Image, sigma: float, rng: np.random.Generator) -> Image:

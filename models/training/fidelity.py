@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from shared.imaging.picture import Image
+from darkroom.imaging.picture import Image
 
 #: Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

@@ -27,10 +27,10 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from darkroom.inference.runtime import load
 from models.training.loop import collate
 from models.training.recipe import Recipe, Sample, psnr_db
 from models.training.recipes import RECIPES
-from shared.inference.runtime import load
 
 #: Pairs that the ranges are taken from, and that the loss is measured on.
 CALIBRATION, VALIDATION = 48, 65

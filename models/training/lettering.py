@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from shared.imaging.picture import Image, Plane, to_float
+from darkroom.imaging.picture import Image, Plane, to_float
 
 #: Heights of the letters in pixels.
 SMALLEST, LARGEST = 9, 34

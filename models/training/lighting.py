@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb, srgb_from_linear
-from shared.imaging.picture import Image
+from darkroom.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb, srgb_from_linear
+from darkroom.imaging.picture import Image
 
 Light = NDArray[np.float32]
 

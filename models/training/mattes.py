@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Pixels
 from models.training.photographs import Split, read_rgb, split
-from shared.imaging.picture import Pixels
 
 #: Side in pixels that every pair is squeezed to, whatever its aspect: what the network is given, and some reserve.
 STORED_SIDE = 208

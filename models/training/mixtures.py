@@ -12,8 +12,8 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Image
 from models.training.degradations import film_grain, gaussian_noise, jpeg, quantise, sensor_noise
-from shared.imaging.picture import Image
 
 #: The faults, in the order of the network's answers.
 FAULTS = ("noise", "blur", "blocking", "exposure", "cast")

@@ -7,8 +7,8 @@ looks for similar patches keeps them. Nothing published is behind this; the limi
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Image, Plane
 from models.training.degradations import half_plane
-from shared.imaging.picture import Image, Plane
 
 #: Shortest and longest distance in pixels from one stripe to the next, in the middle.
 PERIODS = (2.5, 14.0)

@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from darkroom.imaging.picture import Image, Pixels, to_float
 from models.training.sources import source_of
-from shared.imaging.picture import Image, Pixels, to_float
 
 #: One photograph in this many is kept for validation.
 VALIDATION_SHARE = 20

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image
 from models.training.photographs import Split, centre_patch, permissive, random_patch
-from shared.imaging.picture import Image
 
 #: Sides of the clean patches that restorers are validated on.
 VALIDATION_SIDE = 192

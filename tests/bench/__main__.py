@@ -20,7 +20,19 @@ from tests.bench.effort import Effort
 from tests.bench.machine import describe_machine
 from tests.bench.table import Table, as_json
 
-NAMES = ("stages", "networks", "sessions", "pipeline", "memory", "events", "startup", "throughput", "api")
+NAMES = (
+    "stages",
+    "networks",
+    "sessions",
+    "pipeline",
+    "memory",
+    "events",
+    "startup",
+    "throughput",
+    "api",
+    "sweep",
+    "growth",
+)
 
 
 class _Bench(Protocol):

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared.settings import PREFIX
+from darkroom.runtime.settings import PREFIX
 from tests.bench.effort import Effort
 from tests.bench.photograph import damaged_jpeg
 from tests.bench.served import TIMEOUT_S, Function, serving, staged

@@ -19,9 +19,9 @@ def main() -> None:
     work, file = sys.argv[1:]
     module, _, name = work.partition(":")
     act = import_module(module).prepare(name, Path(file).read_bytes())
-    _answer({"before_mb": _memory_mb("VmRSS")})
+    _answer({"before_mb": memory_mb("VmRSS")})
     for _ in sys.stdin:
-        _answer({**_timed(act), "peak_mb": _memory_mb("VmHWM")})
+        _answer({**_timed(act), "peak_mb": memory_mb("VmHWM")})
 
 
 def _answer(told: dict[str, object]) -> None:
@@ -34,7 +34,7 @@ def _timed(act: Act) -> dict[str, object]:
     return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu, "parts": parts or {}}
 
 
-def _memory_mb(field: str) -> float:
+def memory_mb(field: str) -> float:
     """See proc(5). Not getrusage: that counts what the parent held before it became this process."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))

@@ -15,8 +15,8 @@ from skimage import color
 from skimage import data as photographs
 from skimage.metrics import structural_similarity
 
-from shared.imaging.codec import EncodeOptions, Metadata, OutputFormat, decode, encode
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec import EncodeOptions, Metadata, OutputFormat, decode, encode
+from darkroom.imaging.picture import Picture
 from tests.pictures import jpeg_bytes
 
 _INKS = ((220, 20, 20), (20, 30, 210), (10, 140, 30), (240, 200, 20), (200, 20, 180))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from shared.parameters import PARAMETERS, Stage
+from darkroom.domain.parameters import PARAMETERS, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,10 @@ class Effort:
     presets: tuple[str, ...] = ("auto", "restore", "product", "color_cast")
     #: Counted answers to each kind of request.
     requests: int = 40
+    #: Jobs, messages or refusals around the one that is looked at.
+    growth: tuple[int, int] = (1_000, 20_000)
+    #: Jobs that a sweep purges.
+    expired_jobs: tuple[int, ...] = (1000, 20_000, 50_000)
 
     @classmethod
     def small(cls) -> "Effort":
@@ -48,6 +52,8 @@ class Effort:
             api_mp=(tiny,),
             presets=("auto",),
             requests=2,
+            growth=(10, 20),
+            expired_jobs=(20, 100),
         )
 
     def repeated(self, repetitions: int) -> "Effort":

@@ -6,12 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from shared.bootstrap import processors
-from shared.errors import JobNotFound
-from shared.job import FINAL, Job, job_id
-from shared.local_cloud.cloud import LocalCloud
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.domain.errors import JobNotFound
+from darkroom.domain.job import FINAL, Job, job_id
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.bootstrap import processors
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.bench.effort import Effort
 from tests.bench.inprocess import InProcess
 from tests.bench.photograph import damaged_jpeg

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:  # the libraries are imported by the process that uses them, after it was told its threads
-    from shared.inprocess import Bench
+    from darkroom.execution.runner import LocalRunner
 
-_bench: "list[Bench]" = []
+_bench: "list[LocalRunner]" = []
 
 
 class InProcess:
@@ -38,17 +38,17 @@ def _begin(threads: int) -> None:
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
     import cv2
 
-    from shared.bootstrap import build_bench
-    from shared.settings import Settings
+    from darkroom.runtime.bootstrap import build_local_runner
+    from darkroom.runtime.settings import Settings
 
     cv2.setNumThreads(threads)
-    _bench.append(build_bench(Settings(), threads))
+    _bench.append(build_local_runner(Settings(), threads))
 
 
 def _develop(data: bytes, preset: str) -> float:
-    from shared.inprocess import develop
-    from shared.pipeline import parse_pipeline
+    from darkroom.domain.pipeline import parse_pipeline
+    from darkroom.execution.runner import run_pipeline
 
     begun = time.perf_counter()
-    develop(_bench[0], "photograph.jpg", data, parse_pipeline(preset))
+    run_pipeline(_bench[0], "photograph.jpg", data, parse_pipeline(preset))
     return time.perf_counter() - begun

@@ -5,7 +5,7 @@ import platform
 import re
 from pathlib import Path
 
-from shared.bootstrap import processors
+from darkroom.runtime.bootstrap import processors
 
 _CPU_INFO = Path("/proc/cpuinfo")
 

@@ -11,16 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shared.bootstrap import build_bench, processors
-from shared.imaging.picture import Pixels
-from shared.inference.contract import Contract
-from shared.inference.known import known_networks
-from shared.inference.registry import Registry
-from shared.inference.runtime import load
-from shared.inference.session import Model
-from shared.messages import ModelRef
-from shared.parameters import Stage
-from shared.settings import Settings
+from darkroom.domain.messages import ModelRef
+from darkroom.domain.parameters import Stage
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.contract import Contract
+from darkroom.inference.known_models import known_networks
+from darkroom.inference.registry import Registry
+from darkroom.inference.runtime import load
+from darkroom.inference.session import Model
+from darkroom.runtime.bootstrap import build_local_runner, processors
+from darkroom.runtime.settings import Settings
 from tests import networks
 from tests.bench.cost import Cost, measured
 from tests.bench.effort import Effort
@@ -158,7 +158,7 @@ def _default_models(stage: Stage) -> list[str]:
 
 
 def _registry() -> Registry:
-    registry = build_bench(Settings(), 1).catalogue
+    registry = build_local_runner(Settings(), 1).catalogue
     assert isinstance(registry, Registry)
     return registry
 
@@ -168,7 +168,7 @@ def prepare(name: str, data: bytes) -> Callable[[], None]:
     pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     if name.startswith("ours/"):
         _, stage, model_id = name.split("/")
-        return _timed(build_bench(Settings(), processors()).models.open(stage, model_id), pixels)
+        return _timed(build_local_runner(Settings(), processors()).models.open(stage, model_id), pixels)
     width, _, network = name.rpartition("theirs/")
     rival = next(each for each in RIVALS if each.name == network)
     shown = np.ascontiguousarray(pixels[:PART, :PART]) if rival.part else pixels

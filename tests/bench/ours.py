@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.adapters.system import ProcessMeter
-from shared.bootstrap import build_bench, processors
-from shared.imaging.codec import Limits, decode
-from shared.inprocess import Bench, develop
-from shared.messages import ModelRef, Step
-from shared.parameters import PARAMETERS, Stage
-from shared.pipeline import parse_pipeline
-from shared.ports import Meter, Usage
-from shared.settings import Settings
-from shared.work import Inputs, assess, no_background, perform
+from darkroom.adapters.system import ProcessMeter
+from darkroom.domain.messages import ModelRef, Step
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import LocalRunner, run_pipeline
+from darkroom.execution.step import Inputs, assess, no_objects, run_step
+from darkroom.imaging.codec import Limits, decode
+from darkroom.runtime.bootstrap import build_local_runner, processors
+from darkroom.runtime.ports import Meter, Usage
+from darkroom.runtime.settings import Settings
 from tests.bench.photograph import as_found_by
 
 Act = Callable[[], dict[str, float] | None]
@@ -70,10 +70,10 @@ def prepare(name: str, data: bytes) -> Act:
     return _assess(method, data) if stage == ASSESS else _stage(stage, method, data)
 
 
-def bench(meter: Meter, threads: int) -> Bench:
+def bench(meter: Meter, threads: int) -> LocalRunner:
     """The parts of an in-process run, as `darkroom run` has them but for the meter."""
-    made = build_bench(Settings(), threads)
-    return Bench(catalogue=made.catalogue, models=made.models, clock=made.clock, meter=meter, limits=made.limits)
+    made = build_local_runner(Settings(), threads)
+    return LocalRunner(catalogue=made.catalogue, models=made.models, clock=made.clock, meter=meter, limits=made.limits)
 
 
 def _assess(method: str, data: bytes) -> Act:
@@ -89,10 +89,10 @@ def _assess(method: str, data: bytes) -> Act:
 def _stage(stage: Stage, method: str, data: bytes) -> Act:
     decoded, parts = decode(as_found_by(stage, data), Limits()), bench(Stopwatch(), processors())
     step = _step(stage, method, _model(stage, method))
-    inputs = Inputs(picture=decoded.picture, source=decoded, read_background=no_background)
+    inputs = Inputs(picture=decoded.picture, source=decoded, read_object=no_objects)
 
     def act() -> None:
-        outcome = perform(step, inputs, parts.models)
+        outcome = run_step(step, inputs, parts.models)
         if outcome.picture is decoded.picture:
             raise RuntimeError(f"{stage} did nothing: {outcome.notes}")
 
@@ -100,7 +100,7 @@ def _stage(stage: Stage, method: str, data: bytes) -> Act:
 
 
 def _model(stage: Stage, method: str) -> ModelRef | None:
-    return build_bench(Settings(), 1).catalogue.model_ref(stage, None) if method == "model" else None
+    return build_local_runner(Settings(), 1).catalogue.model_ref(stage, None) if method == "model" else None
 
 
 def _step(stage: Stage, method: str, model: ModelRef | None) -> Step:
@@ -116,7 +116,7 @@ def _restore(data: bytes, meter: Meter, told: Callable[[Usage], float]) -> Act:
 
     def act() -> dict[str, float]:
         watched.values.clear()
-        records = develop(parts, "photograph.jpg", data, pipeline).job.records
+        records = run_pipeline(parts, "photograph.jpg", data, pipeline).job.records
         names = [f"{record.stage}/{record.method}" for record in records[:-1]]
         return dict(zip([*names, "assess/again"], watched.values, strict=True))
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cli.degrade import Damage, degrade
+from darkroom.cli.support.degrade import Damage, degrade
 from tests.photographs import photograph
 
 #: Both ends of each scratch, row and column as shares of the sides; and their width in pixels, whatever the size.

@@ -32,8 +32,8 @@ class Function:
 def staged(folder: Path, name: str) -> Path:
     """What a deployment of the function packs, in that folder."""
     unwanted = shutil.ignore_patterns("__pycache__", "training", "evaluation")
-    for package in ("shared", "models"):
-        shutil.copytree(ROOT / package, folder / package, ignore=unwanted)
+    for source, place in (("shared/darkroom", "darkroom"), ("models", "darkroom/models")):
+        shutil.copytree(ROOT / source, folder / place, ignore=unwanted)
     shutil.copy(ROOT / "functions" / name / "main.py", folder)
     return folder
 

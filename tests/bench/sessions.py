@@ -2,9 +2,9 @@
 
 import time
 
-from shared.bootstrap import build_bench, processors
-from shared.inference.registry import Registry
-from shared.settings import Settings
+from darkroom.inference.registry import Registry
+from darkroom.runtime.bootstrap import build_local_runner, processors
+from darkroom.runtime.settings import Settings
 from tests.bench.cost import measured
 from tests.bench.effort import Effort
 from tests.bench.table import Table, median, seconds
@@ -35,7 +35,7 @@ class Opening:
     """Opens every default model anew, and tells the seconds of each."""
 
     def __call__(self) -> dict[str, float]:
-        bench = build_bench(Settings(), processors())
+        bench = build_local_runner(Settings(), processors())
         assert isinstance(bench.catalogue, Registry)
         told: dict[str, float] = {}
         for entry in bench.catalogue.entries:

@@ -11,12 +11,12 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared.adapters.local_objects import LocalObjectStore
-from shared.job import job_id
-from shared.messages import ObjectRef, StageRequested, Step, encode
-from shared.parameters import Stage
-from shared.ports import NewObject
-from shared.settings import PREFIX
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.job import job_id
+from darkroom.domain.messages import ObjectRef, StageRequested, Step, encode
+from darkroom.domain.parameters import Stage
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import PREFIX
 from tests.bench.effort import Effort
 from tests.bench.ours import default_step
 from tests.bench.photograph import damaged_jpeg

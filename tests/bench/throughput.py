@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from shared.local_cloud.cloud import LocalCloud
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.bench.cost import ROOT
 from tests.bench.effort import Effort
 from tests.bench.photograph import damaged_jpeg
@@ -79,7 +79,7 @@ def _by_command(folder: Path, data: bytes, count: int) -> float:
         (photographs / f"{number}.jpg").write_bytes(data)
     told = [str(photographs), "-o", str(results), "--preset", "restore", "--jobs", str(WORKERS)]
     begun = perf_counter()
-    subprocess.run([sys.executable, "-m", "shared.cli", "run", *told], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "darkroom", "run", *told], cwd=ROOT, check=True, capture_output=True)
     elapsed_s = perf_counter() - begun
     if (made := len(list(results.iterdir()))) != count:
         raise RuntimeError(f"darkroom run made {made} results of {count}")

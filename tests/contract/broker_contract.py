@@ -1,4 +1,4 @@
-"""What every `shared.adapters.broker.Broker` promises. An adapter inherits the suite and gives `make_broker`."""
+"""What every `darkroom.adapters.broker.Broker` promises. An adapter inherits the suite and gives `make_broker`."""
 
 import random
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.broker import Broker, Delivery
-from shared.adapters.memory import ManualClock
-from shared.errors import ConfigurationError
-from shared.messages import DEAD_LETTER_TOPIC
-from shared.topology import Subscription
+from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, STEPS_DONE
+from darkroom.domain.topology import Subscription
 from tests.contract.publisher_contract import SUBSCRIPTIONS as PLAIN
 from tests.contract.publisher_contract import PublisherContract
+from tests.fakes.memory import ManualClock
 
 WORK = Subscription(
     name="work",
@@ -76,6 +76,27 @@ class BrokerContract(PublisherContract):
         assert [delivery.data for delivery in broker.lease(clock.now(), limit=4)] == [b"0", b"1", b"2", b"3"]
         assert [delivery.data for delivery in broker.lease(clock.now(), limit=4)] == [b"4", b"5"]
         assert broker.lease(clock.now(), limit=4) == []
+
+    def test_a_job_that_was_begun_goes_on_before_another_begins(self, broker: Broker, clock: ManualClock) -> None:
+        for steps, data in ((None, b"upload"), ("0", b"first step"), ("3", b"fourth step"), ("1", b"second step")):
+            broker.publish("work", data, {} if steps is None else {STEPS_DONE: steps})
+        broker.publish("stubborn", b"third step", {STEPS_DONE: "2"})
+        order = [b"fourth step", b"third step", b"second step", b"upload", b"first step"]
+        assert [delivery.data for delivery in broker.lease(clock.now(), limit=9)] == order
+
+    def test_a_later_step_keeps_its_place_when_it_is_delivered_again(self, broker: Broker, clock: ManualClock) -> None:
+        broker.publish("work", b"later", {STEPS_DONE: "3"})
+        broker.nack(one(broker.lease(clock.now())), clock.now())
+        broker.publish("work", b"first", {})
+        assert [delivery.data for delivery in broker.lease(clock.advance(10), limit=9)] == [b"later", b"first"]
+
+    @pytest.mark.parametrize("steps", ["", "-1", "x", "²", "99999999999999999999"])
+    def test_a_number_of_steps_that_cannot_be_counts_as_none(
+        self, broker: Broker, clock: ManualClock, steps: str
+    ) -> None:
+        broker.publish("work", b"first", {STEPS_DONE: "1"})
+        broker.publish("work", b"odd", {STEPS_DONE: steps})
+        assert [delivery.data for delivery in broker.lease(clock.now(), limit=9)] == [b"first", b"odd"]
 
     def test_only_the_subscriptions_asked_for_are_leased(self, broker: Broker, clock: ManualClock) -> None:
         broker.publish("work", b"1", {})
@@ -285,3 +306,18 @@ class BrokerContract(PublisherContract):
         assert len(buried) == len(set(buried))
         assert sorted([*done, *buried]) == sorted(sent)
         assert broker.pending()["mortuary"] == len(buried)
+
+    def test_the_backlog_is_as_old_as_the_oldest_message_that_is_not_acknowledged(
+        self, broker: Broker, clock: ManualClock
+    ) -> None:
+        assert broker.waiting_since() == {}
+        first = clock.now()
+        broker.publish("work", b"1", {})
+        broker.publish("stubborn", b"1", {})
+        clock.advance(100)
+        broker.publish("work", b"2", {})
+        assert broker.waiting_since() == {"work": first, "stubborn": first}
+        leased = one(broker.lease(clock.now(), subscriptions=["work"]))
+        assert (broker.waiting_since() or {})["work"] == first, "somebody works on it"
+        broker.ack(leased)
+        assert broker.waiting_since() == {"work": clock.now(), "stubborn": first}

@@ -1,4 +1,4 @@
-"""What every `shared.ports.JobStore` promises. An adapter inherits the suite and gives `store`."""
+"""What every `darkroom.runtime.ports.JobStore` promises. An adapter inherits the suite and gives `store`."""
 
 import random
 import threading
@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.memory import MemoryJobStore
-from shared.errors import BadMessage, JobExists, JobNotFound, RevisionConflict
-from shared.job import Job
-from shared.ports import JobQuery, JobStore
+from darkroom.domain.errors import BadMessage, JobExists, JobNotFound, RevisionConflict
+from darkroom.domain.job import Job
+from darkroom.runtime.ports import JobQuery, JobStore
 from tests.contract.jobs import START, make_job
+from tests.fakes.memory import MemoryJobStore
 
 WRITERS = 8
 SAVES = 25
@@ -125,6 +125,20 @@ class JobStoreContract:
                 store.get("job-1")
         assert everything(store, JobQuery(label=("sku", "1"))) == []
         assert store.create(make_job()).revision == 1
+
+    def test_jobs_are_found_by_the_first_characters_of_their_ids(self, store: JobStore) -> None:
+        for job_id in ("aa0", "ab1", "ab2", "ab3", "ac", "b"):
+            store.create(make_job(job_id))
+        assert [job.id for job in store.with_prefix("ab", 9)] == ["ab1", "ab2", "ab3"]
+        assert [job.id for job in store.with_prefix("ab", 2)] == ["ab1", "ab2"]
+        assert [job.id for job in store.with_prefix("b", 9)] == ["b"]
+        assert store.with_prefix("c", 9) == ()
+
+    def test_the_same_thing_is_counted_once(self, store: JobStore) -> None:
+        assert store.tallied("refused a") == 0
+        for scope, key in (("refused a", "1"), ("refused a", "2"), ("refused a", "1"), ("refused b", "1")):
+            store.tally(scope, key)
+        assert (store.tallied("refused a"), store.tallied("refused b"), store.tallied("refused")) == (2, 1, 0)
 
     def test_absent_are_the_ids_that_are_not_stored(self, store: JobStore) -> None:
         for number in range(3):

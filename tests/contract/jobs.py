@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.job import Job
-from shared.messages import ObjectRef, Upload
-from shared.pipeline import Pipeline
+from darkroom.domain.job import Job
+from darkroom.domain.messages import ObjectRef, Upload
+from darkroom.domain.pipeline import Pipeline
 
 START = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -14,13 +14,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.system import SystemClock
-from shared.errors import JobExists, ObjectExists
-from shared.ports import NewObject
-from shared.topology import UPLOADS_TOPIC
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.errors import JobExists, ObjectExists
+from darkroom.domain.topology import UPLOADS_TOPIC
+from darkroom.runtime.ports import NewObject
 from tests.contract.jobs import make_job
 
 NOTIFY = {"uploads": UPLOADS_TOPIC}

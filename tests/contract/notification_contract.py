@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from shared.adapters.broker import Broker
-from shared.adapters.memory import ManualClock
-from shared.errors import ObjectExists
-from shared.ports import NewObject, ObjectStore
-from shared.topology import UPLOADS_TOPIC
+from darkroom.adapters.broker import Broker
+from darkroom.domain.errors import ObjectExists
+from darkroom.domain.topology import UPLOADS_TOPIC
+from darkroom.runtime.ports import NewObject, ObjectStore
+from tests.fakes.memory import ManualClock
 
 MakeStore = Callable[[Mapping[str, str]], ObjectStore]
 NEW = NewObject(data=b"123456789", content_type="image/jpeg", metadata={"pipeline": "restore"})

@@ -1,4 +1,7 @@
-"""What every `shared.ports.ObjectStore` promises. An adapter inherits the suite and gives `store` and `bucket`."""
+"""What every `darkroom.runtime.ports.ObjectStore` promises.
+
+An adapter inherits the suite and gives `store` and `bucket`.
+"""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.object_rules import crc32c_base64
-from shared.errors import ObjectExists, ObjectNotFound, PermanentError
-from shared.messages import ObjectRef
-from shared.ports import NewObject, ObjectInfo, ObjectStore
+from darkroom.adapters.object_rules import crc32c_base64
+from darkroom.domain.errors import ObjectExists, ObjectNotFound, PermanentError
+from darkroom.domain.messages import ObjectRef
+from darkroom.runtime.ports import NewObject, ObjectInfo, ObjectStore
 
 THREADS = 16
 NAMES = (
@@ -196,6 +199,14 @@ class ObjectStoreContract:
         assert list(store.list(bucket, "a/b")) == [infos["a/b"], infos["a/bc"]]
         assert list(store.list(bucket, "a")) == [infos[name] for name in ("a/b", "a/bc", "a/c", "ab")]
         assert list(store.list(bucket, "nothing")) == []
+
+    def test_a_listing_goes_on_behind_a_name(self, store: ObjectStore, bucket: str) -> None:
+        for name in ("a/1", "a/2", "a/3", "b"):
+            store.create(bucket, name, jpeg())
+        assert [info.ref.name for info in store.list(bucket, after="a/2")] == ["a/3", "b"]
+        assert [info.ref.name for info in store.list(bucket, "a/", after="a/2")] == ["a/3"]
+        assert [info.ref.name for info in store.list(bucket, "a/", after="a/11")] == ["a/2", "a/3"]
+        assert list(store.list(bucket, after="b")) == []
 
     def test_a_listing_shows_the_live_generation_only(self, store: ObjectStore, bucket: str) -> None:
         store.put(bucket, "x", jpeg(b"old"))

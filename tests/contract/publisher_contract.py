@@ -1,13 +1,15 @@
-"""What every `shared.ports.Publisher` promises. An adapter inherits the suite, gives `publisher`, and receives.
+"""What every `darkroom.runtime.ports.Publisher` promises.
+
+An adapter inherits the suite, gives `publisher`, and receives.
 
 The topics are `letters`, with the subscriptions `readers` and `archive`, and `numbers`, with `counters`.
 """
 
 import pytest
 
-from shared.errors import BadMessage
-from shared.ports import Publisher
-from shared.topology import Subscription
+from darkroom.domain.errors import BadMessage
+from darkroom.domain.topology import Subscription
+from darkroom.runtime.ports import Publisher
 
 SUBSCRIPTIONS = tuple(
     Subscription(name=name, topic=topic, function="none", entry_point="none")

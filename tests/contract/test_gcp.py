@@ -14,8 +14,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from shared.adapters.firestore import FirestoreJobStore, structured
-from shared.adapters.firestore_indexes import (
+from darkroom.adapters.gcp.firestore import FirestoreJobStore, structured
+from darkroom.adapters.gcp.firestore_indexes import (
     REQUIRED_INDEXES,
     SHARDS,
     UNINDEXED_FIELDS,
@@ -24,16 +24,18 @@ from shared.adapters.firestore_indexes import (
     indexes_of,
     shard_of,
 )
-from shared.adapters.gcs import GcsObjectStore
-from shared.adapters.job_pages import order_of
-from shared.adapters.pubsub import PubsubPublisher
-from shared.errors import ObjectExists, ObjectNotFound, PermanentError, TransientError
-from shared.messages import ObjectRef
-from shared.ports import JobQuery
+from darkroom.adapters.gcp.objects import GcsObjectStore
+from darkroom.adapters.gcp.pubsub import PubsubPublisher
+from darkroom.adapters.gcp.reservations import FirestoreReservationStore
+from darkroom.adapters.job_pages import order_of
+from darkroom.domain.errors import ObjectExists, ObjectNotFound, PermanentError, TransientError
+from darkroom.domain.messages import ObjectRef
+from darkroom.runtime.ports import JobQuery
 from tests.contract.job_store_contract import JobStoreContract
 from tests.contract.jobs import START, make_job
 from tests.contract.object_store_contract import ObjectStoreContract, jpeg
 from tests.contract.publisher_contract import SUBSCRIPTIONS, PublisherContract
+from tests.contract.reservation_store_contract import ReservationStoreContract
 from tests.emulators import free_port
 from tests.storage_server import Buckets, Fault, storage_server
 
@@ -162,6 +164,15 @@ class TestGcsObjectStoreWithPreconditions(ObjectStoreContract):
         faults.append("unanswered")
         store.delete(info.ref)
         assert list(store.list(bucket)) == []
+
+
+class TestFirestoreReservationStore(ReservationStoreContract):
+    @pytest.fixture
+    def store(
+        self, firestore_emulator: str, gcp_project: str, monkeypatch: pytest.MonkeyPatch
+    ) -> FirestoreReservationStore:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+        return FirestoreReservationStore(gcp_project)
 
 
 class TestFirestoreJobStore(JobStoreContract):
@@ -314,7 +325,7 @@ class TestServicesThatDoNotAnswer:
 
 def test_importing_the_adapters_imports_no_client() -> None:
     code = (
-        "import sys, shared.adapters.gcs, shared.adapters.firestore, shared.adapters.pubsub;"
+        "import sys, darkroom.adapters.gcp.objects, darkroom.adapters.gcp.firestore, darkroom.adapters.gcp.pubsub;"
         "print([name for name in sys.modules if name.startswith(('google.cloud.', 'google.api_core', 'grpc'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud.storage.exceptions import DataCorruption
 from urllib3.exceptions import ProtocolError
 
-from shared.adapters.google_errors import translated
-from shared.errors import ObjectExists, PermanentError, TransientError
+from darkroom.adapters.gcp.errors import translated
+from darkroom.domain.errors import ObjectExists, PermanentError, TransientError
 
 
 class TestTranslationOfErrors:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.local.reservations import LocalReservationStore
 from tests.contract.broker_contract import BrokerContract, MakeBroker
 from tests.contract.job_store_contract import JobStoreContract
 from tests.contract.notification_contract import MakeStore, NotificationContract
 from tests.contract.object_store_contract import ObjectStoreContract
+from tests.contract.reservation_store_contract import ReservationStoreContract
+from tests.fakes.memory import ManualClock
 
 
 class TestLocalObjectStore(ObjectStoreContract):
@@ -29,6 +31,12 @@ class TestLocalJobStore(JobStoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalJobStore:
         return LocalJobStore(tmp_path)
+
+
+class TestLocalReservationStore(ReservationStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalReservationStore:
+        return LocalReservationStore(tmp_path)
 
 
 class TestLocalBroker(BrokerContract):

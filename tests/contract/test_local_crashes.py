@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_database import FILE_NAME, SCHEMA_VERSION, LocalDatabase
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.adapters.object_rules import crc32c_base64
-from shared.adapters.system import SystemClock
-from shared.errors import ConfigurationError, ObjectExists, ObjectNotFound, TransientError
-from shared.ports import JobQuery, NewObject
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.database import FILE_NAME, SCHEMA_VERSION, LocalDatabase
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.object_rules import crc32c_base64
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.errors import ConfigurationError, ObjectExists, ObjectNotFound, TransientError
+from darkroom.runtime.ports import NewObject
 from tests.contract.jobs import make_job
 from tests.contract.local_writer import CHILDREN, NOTIFY, new
+from tests.fakes.memory import ManualClock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BEFORE_COMMIT = ("staged", "inserted")
@@ -189,19 +189,6 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(ConfigurationError, match=f"schema {SCHEMA_VERSION + 1}, this code knows {SCHEMA_VERSION}"):
         LocalJobStore(tmp_path).get("job-1")
-
-
-def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    old = LocalJobStore(tmp_path)
-    job = old.create(make_job(labels={"k": "v"}))
-    old.close()
-    with sqlite3.connect(tmp_path / FILE_NAME) as connection:
-        connection.execute("DROP TABLE job_batches")
-        connection.execute("PRAGMA user_version = 1")
-    jobs = LocalJobStore(tmp_path)
-    assert jobs.get(job.id) == job
-    jobs.save(job.in_batch("b"))
-    assert jobs.count(JobQuery(batch="b")) == jobs.count(JobQuery(label=("k", "v"))) == 1
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.adapters.object_rules import crc32c_base64
-from shared.errors import ObjectNotFound
-from shared.topology import UPLOADS_TOPIC
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.object_rules import crc32c_base64
+from darkroom.domain.errors import ObjectNotFound
+from darkroom.domain.topology import UPLOADS_TOPIC
 from tests.contract.object_store_contract import jpeg
+from tests.fakes.memory import ManualClock
 
 JPEG = b"\xff\xd8\xff\xe0 not much of a picture"
 PNG = b"\x89PNG\r\n\x1a\n neither"

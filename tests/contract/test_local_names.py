@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.adapters.local_names import MAX_COMPONENT_BYTES, candidate_paths, name_of, path_of
-from shared.adapters.local_objects import LocalObjectStore
-from shared.errors import ObjectNotFound
-from shared.messages import ObjectRef
+from darkroom.adapters.local.names import MAX_COMPONENT_BYTES, candidate_paths, name_of, path_of
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.errors import ObjectNotFound
+from darkroom.domain.messages import ObjectRef
 from tests.contract.object_store_contract import jpeg
 
 #: What makes trouble, often.

@@ -2,13 +2,15 @@
 
 import pytest
 
-from shared.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore
-from shared.adapters.memory_broker import MemoryBroker
-from shared.adapters.system import SystemClock
+from darkroom.adapters.system import SystemClock
 from tests.contract.broker_contract import BrokerContract, MakeBroker
 from tests.contract.job_store_contract import JobStoreContract
 from tests.contract.notification_contract import MakeStore, NotificationContract
 from tests.contract.object_store_contract import ObjectStoreContract
+from tests.contract.reservation_store_contract import ReservationStoreContract
+from tests.fakes.memory import ManualClock, MemoryJobStore, MemoryObjectStore
+from tests.fakes.memory_broker import MemoryBroker
+from tests.fakes.memory_reservations import MemoryReservationStore
 
 
 class TestMemoryObjectStore(ObjectStoreContract):
@@ -25,6 +27,12 @@ class TestMemoryJobStore(JobStoreContract):
     @pytest.fixture
     def store(self) -> MemoryJobStore:
         return MemoryJobStore()
+
+
+class TestMemoryReservationStore(ReservationStoreContract):
+    @pytest.fixture
+    def store(self) -> MemoryReservationStore:
+        return MemoryReservationStore()
 
 
 class TestMemoryBroker(BrokerContract):

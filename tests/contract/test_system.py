@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.system import ProcessMeter, SystemClock, peak_memory_bytes
+from darkroom.adapters.system import ProcessMeter, SystemClock, peak_memory_bytes
 
 MEASURE = """
-from shared.adapters.system import ProcessMeter
+from darkroom.adapters.system import ProcessMeter
 meter = ProcessMeter()
 big = bytearray(b"x" * 200_000_000)
 del big

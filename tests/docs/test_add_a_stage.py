@@ -40,7 +40,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(copy), "HOME": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(copy / "shared"),
+        "HOME": str(copy),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     return subprocess.run(
         [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
     )
@@ -48,10 +53,10 @@ def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_example_touches_every_file_that_it_names() -> None:
     assert [(kind, name) for kind, name, _ in BLOCKS] == [
-        *[("diff", "shared/parameters.py")] * 3,
-        ("python", "shared/stages/dust.py"),
+        *[("diff", "shared/darkroom/domain/parameters.py")] * 3,
+        ("python", "shared/darkroom/stages/dust.py"),
         ("python", "functions/dust/main.py"),
-        ("diff", "shared/presets.py"),
+        ("diff", "shared/darkroom/domain/presets.py"),
     ]
 
 
@@ -59,7 +64,7 @@ def test_the_new_stage_runs_from_the_command_line(extended: Path) -> None:
     specked = np.full((48, 48, 3), 90, np.uint8)
     specked[::8, ::8] = 255
     cv2.imwrite(str(extended / "specked.png"), specked)
-    done = run(extended, "-m", "shared.cli", "run", "specked.png", "-o", "clean.png", "--stages", "dust:size=3")
+    done = run(extended, "-m", "darkroom", "run", "specked.png", "-o", "clean.png", "--stages", "dust:size=3")
     assert done.returncode == 0, done.stderr
     clean = cv2.imread(str(extended / "clean.png"))
     assert clean is not None
@@ -67,13 +72,13 @@ def test_the_new_stage_runs_from_the_command_line(extended: Path) -> None:
 
 
 def test_its_docstrings_example_is_true(extended: Path) -> None:
-    done = run(extended, "-m", "doctest", "shared/stages/dust.py")
+    done = run(extended, "-m", "doctest", "shared/darkroom/stages/dust.py")
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_topology_and_the_presets_know_it_without_more_ado(extended: Path) -> None:
     code = (
-        "from shared.topology import SUBSCRIPTIONS; from shared.presets import PRESET_RULES;"
+        "from darkroom.domain.topology import SUBSCRIPTIONS; from darkroom.domain.presets import PRESET_RULES;"
         "print([s.name for s in SUBSCRIPTIONS if s.function == 'dust'], 'dust' in PRESET_RULES['restore'].stages)"
     )
     done = run(extended, "-c", code)

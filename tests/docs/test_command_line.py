@@ -8,14 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from shared.cli.asked import OutputOption
-from shared.cli.keys import keys_of
-from shared.cli.main import COMMANDS, cli
-from shared.cli.schema import allowed, default, description
-from shared.cli.service import Service
-from shared.parameters import FinishParameters
-from shared.pipeline import PRESETS
-from shared.ports import JobQuery
+from darkroom.cli.commands.keys import keys_of
+from darkroom.cli.main import COMMANDS, cli
+from darkroom.cli.support.pipeline_options import OutputOption
+from darkroom.cli.support.schema import allowed, default, description
+from darkroom.cli.support.service import Service
+from darkroom.domain.parameters import FinishParameters
+from darkroom.domain.pipeline import PRESETS
+from darkroom.runtime.ports import JobQuery
 from tests import networks
 from tests.pictures import jpeg_bytes
 from tests.world import World, memory_world
@@ -26,6 +26,8 @@ PICTURES = ("photo.jpg", "front.jpg", "back.jpg", "portrait.jpg", "photos/1931/a
 EXAMPLE_ID = "3f2a91c0b7d2"
 #: Commands that occupy a terminal or the whole machine; their examples are parsed here and run in tests/e2e.
 LONG = ("up", "demo")
+#: Fetches from elsewhere: its examples are parsed here, and tests/weights.py runs it.
+FETCHING = ["models", "get"]
 
 
 def commands() -> dict[str, click.Command]:
@@ -67,6 +69,10 @@ def described_networks() -> list[str]:
     return [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[contract]" in block]
 
 
+def runs_here(example: str) -> bool:
+    return argv_of(example)[0] not in LONG and argv_of(example)[:2] != FETCHING
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with everything that the examples name."""
@@ -77,10 +83,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pipeline.json").write_text('{"preset": "optimize"}')
     (tmp_path / "steps").mkdir()
     (tmp_path / "general-x4v3.onnx").write_bytes(networks.srvgg(4, 2))
+    (tmp_path / "x2.onnx").write_bytes(networks.srvgg(4, 2, scale=2))
     (tmp_path / "mine.onnx").write_bytes(networks.nafnet())
     (tmp_path / "mine.toml").write_text(described_networks()[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKROOM_THREADS", "1")
+    monkeypatch.setenv("DARKROOM_MODELS", str(tmp_path / "models"))
     return tmp_path
 
 
@@ -141,7 +149,7 @@ def test_every_example_parses(example: str, here: Path) -> None:
         assert ctx.command.name == name
 
 
-@pytest.mark.parametrize("example", [example for example in all_examples() if argv_of(example)[0] not in LONG])
+@pytest.mark.parametrize("example", [example for example in all_examples() if runs_here(example)])
 def test_every_example_that_can_run_here_does(example: str, here: Path) -> None:
     result = run_example(example, prepared(example))
     assert result.exit_code == 0, f"{example}\n{result.output}"
@@ -168,6 +176,8 @@ def prepared(example: str) -> World:
     elif "models remove" in example:
         added = "models add upscale general-x4v3.onnx --as realesr-general-x4v3"
         assert CliRunner().invoke(cli, added.split()).exit_code == 0
+    elif "models use upscale" in example:
+        assert CliRunner().invoke(cli, ["models", "add", "upscale", "x2.onnx", "--as", "span-x2"]).exit_code == 0
     elif name == "replay":
         world.drop("denoise/photo.jpg", b"no picture")
         world.deliver_all()

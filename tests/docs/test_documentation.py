@@ -11,26 +11,26 @@ from typing import get_args
 import click
 import pytest
 
-from shared import errors
-from shared.cli.main import COMMANDS, cli
-from shared.inference.registry import Registry
-from shared.job import Job
-from shared.logs import Action
-from shared.manifest import build_manifest
-from shared.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
-from shared.parameters import PARAMETERS
-from shared.pipeline import PRESETS
-from shared.planner import make_plan
-from shared.presets import PRESET_RULES
-from shared.settings import DEFAULT_REGISTRY, PREFIX, Settings
-from shared.topology import STAGES, SUBSCRIPTIONS
+from darkroom.cli.main import COMMANDS, cli
+from darkroom.domain import errors
+from darkroom.domain.job import Job
+from darkroom.domain.manifest import build_manifest
+from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
+from darkroom.domain.parameters import PARAMETERS
+from darkroom.domain.pipeline import PRESETS
+from darkroom.domain.planner import make_plan
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.domain.topology import STAGES, SUBSCRIPTIONS
+from darkroom.inference.registry import Registry
+from darkroom.runtime.logs import Action
+from darkroom.runtime.settings import DEFAULT_REGISTRY, PREFIX, Settings
 from tests.docs.pages import ROOT, anchors, blocks, names, page, pages, prose, spans, table
 from tests.jobs import BUCKETS, NO_MODELS, new_job, record, report
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NODE = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 #: Variables that belong to the tests and not to the system.
-TEST_VARIABLES = {"DARKROOM_REQUIRE_EMULATORS", "DARKROOM_REQUIRE_TERRAFORM", "DARKROOM_REQUIRE_BROWSER"}
+TEST_VARIABLES = {f"DARKROOM_REQUIRE_{what}" for what in ("EMULATORS", "TERRAFORM", "BROWSER", "WEIGHTS")}
 
 each_page = pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -102,6 +102,8 @@ def test_every_example_of_the_command_line_has_an_existing_command_and_options(p
         with click.Context(cli) as context:
             command = cli.get_command(context, name)
         assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {}
+        command = next((inner[word] for word in words if word in inner), command)
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= known | {"--help", "-h", "--debug", "--version"}, " ".join(words)

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from shared.bootstrap import LocalParts, local_parts
-from shared.job import FINAL, Job
-from shared.ports import JobQuery
-from shared.settings import Settings
+from darkroom.domain.job import FINAL, Job
+from darkroom.runtime.bootstrap import LocalParts, local_parts
+from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Long enough for a machine that does many other things, and never reached when all is well.
@@ -89,7 +89,7 @@ class Service:
     @property
     def command(self) -> list[str]:
         told = ["--home", str(self.home), "--workers", str(self._workers), "--watch", "0.05"]
-        return [sys.executable, "-m", "shared.cli", "up", *told, *self._options]
+        return [sys.executable, "-m", "darkroom", "up", *told, *self._options]
 
     @property
     def pid(self) -> int:

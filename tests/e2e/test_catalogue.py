@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.local_cloud.api_server import listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.local_cloud.api_server import listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 
 

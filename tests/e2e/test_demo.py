@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.cli.degrade import Damage, degrade
-from shared.cli.demo import _own
+from darkroom.cli.commands.demo import _own
+from darkroom.cli.support.degrade import Damage, degrade
 from tests.e2e.service import ROOT, TIMEOUT_S
 from tests.photographs import photograph, small_jpeg
 
 
 def demo(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     places = ["--home", str(tmp_path / "home"), "--out", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "shared.cli", "demo", *places, *arguments]
+    command = [sys.executable, "-m", "darkroom", "demo", *places, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
 

@@ -18,18 +18,18 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, pubsub_v1, storage
 
-from shared.adapters.broker import Delivery
-from shared.adapters.finalized import finalized_event
-from shared.adapters.firestore import FirestoreJobStore
-from shared.adapters.gcs import GcsObjectStore
-from shared.adapters.system import SystemClock
-from shared.errors import JobNotFound
-from shared.handlers.operations import replay_job
-from shared.job import FINAL, Job, job_id
-from shared.local_cloud.envelopes import envelope
-from shared.messages import stage_topic
-from shared.ports import NewObject, ObjectInfo
-from shared.topology import SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.adapters.gcp.objects import GcsObjectStore
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.errors import JobNotFound
+from darkroom.domain.job import FINAL, Job, job_id
+from darkroom.domain.messages import stage_topic
+from darkroom.domain.topology import SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription
+from darkroom.handlers.job_commands import replay_job
+from darkroom.local_cloud.push_request import envelope
+from darkroom.runtime.ports import NewObject, ObjectInfo
 from tests.e2e.service import wait_until
 from tests.photographs import small_jpeg
 from tests.storage_server import storage_server
@@ -61,7 +61,7 @@ class Cloud:
 
     def _serve(self) -> tuple["subprocess.Popen[str]", int]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "shared.local_cloud.worker", str(os.getpid())],
+            [sys.executable, "-m", "darkroom.local_cloud.worker", str(os.getpid())],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.PIPE,
@@ -202,7 +202,7 @@ def _system(cloud: Cloud) -> Any:
     """An operator's view of the project."""
     from dataclasses import replace
 
-    from shared.adapters.pubsub import PubsubPublisher
+    from darkroom.adapters.gcp.pubsub import PubsubPublisher
     from tests.world import memory_world
 
     system = memory_world().system

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.local_cloud.cloud import LocalCloud
-from shared.local_cloud.supervisor import Delivered, Pace
-from shared.settings import Settings
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.local_cloud.supervisor import Delivered, Pace
+from darkroom.runtime.settings import Settings
 from tests.e2e.service import drop, ended, require_each_done_once
 from tests.photographs import small_jpeg
 

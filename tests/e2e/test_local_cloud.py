@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.system import SystemClock
-from shared.errors import ConfigurationError, TransientError
-from shared.keys import Keys
-from shared.local_cloud.cloud import LocalCloud
-from shared.local_cloud.supervisor import Delivered, Pace
-from shared.ports import NewObject
-from shared.settings import Settings
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.adapters.system import SystemClock
+from darkroom.auth.keys import Keys
+from darkroom.domain.errors import ConfigurationError, TransientError
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.local_cloud.supervisor import Delivered, Pace
+from darkroom.runtime.ports import NewObject
+from darkroom.runtime.settings import Settings
 from tests.e2e.service import (
     ROOT,
     TIMEOUT_S,
@@ -90,7 +90,7 @@ def test_the_requests_have_the_form_of_the_cloud(tmp_path: Path) -> None:
 
 
 def test_an_upload_whose_event_was_lost_is_found_by_the_sweep(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, orphan_after_s=0)
+    settings = Settings(home=tmp_path, orphan_after_s=0, orphan_scan_s=0)
     with LocalCloud(settings, workers=1, pace=Pace(watch_s=0.05, sweep_s=0.2)) as cloud:
         new = NewObject(data=small_jpeg(), content_type="image/jpeg")
         silent = LocalObjectStore(tmp_path)  # one that publishes nothing

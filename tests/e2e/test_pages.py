@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 from skimage import data
 
-from shared.local_cloud.api_server import listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.settings import Settings
+from darkroom.local_cloud.api_server import listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.settings import Settings
 from tests.pictures import jpeg_bytes
 
 WAIT_S = 60

@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from skimage import data
 
-from shared.adapters.system import SystemClock
-from shared.keys import Keys
-from shared.local_cloud.api_server import listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.settings import Settings
+from darkroom.adapters.system import SystemClock
+from darkroom.auth.keys import Keys
+from darkroom.local_cloud.api_server import listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.settings import Settings
 from tests.e2e.service import wait_until
 from tests.pictures import jpeg_bytes
 

@@ -14,13 +14,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.cli.degrade import Damage, degrade
-from shared.cli.scene import landscape
-from shared.pipeline import PRESETS
+from darkroom.cli.support.degrade import Damage, degrade
+from darkroom.cli.support.scene import landscape
+from darkroom.domain.pipeline import PRESETS
 from tests.e2e.service import ROOT
 
 #: What the wheel is built from; anything else in the checkout must not matter.
-_SOURCES = ("shared", "functions", "models", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+_SOURCES = (
+    "shared",
+    "functions",
+    "models",
+    "setup.py",
+    "MANIFEST.in",
+    "pyproject.toml",
+    "requirements.in",
+    "README.md",
+    "LICENSE",
+)
 #: Seconds for one command of the installed package on a busy machine.
 _TIMEOUT_S = 240
 
@@ -95,30 +105,30 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_whatever_the_registry_names_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-        models = tomllib.loads(archive.read("models/registry.toml").decode())["model"]
-    named = {f"models/{each['file']}" for model in models for each in (model, model.get("int8")) if each}
+        models = tomllib.loads(archive.read("darkroom/models/registry.toml").decode())["model"]
+    named = {f"darkroom/models/{each['file']}" for model in models for each in (model, model.get("int8")) if each}
     assert named <= packed
     assert any(name.endswith("/detail.onnx") for name in named)
 
 
 def test_the_environment_has_nothing_of_the_checkout_and_no_package_of_the_tests(programs: Path, photo: Path) -> None:
     code = (
-        "import importlib.util as i, shared, models\n"
-        "print(shared.__file__, models.__file__, *(i.find_spec(n) is None for n in ('skimage', 'pytest', 'tests')))"
+        "import importlib.util as i, darkroom\n"
+        "print(darkroom.__file__, *(i.find_spec(n) is None for n in ('skimage', 'pytest', 'tests', 'shared')))"
     )
     done = _run(programs, photo.parent, "python", "-c", code)
     assert done.returncode == 0, done.stderr
-    *files, no_skimage, no_pytest, no_tests = done.stdout.split()
-    assert all(Path(file).is_relative_to(programs.parent) for file in files)
-    assert (no_skimage, no_pytest, no_tests) == ("True", "True", "True")
+    file, *absent = done.stdout.split()
+    assert Path(file).is_relative_to(programs.parent)
+    assert absent == ["True"] * 4
 
 
 def test_every_registered_model_opens_from_the_wheel(programs: Path, photo: Path) -> None:
     code = (
-        "from shared.bootstrap import build_bench, installed_models\n"
-        "from shared.settings import read_settings\n"
+        "from darkroom.runtime.bootstrap import build_local_runner, installed_models\n"
+        "from darkroom.runtime.settings import read_settings\n"
         "settings = read_settings({})\n"
-        "bench = build_bench(settings, 1)\n"
+        "bench = build_local_runner(settings, 1)\n"
         "for it in installed_models(settings).entries: print(bench.models.open(it.stage, it.ref.id) and it.ref.id)"
     )
     done = _run(programs, photo.parent, "python", "-c", code)

@@ -7,17 +7,17 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage
 
-from shared.adapters.finalized import finalized_event
-from shared.adapters.firestore import FirestoreJobStore
-from shared.adapters.gcs import GcsObjectStore
-from shared.adapters.local_broker import LocalBroker
-from shared.adapters.local_jobs import LocalJobStore
-from shared.adapters.local_objects import LocalObjectStore
-from shared.adapters.memory import ManualClock
-from shared.adapters.pubsub import PubsubPublisher
-from shared.ports import NewObject, ObjectInfo
-from shared.topology import UPLOADS_TOPIC
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.adapters.gcp.objects import GcsObjectStore
+from darkroom.adapters.gcp.pubsub import PubsubPublisher
+from darkroom.adapters.local.broker import LocalBroker
+from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.topology import UPLOADS_TOPIC
+from darkroom.runtime.ports import NewObject, ObjectInfo
 from tests.emulated import PulledBroker
+from tests.fakes.memory import ManualClock
 from tests.storage_server import storage_server
 from tests.world import World, assemble, memory_world
 

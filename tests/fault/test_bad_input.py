@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.entrypoints import parse_pubsub, parse_upload
-from shared.errors import BadMessage
-from shared.job import Job
-from shared.messages import stage_topic
-from shared.settings import DEFAULT_REGISTRY, Settings
+from darkroom.domain.errors import BadMessage
+from darkroom.domain.job import Job
+from darkroom.domain.messages import stage_topic
+from darkroom.runtime.functions import parse_pubsub, parse_upload
+from darkroom.runtime.settings import DEFAULT_REGISTRY, Settings
 from tests import pictures
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
@@ -190,7 +190,7 @@ def test_a_missing_or_altered_model_ends_the_job_and_replay_goes_on_when_it_is_b
     assert job.error is not None
     assert (job.error.code, job.error.stage) == (code, "denoise")
     shutil.copytree(DEFAULT_REGISTRY.parent, tmp_path / "models", dirs_exist_ok=True)
-    from shared.handlers.operations import replay_job
+    from darkroom.handlers.job_commands import replay_job
 
     replay_job(spoilt.system, job_id)
     assert end(spoilt, job_id).status == "completed"

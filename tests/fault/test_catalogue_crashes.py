@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue.batches import Batch, RowTotals, Selection
-from shared.catalogue.messages import Member
-from shared.catalogue.rows import Numbered, Row
-from shared.errors import PermanentError
-from shared.handlers.batches import cancel_batch, progress_of, refusals, start_batch
-from shared.handlers.imports import start_import
-from shared.pipeline import build_pipeline
-from shared.ports import JobQuery
+from darkroom.domain.errors import PermanentError
+from darkroom.domain.pipeline import build_pipeline
+from darkroom.domain.products.batches import Batch, RowTotals, Selection
+from darkroom.domain.products.messages import Member
+from darkroom.domain.products.rows import Numbered, Row
+from darkroom.handlers.batches import cancel_batch, progress_of, refusals, start_batch
+from darkroom.handlers.imports import start_import
+from darkroom.runtime.ports import JobQuery
 from tests.contract.jobs import START, make_job
 from tests.world import Crash, Faults, World, memory_world
 

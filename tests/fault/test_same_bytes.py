@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.imaging.codec import Limits
-from shared.inprocess import Bench, Developed, develop
-from shared.job import Job
-from shared.pipeline import parse_pipeline
+from darkroom.domain.job import Job
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import LocalRunner, PipelineResult, run_pipeline
+from darkroom.imaging.codec import Limits
 from tests import pictures
 from tests.fault.conftest import local_world
 from tests.photographs import small_jpeg
@@ -41,13 +41,13 @@ def through_the_events(world: World, case: str) -> tuple[Job, bytes]:
     return job, world.system.objects.read(job.result)
 
 
-def in_process(world: World, case: str) -> Developed:
+def in_process(world: World, case: str) -> PipelineResult:
     name, data, pipeline = CASES[case]
     system = world.system
-    bench = Bench(
+    bench = LocalRunner(
         catalogue=system.catalogue, models=system.models, clock=world.clock, meter=FixedMeter(), limits=Limits()
     )
-    return develop(bench, name, data(), parse_pipeline(pipeline))
+    return run_pipeline(bench, name, data(), parse_pipeline(pipeline))
 
 
 @pytest.mark.parametrize("case", CASES)

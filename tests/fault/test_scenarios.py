@@ -1,5 +1,6 @@
 """The scenarios of docs/delivery.md that need a stage of their own: one moment each, arranged by hand."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.errors import TransientError
-from shared.handlers.operations import cancel_job, replay_job, rework_job
-from shared.handlers.schedule import sweep
-from shared.handlers.stages import fitting_notes
-from shared.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
-from shared.parameters import Stage
-from shared.pipeline import build_pipeline, preset_pipeline
-from shared.planner import Catalogue
-from shared.settings import Settings
+from darkroom.adapters.broker import Delivery
+from darkroom.domain.errors import TransientError
+from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import Quality, build_pipeline, preset_pipeline
+from darkroom.domain.planner import ModelRegistry
+from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
+from darkroom.handlers.job_commands import cancel_job, replay_job, rework_job
+from darkroom.handlers.schedule import sweep
+from darkroom.handlers.stages import fitting_notes
+from darkroom.runtime.logs import configure
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
 
@@ -172,7 +175,7 @@ def test_an_event_ahead_of_its_job_is_refused_until_the_job_has_caught_up() -> N
 
 
 def test_a_failing_message_comes_again_after_10_20_40_and_80_seconds_and_then_never() -> None:
-    world = memory_world()
+    world = memory_world(subscriptions=LOCAL_SUBSCRIPTIONS)
     tried: list[datetime] = []
     handle = world.handle
 
@@ -317,7 +320,7 @@ def test_an_answer_for_a_purged_job_is_acknowledged() -> None:
 
 
 def test_a_replay_goes_on_at_the_step_that_failed_and_repeats_none_before_it() -> None:
-    world = memory_world()
+    world = memory_world(subscriptions=LOCAL_SUBSCRIPTIONS)
     handle, broken = world.handle, True
 
     def sometimes(delivery: Delivery) -> None:
@@ -360,13 +363,18 @@ def test_a_result_larger_than_an_upload_may_be_is_scored_all_the_same() -> None:
     assert job.after.measurements["height"] == 80
 
 
-def test_the_sweep_drives_a_waiting_job_once_in_a_while_and_not_at_every_tick() -> None:
+def test_the_sweep_drives_a_job_whose_messages_get_lost_after_waits_that_double() -> None:
     world = memory_world(settings=Settings(stall_after_s=600))
     world.drop("denoise/a.jpg", small_jpeg(40))
     world.deliver(limit=1)
-    world.clock.advance(601)
-    driven = [(sweep(world.system).driven, world.clock.advance(60))[0] for _ in range(12)]
-    assert sum(driven) == 2, driven
+    lose_next(world)
+    driven = []
+    for minute in range(100):
+        world.clock.advance(60)
+        if sweep(world.system).driven:
+            lose_next(world)
+            driven.append(minute + 1)
+    assert driven == [11, 11 + 21, 11 + 21 + 41]
 
 
 def test_a_failure_from_before_a_replay_does_not_fail_the_job_again() -> None:
@@ -446,10 +454,15 @@ def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:
 class Renamed:
     """A catalogue that gives a stage's own model, whatever it is called."""
 
-    catalogue: Catalogue
+    catalogue: ModelRegistry
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
-        return self.catalogue.model_ref(stage, None, factor)
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
+        return self.catalogue.model_ref(stage, None, factor, quality=quality)
+
+    def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
+        return self.catalogue.model_seconds(stage, model_id, megapixels)
 
 
 def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:
@@ -465,14 +478,26 @@ def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:
     assert world.job(job_id).status == "completed"
 
 
-def test_a_job_that_never_gets_anywhere_is_given_up_by_the_sweep() -> None:
-    world = memory_world(settings=Settings(stall_after_s=600))
+def test_a_job_that_got_nowhere_until_messages_are_forgotten_is_given_up_by_the_sweep_and_logged() -> None:
+    stream = io.StringIO()
+    configure("INFO", stream)
+    world = memory_world()
     job_id = world.drop("denoise/a.jpg", small_jpeg(40))
     world.deliver(limit=1)
-    for _ in range(30):
-        world.clock.advance(601)
-        sweep(world.system)
+    lose_next(world)
+    began, failed = world.clock.now(), 0
+    while not failed:
+        world.clock.advance(3600)
+        swept = sweep(world.system)
+        failed = swept.failed
+        if swept.driven:
+            lose_next(world)
     assert _code(world, job_id) == "stalled"
+    assert (world.clock.now() - began).total_seconds() > RETENTION_S
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [(line["severity"], line["job_id"], line["stage"]) for line in lines if line["action"] == "job_failed"]
+    assert told == [("ERROR", job_id, "assess")]
+    assert [line["failed"] for line in lines if line["action"] == "swept"][-1] == 1
 
 
 def _code(world: World, job_id: str) -> str | None:

@@ -28,7 +28,7 @@ def _make(folder: Path, requirements: Path) -> None:
     subprocess.run(run, check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
     # Without dependencies: the list must be complete, which `check` then confirms.
-    install = [*pip, "install", "--quiet", "--no-deps", "--no-compile", "-r", str(requirements)]
+    install = [*pip, "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes", "-r", str(requirements)]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         unavailable(f"the staged requirements cannot be installed: {done.stderr.strip()[-500:]}")

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from PIL import Image
 
+from darkroom.cli.main import cli
 from infra.smoke import client_environment, command, write_photograph
-from shared.cli.main import cli
 from tests.infra.terraform import ROOT, Rehearsal
 
 BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
 STEPS = {step["id"]: step for step in BUILD["steps"]}
-ORDER = ["test", "stage", "fetch", "plan", "upload", "apply", "smoke", "smoke-api"]
+ORDER = ["test", "stage", "plan", "compare", "apply", "smoke", "smoke-api"]
 #: Set by Cloud Build itself.
 BUILT_IN = {"PROJECT_ID", "BUILD_ID", "COMMIT_SHA"}
 
@@ -34,7 +34,8 @@ def test_every_step_waits_for_those_whose_work_it_needs() -> None:
 
 
 def test_every_variable_of_a_script_is_a_substitution_and_every_substitution_is_used() -> None:
-    used = {name for step in STEPS.values() for name in re.findall(r"\$\{?(_?[A-Z][A-Z_]+)", step["script"])}
+    texts = [step[key] for step in STEPS.values() for key in ("script", "name")]
+    used = {name for text in texts for name in re.findall(r"\$\{?(_?[A-Z][A-Z_]+)", text)}
     assert used - BUILT_IN == set(BUILD["substitutions"])
 
 
@@ -59,19 +60,64 @@ def test_nothing_is_applied_unless_the_build_was_approved_to() -> None:
     assert re.search(r'if \[ "\$_APPLY" != true \]; then .*exit; fi', before)
 
 
-def test_the_plan_that_was_looked_at_is_the_plan_that_is_applied() -> None:
+def test_what_is_applied_is_planned_by_the_approved_build_itself() -> None:
     assert "-out=../build/made.tfplan" in STEPS["plan"]["script"]
     assert "apply -input=false ../build/made.tfplan" in STEPS["apply"]["script"]
+    fetched = re.findall(r'gcloud storage cp "gs://\S+ (\S+)', STEPS["compare"]["script"])
+    assert fetched == ["build/approved.txt"], "only a text to compare with comes from the build that nobody approved"
 
 
-def test_the_build_runs_under_the_account_that_terraform_makes(rehearsal: Rehearsal) -> None:
-    accounts = [
+#: Stands in the place of gcloud: a bucket is a folder.
+GCLOUD = """#!/usr/bin/env bash
+set -eu
+from=${3/gs:\\/\\//$BUCKETS\\/} to=${4/gs:\\/\\//$BUCKETS\\/}
+mkdir -p "$(dirname "$to")"
+cp "$from" "$to"
+"""
+
+
+def compare(folder: Path, plan: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the step `compare` in `folder`, after a plan with the text `plan`."""
+    for name in ("bin", "build"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "bin" / "gcloud").write_text(GCLOUD.replace("\\\\", "\\"), encoding="utf-8")
+    (folder / "bin" / "gcloud").chmod(0o755)
+    (folder / "build" / "made.txt").write_text(plan, encoding="utf-8")
+    given = {"_PLANS_BUCKET": "plans", "COMMIT_SHA": "c0ffee", "BUILD_ID": "first", "_APPLY": "false", "_PLAN": ""}
+    environment = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "BUCKETS": str(folder / "buckets"), **given, **variables}
+    command = ["bash", "-c", STEPS["compare"]["script"]]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_plan_that_was_approved_is_applied_and_any_other_is_refused(tmp_path: Path) -> None:
+    assert compare(tmp_path, "1 to add").returncode == 0
+    approved = {"BUILD_ID": "second", "_APPLY": "true", "_PLAN": "first"}
+    assert compare(tmp_path, "1 to add", **approved).returncode == 0
+    other = compare(tmp_path, "2 to add", **approved)
+    assert (other.returncode, "not the plan that was approved" in other.stdout) == (1, True)
+    nameless = compare(tmp_path, "1 to add", **{**approved, "_PLAN": ""})
+    assert (nameless.returncode, "_PLAN must be" in nameless.stdout) == (1, True)
+    assert compare(tmp_path, "1 to add", **{**approved, "_PLAN": "third"}).returncode != 0
+
+
+def test_each_trigger_runs_under_its_own_account_and_the_file_chooses_none(rehearsal: Rehearsal) -> None:
+    assert "serviceAccount" not in BUILD
+    accounts = {
         each["values"]["account_id"]
         for each in rehearsal.resources("system: everything_that_can_be_switched_on")
         if each["type"] == "google_service_account"
-    ]
-    assert "deployer" in accounts
-    assert re.search(r"/serviceAccounts/deployer@", BUILD["serviceAccount"])
+    }
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    triggers = re.findall(r"gcloud builds triggers create .*\n.*", page)
+    named = [re.findall(r"--service-account=\$accounts/(\w+)@", trigger) for trigger in triggers]
+    assert named == [["planner"], ["deployer"]]
+    assert {"planner", "deployer"} <= accounts
+    assert ["--require-approval" in trigger for trigger in triggers] == [False, True]
+    assert ["_APPLY=true" in trigger for trigger in triggers] == [False, True]
+
+
+def test_every_image_of_a_step_can_be_pinned_by_its_digest() -> None:
+    assert {step["name"] for step in STEPS.values()} == {"$_PYTHON_IMAGE", "$_TERRAFORM_IMAGE", "$_GCLOUD_IMAGE"}
 
 
 def test_every_substitution_is_documented() -> None:

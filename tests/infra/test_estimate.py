@@ -1,13 +1,13 @@
 """The estimate adds up, follows its inputs, and says what it is made of."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
-from infra.simulation.measure import widest_instructions
-from shared.cli.main import cli
-from shared.costs.estimate import (
+from darkroom.cli.main import cli
+from darkroom.costs.estimate import (
     FOLDER,
     Assumptions,
     Estimate,
@@ -20,11 +20,13 @@ from shared.costs.estimate import (
     stages_of,
     steps_of,
 )
-from shared.errors import ConfigurationError
-from shared.inference.registry import Registry
-from shared.parameters import PARAMETERS
-from shared.presets import PRESET_RULES
-from shared.settings import DEFAULT_REGISTRY
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.parameters import PARAMETERS
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from infra.simulation.measure import widest_instructions
 
 REGISTRY = Registry.load(DEFAULT_REGISTRY)
 
@@ -43,8 +45,26 @@ def test_the_bill_is_the_sum_of_its_lines_and_every_line_costs_something() -> No
     assert all(each.dollars > 0 for each in told.lines)
 
 
-def test_a_thousand_times_the_pictures_cost_a_thousand_times_as_much() -> None:
-    assert bill(1_000_000).dollars == pytest.approx(1000 * bill(1000).dollars)
+def test_a_thousand_times_the_pictures_cost_a_thousand_times_as_much_but_for_the_ticks_of_the_sweep() -> None:
+    few, many = bill(1000), bill(1_000_000)
+    ticks = line(few, "sweep: ticks")
+    assert line(many, "sweep: ticks") == ticks
+    assert many.dollars - ticks == pytest.approx(1000 * (few.dollars - ticks))
+
+
+def test_the_sweep_of_fifty_thousand_pictures_costs_less_than_a_dollar_a_month() -> None:
+    sweeps = [each for each in bill(50_000).lines if each.what.startswith("sweep: ")]
+    assert len(sweeps) == 3
+    assert 0.5 < sum(each.dollars for each in sweeps) < 1.0
+
+
+def test_the_sweep_is_billed_for_what_it_does() -> None:
+    told, prices = bill(50_000), read_prices()
+    assert line(told, "sweep: look-ups") == pytest.approx(
+        50_000 * 2 * prices["firestore"]["read"] + 30 * 24 * 50 * prices["storage"]["write"]
+    )
+    purged = prices["firestore"]["read"] + prices["firestore"]["delete"] + prices["storage"]["write"]
+    assert line(told, "sweep: purge") > 50_000 * purged
 
 
 def test_larger_pictures_and_slower_or_more_processors_cost_more() -> None:
@@ -52,6 +72,17 @@ def test_larger_pictures_and_slower_or_more_processors_cost_more() -> None:
     assert bill(megapixels=4.0).dollars > usual.dollars
     assert line(bill(size=Size(slowdown=4.0)), "processors") > line(usual, "processors")
     assert line(bill(size=Size(memory_gib=4.0)), "memory") > 1.9 * line(usual, "memory")
+
+
+def test_an_installed_network_counts_with_the_seconds_that_it_states() -> None:
+    cost = Cost(cpu_s=7.0, per="picture", memory_mb=1000, processor="AVX2")
+    built_in = REGISTRY.default("background")
+    assert built_in is not None
+    installed = replace(built_in, installed=True, preferred=True, default=False, cost=cost)
+    registry = replace(REGISTRY, entries=(*REGISTRY.entries, installed))
+    told = preset_estimate(1, 2.0, "cutout", registry=registry)
+    seconds = next(step.seconds for step in told.steps if step.stage == "background")
+    assert seconds == pytest.approx(7.0 + Assumptions().io_s)
 
 
 def test_the_free_tier_takes_off_no_more_than_it_holds_and_no_more_than_was_used() -> None:
@@ -98,7 +129,7 @@ def test_what_lies_between_the_stages_is_smaller_once_it_is_a_cut_out() -> None:
 
 
 def test_a_stage_that_was_never_measured_is_refused(tmp_path: object) -> None:
-    from shared.costs.estimate import _measured
+    from darkroom.costs.estimate import _measured
 
     with pytest.raises(ConfigurationError, match="colorize was never measured"):
         _measured({"denoise/model": 1.0}, "colorize", "model")

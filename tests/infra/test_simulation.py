@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from darkroom.adapters.gcp.firestore_indexes import SHARDS, WRITES_PER_SHARD
 from infra.simulation.path import Conditions, play
 from infra.simulation.plot import draw
 from infra.simulation.scenarios import Case, ladder, played, product_steps
-from shared.adapters.firestore_indexes import SHARDS, WRITES_PER_SHARD
 
 #: Nothing but the work itself takes time.
 FREE = Conditions(arrivals=1e6, message_s=0.0, cold_start_s=0.0, dispatch_s=0.0, most_writes=1e9, pushed_at_first=3000)

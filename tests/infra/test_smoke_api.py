@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from darkroom.adapters.system import SystemClock
+from darkroom.auth.keys import Keys
+from darkroom.local_cloud.api_server import listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.runtime.settings import Settings
 from infra.smoke_api import Api, Failed, check_post, photograph, secret_headers, smoke
-from shared.adapters.system import SystemClock
-from shared.keys import Keys
-from shared.local_cloud.api_server import listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.settings import Settings
 from tests.infra.terraform import ROOT
 
 SCRIPT = ROOT / "infra" / "smoke_api.py"

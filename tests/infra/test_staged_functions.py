@@ -21,16 +21,10 @@ from typing import Any
 import pytest
 from google.cloud import pubsub_v1
 
-from infra.staging.stage import Staged
-from shared.adapters.finalized import finalized_event
-from shared.adapters.firestore import FirestoreJobStore
-from shared.callbacks import CALLBACK_KEY, CallbackDue, encode_callback
-from shared.catalogue.batches import Batch, batch_name
-from shared.catalogue.messages import JobsChosen, Member, RowRequested, encode_catalogue
-from shared.catalogue.rows import Row
-from shared.inference.registry import Registry
-from shared.job import Job, job_id
-from shared.messages import (
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import (
     Message,
     ObjectRef,
     StageAttemptFailed,
@@ -42,15 +36,24 @@ from shared.messages import (
     encode,
     stage_topic,
 )
-from shared.parameters import PARAMETERS, Stage
-from shared.ports import ObjectInfo
-from shared.settings import DEFAULT_REGISTRY
-from shared.topology import STAGES
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.products.batches import Batch, batch_name
+from darkroom.domain.products.messages import JobsChosen, Member, RowRequested, encode_catalogue
+from darkroom.domain.products.rows import Row
+from darkroom.domain.topology import STAGES
+from darkroom.domain.webhooks import CALLBACK_KEY, CallbackDue, encode_callback
+from darkroom.inference.registry import Registry
+from darkroom.runtime.ports import ObjectInfo
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from infra.staging.networks import chosen
+from infra.staging.stage import Staged
+from infra.staging.stage import stage as stage_function
 from tests.emulators import free_port
 from tests.infra.environments import environment_for
-from tests.infra.terraform import Rehearsal
+from tests.infra.terraform import ROOT, Rehearsal
 from tests.photographs import small_jpeg
 from tests.storage_server import Buckets, storage_server
+from tests.weights import installed
 
 DEFAULTS = "system: everything_with_the_defaults"
 START_TIMEOUT_S = 120.0
@@ -70,7 +73,7 @@ class Cloud:
 
     @property
     def catalogue(self) -> str:
-        return self.variables["importer"]["DARKROOM_CATALOGUE_BUCKET"]
+        return self.variables["importer"]["DARKROOM_PRODUCTS_BUCKET"]
 
     def upload(self, name: str, **metadata: str) -> ObjectInfo:
         """A photograph in the uploads bucket, as an adapter would describe it."""
@@ -201,6 +204,22 @@ def test_a_staged_stage_does_its_step(cloud: Cloud, staged: dict[str, Staged], s
         return
     assert isinstance(answer, StageCompleted), answer
     assert answer.record.method == request.step.method
+    assert answer.record.output.name in cloud.buckets.objects[request.step.output_bucket]
+
+
+def test_a_stage_that_was_staged_with_isnet_cuts_out_with_it(cloud: Cloud, tmp_path: Path) -> None:
+    network = chosen(installed("background", "isnet"), ["isnet"])
+    made = stage_function(ROOT, "background", tmp_path, deployed=network)
+    plan = Registry.load(made.folder / "darkroom" / "models" / "registry.toml").model_ref("background", None)
+    variables = cloud.variables["background"]
+    request = asked("background", cloud.upload("isnet.jpg").ref, variables)
+    request = request.model_copy(update={"step": request.step.model_copy(update={"method": "model", "model": plan})})
+    with served(made, "background", variables | cloud.hosts) as port:
+        assert pushed(port, request) == 200
+    answer = published("stage-events")
+    assert isinstance(answer, StageCompleted), answer
+    assert answer.record.model is not None
+    assert answer.record.model.id == "isnet"
     assert answer.record.output.name in cloud.buckets.objects[request.step.output_bucket]
 
 

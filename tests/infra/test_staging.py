@@ -1,7 +1,9 @@
 """A staged function holds what it needs, nothing else, and the same bytes every time."""
 
 import ast
+import hashlib
 import json
+import re
 import tomllib
 import zipfile
 from pathlib import Path
@@ -9,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.topology import STAGES
+from infra.lock import FILES, UNLOCKED, locked, unlocked
 from infra.staging.reach import functions, imported
-from infra.staging.requirements import Unpinned, needed, pins
+from infra.staging.requirements import PIN, Unpinned, canonical, needed, pins, read_pins
 from infra.staging.stage import Staged, stage, stage_all
-from shared.topology import STAGES
 from tests.infra.terraform import ROOT
 
 NAMES = functions(ROOT)
@@ -44,7 +47,7 @@ def test_staging_twice_gives_the_same_bytes(staged: dict[str, Staged], tmp_path:
 def test_a_changed_module_changes_the_names_of_the_functions_that_reach_it(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path / "code")
     before = {name: stage(root, name, tmp_path).archive.name for name in ("dispatcher", "finish")}
-    with (root / "shared" / "imaging" / "noise.py").open("a", encoding="utf-8") as module:
+    with (root / "shared" / "darkroom" / "imaging" / "measurement" / "noise.py").open("a", encoding="utf-8") as module:
         module.write("\nTHE_END = True\n")
     after = {name: stage(root, name, tmp_path).archive.name for name in before}
     assert [name for name in before if before[name] != after[name]] == ["finish"]
@@ -75,7 +78,7 @@ def test_an_archive_is_the_staged_folder_and_small_enough(staged: dict[str, Stag
     assert files(each) == {
         path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()
     }
-    assert {"main.py", "requirements.txt", "models/registry.toml"} <= files(each)
+    assert {"main.py", "requirements.txt", "darkroom/models/registry.toml"} <= files(each)
     assert each.archive_bytes < (MAX_API_ARCHIVE_BYTES if name == "api" else MAX_ARCHIVE_BYTES)
 
 
@@ -99,17 +102,25 @@ def test_bytecode_is_used_without_looking_at_the_source(staged: dict[str, Staged
 def test_only_the_function_s_own_models_travel(staged: dict[str, Staged], name: str) -> None:
     everything = tomllib.loads((ROOT / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
     own = [model for model in everything if model["stage"] == name]
-    listed = tomllib.loads((staged[name].folder / "models" / "registry.toml").read_text(encoding="utf-8"))["model"]
+    listed = tomllib.loads((staged[name].folder / "darkroom" / "models" / "registry.toml").read_text(encoding="utf-8"))[
+        "model"
+    ]
     assert listed == (own if name in STAGES else everything)
     carried = [] if name in ("dispatcher", "importer") else listed
     assert {file for file in files(staged[name]) if file.endswith(".onnx")} == {
-        f"models/{file}" for model in carried for file in files_of(model)
+        f"darkroom/models/{file}" for model in carried for file in files_of(model)
     }
 
 
 @each_function
 def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> None:
-    unwanted = ("shared/cli/", "shared/local_cloud/", "shared/adapters/local_", "shared/adapters/memory", "tests/")
+    unwanted = (
+        "darkroom/cli/",
+        "darkroom/local_cloud/",
+        "darkroom/adapters/local/",
+        "darkroom/fakes/",
+        "tests/",
+    )
     assert [file for file in files(staged[name]) if file.startswith(unwanted)] == []
 
 
@@ -117,7 +128,7 @@ def test_nothing_of_the_laptop_travels(staged: dict[str, Staged], name: str) -> 
 def test_what_looks_at_no_pixel_carries_no_pixel_library_and_no_stage(staged: dict[str, Staged], function: str) -> None:
     packages = " ".join(staged[function].requirements)
     assert [name for name in ("numpy", "opencv", "onnxruntime", "pillow", "pi_heif") if name in packages] == []
-    assert not any(file.startswith(("shared/imaging/", "shared/stages/")) for file in files(staged[function]))
+    assert not any(file.startswith(("darkroom/imaging/", "darkroom/stages/")) for file in files(staged[function]))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -133,13 +144,64 @@ def test_only_stages_with_models_carry_the_inference_library(staged: dict[str, S
 
 
 def test_every_requirement_is_pinned_as_in_the_repository(staged: dict[str, Staged]) -> None:
-    lines = set((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
-    assert {line for each in staged.values() for line in each.requirements} <= lines
+    pinned = set(read_pins(ROOT).values())
+    assert {pin for each in staged.values() for pin in each.requirements} <= pinned
 
 
 def test_a_package_that_is_not_pinned_is_refused() -> None:
     with pytest.raises(Unpinned, match=r"does not pin .*numpy"):
         needed({"numpy", "json"}, pins("onnxruntime==1.0\n"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_pin_has_the_hashes_of_its_files_so_that_pip_installs_no_other(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = list(PIN.finditer(text))
+    assert len(found) == text.count("==")
+    assert [pin["name"] for pin in found if pin["hashes"].count("sha256:") < 1] == []
+
+
+def test_packages_with_compiled_code_have_hashes_for_every_python_and_machine() -> None:
+    """More than one file: numpy alone has wheels for four versions of Python on five kinds of machines."""
+    pinned = read_pins(ROOT)
+    assert pinned["numpy"].count("sha256:") > 40
+    assert pinned["grpcio"].count("sha256:") > 40
+
+
+def test_the_wheel_names_the_same_pins_as_the_requirements() -> None:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert (ROOT / UNLOCKED).read_text(encoding="utf-8") == unlocked(text), "run make lock"
+    assert "hash" not in unlocked(text)
+
+
+def test_locking_replaces_the_hashes_and_keeps_comments_and_order() -> None:
+    old, new = (f" \\\n    --hash=sha256:{digit * 64}" for digit in "01")
+    text = f"# Why.\nb_c==2{old}{old}\n# Too.\na==1\n"
+    assert locked(text, {"a": new, "b-c": new}) == f"# Why.\nb_c==2{new}\n# Too.\na==1{new}\n"
+    assert pins(locked(text, {"a": new, "b-c": new})) == {"b-c": f"b_c==2{new}", "a": f"a==1{new}"}
+
+
+@each_function
+def test_the_bill_of_materials_lists_what_is_installed_and_what_travels(staged: dict[str, Staged], name: str) -> None:
+    each = staged[name]
+    bill = json.loads(each.bill.read_text(encoding="utf-8"))
+    assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.6", 1)
+    (digest,) = (held["content"] for held in bill["metadata"]["component"]["hashes"])
+    assert digest == hashlib.sha256(each.archive.read_bytes()).hexdigest()
+    packages = [part for part in bill["components"] if part["type"] == "library"]
+    installed = pins((each.folder / "requirements.txt").read_text(encoding="utf-8"))
+    assert {canonical(part["name"]) for part in packages} == set(installed)
+    for part in packages:
+        pin = installed[canonical(part["name"])]
+        assert part["purl"] == f"pkg:pypi/{canonical(part['name'])}@{part['version']}"
+        assert [held["content"] for held in part["externalReferences"][0]["hashes"]] == re.findall(r"sha256:(\w+)", pin)
+    models = {part["name"]: part["hashes"][0]["content"] for part in bill["components"] if part not in packages}
+    assert models == {
+        path.relative_to(each.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in each.folder.rglob("*.onnx")
+    }
+    references = [part["bom-ref"] for part in bill["components"]]
+    assert len(set(references)) == len(references)
 
 
 def test_imports_for_the_type_checker_alone_do_not_count() -> None:
@@ -156,8 +218,8 @@ def test_terraform_is_told_where_every_archive_lies(staged: dict[str, Staged]) -
 
 def test_data_travels_with_the_modules_that_it_lies_beside(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path / "code")
-    (root / "shared" / "stages" / "table.json").write_text("{}", encoding="utf-8")
-    (root / "shared" / "cli" / "unwanted.json").write_text("{}", encoding="utf-8")
+    (root / "shared" / "darkroom" / "stages" / "table.json").write_text("{}", encoding="utf-8")
+    (root / "shared" / "darkroom" / "cli" / "unwanted.json").write_text("{}", encoding="utf-8")
     held = files(stage(root, "denoise", tmp_path))
-    assert "shared/stages/table.json" in held
-    assert "shared/cli/unwanted.json" not in held
+    assert "darkroom/stages/table.json" in held
+    assert "darkroom/cli/unwanted.json" not in held

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.gcs_uploads import upload_headers
-from shared.ports import UploadGrant
-from shared.settings import read_settings
-from shared.topology import STAGES
+from darkroom.adapters.gcp.signed_uploads import upload_headers
+from darkroom.domain.topology import STAGES
+from darkroom.runtime.ports import UploadGrant
+from darkroom.runtime.settings import read_settings
 from tests.infra.terraform import INFRA, Rehearsal, prepared, run_tests, terraform
 
 MODULE = INFRA / "modules" / "function"
@@ -32,7 +32,7 @@ def declared_runs(folder: Path) -> set[str]:
 
 def granted(rehearsal: Rehearsal, run: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for resource in rehearsal.resources(run):
-        if resource["mode"] == "managed" and "role" in resource["values"]:
+        if resource["mode"] == "managed" and {"role", "member"} <= resource["values"].keys():
             yield resource["type"], resource["values"]
 
 
@@ -165,7 +165,7 @@ def test_the_deployer_can_see_every_bucket_and_the_repository_that_its_plan_look
             seen |= {values["bucket"]} if values["role"] == "roles/storage.legacyBucketReader" else set()
         elif resource["address"].startswith("google_artifact_registry_repository_iam_member.deployer"):
             readable.add(values["role"])
-    assert len(buckets) == 6
+    assert len(buckets) == 7
     assert seen == buckets
     assert readable == {"roles/artifactregistry.reader"}
 

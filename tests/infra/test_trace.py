@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.adapters.broker import Delivery
-from shared.callbacks import CALLBACK_KEY
-from shared.logs import configure, log
-from shared.trace import trace_of
+from darkroom.adapters.broker import Delivery
+from darkroom.domain.trace import trace_of
+from darkroom.domain.webhooks import CALLBACK_KEY
+from darkroom.runtime.logs import configure, log
 from tests.photographs import small_jpeg
 from tests.world import memory_world
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.api.reading import MAX_BODY_BYTES
-from shared.settings import Settings
+from darkroom.api.core.reading import MAX_BODY_BYTES
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.photographs import small_jpeg
 from tests.pictures import truncated_jpeg

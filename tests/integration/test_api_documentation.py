@@ -4,11 +4,11 @@ import ast
 import re
 from pathlib import Path
 
-from shared.api import refusals
-from shared.api.routes import ROUTES
+from darkroom.api.routes.table import ROUTES
+from darkroom.domain import http_errors
 from tests.docs.pages import names, page, table
 
-API = Path(refusals.__file__).parent
+API = Path(http_errors.__file__).parent
 
 
 def test_the_page_lists_every_route_with_its_summary_and_role() -> None:
@@ -19,8 +19,8 @@ def test_the_page_lists_every_route_with_its_summary_and_role() -> None:
 
 def refused() -> dict[str, int]:
     """Every code that only the API has, with its status."""
-    kinds = {name: kind for name, kind in vars(refusals).items() if isinstance(kind, type)}
-    kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, refusals.Refused)}
+    kinds = {name: kind for name, kind in vars(http_errors).items() if isinstance(kind, type)}
+    kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, http_errors.HttpError)}
     found = {kind.code: kind.status for kind in kinds.values()}
     for path in API.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.api.addresses import is_public
-from shared.api.fetching import Fetcher
-from shared.api.refusals import UnfetchableUrl
+from darkroom.domain.http_errors import UnfetchableUrl
+from darkroom.outbound.addresses import is_public
+from darkroom.outbound.fetching import Fetcher
 from tests.api_client import service
 from tests.pictures import jpeg_bytes
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 
-from shared.api.application import Api
-from shared.api.google_sign_in import GoogleSignIn
-from shared.settings import Settings
+from darkroom.api.core.application import Api
+from darkroom.auth.google_sign_in import GoogleSignIn
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, flask_app, service
 
 AUDIENCE = "https://darkroom.example"

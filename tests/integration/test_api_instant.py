@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.api.application import Api
-from shared.imaging.codec import decode
-from shared.inprocess import develop
-from shared.pipeline import parse_pipeline
+from darkroom.api.core.application import Api
+from darkroom.domain.pipeline import parse_pipeline
+from darkroom.execution.runner import run_pipeline
+from darkroom.imaging.codec import decode
+from darkroom.inference.figures import Cost
+from darkroom.inference.registry import Registry
 from tests import pictures
 from tests.api_client import Service, flask_app, service
 from tests.photographs import small_jpeg
@@ -52,7 +54,7 @@ def test_the_picture_is_that_of_the_pipeline_however_it_is_sent(api: Service, fo
     data = small_jpeg(64)
     answer = api.client.post("/v1/enhance", **FORMS[form](data))
     assert (answer.status_code, answer.content_type) == (200, "image/jpeg")
-    expected = develop(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
+    expected = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
     assert answer.data == expected.data
 
 
@@ -177,6 +179,31 @@ def test_each_adjustment_changes_what_its_name_says(
     assert np.array_equal(pixels_of(unchanged.data), pixels_of(data))
 
 
+def scratched_png() -> bytes:
+    """A plain picture with a white scratch."""
+    pixels = np.full((96, 128, 3), 90, np.uint8)
+    pixels[:, 60:62] = 250
+    return png_bytes(pixels)
+
+
+REPAIRED = '{"stages": [{"stage": "repair", "parameters": {"method": "telea"}}], "qc_threshold": 0}'
+
+
+def test_a_picture_that_was_painted_over_is_for_a_person_whichever_way_it_is_answered(api: Service) -> None:
+    given = {"query_string": {"pipeline": REPAIRED}, "data": scratched_png()}
+    told = api.client.post("/v1/enhance", headers={"Accept": "application/json"}, **given).get_json()
+    assert told["qc_status"] == "needs_review"
+    assert [reason["code"] for reason in told["review_reasons"]] == ["painted_over"]
+    assert api.client.post("/v1/enhance", **given).headers["Darkroom-Review"] == "painted_over"
+
+
+def test_a_picture_that_nothing_speaks_against_has_no_reason_for_a_review(api: Service) -> None:
+    given = {"query_string": {"pipeline": '{"preset": "optimize", "qc_threshold": 0}'}, "data": small_jpeg(96)}
+    told = api.client.post("/v1/enhance", headers={"Accept": "application/json"}, **given).get_json()
+    assert (told["qc_status"], told["review_reasons"]) == ("auto_approved", [])
+    assert "Darkroom-Review" not in api.client.post("/v1/enhance", **given).headers
+
+
 def test_a_preview_has_the_pixels_of_the_result_that_it_previews(api: Service) -> None:
     data = small_jpeg(96)
     preview = api.client.post("/v1/adjust?brightness=0.3&sharpness=1", data=data).data
@@ -207,7 +234,7 @@ def test_the_histogram_of_16_bits_counts_in_8(api: Service) -> None:
 def test_an_assessment_is_that_of_the_pipeline(api: Service) -> None:
     data = small_jpeg(64)
     told = api.client.post("/v1/assess", data=data).get_json()
-    job = develop(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
+    job = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
     assert job.before is not None
     assert (told["score"], told["measurements"]) == (job.before.score, job.before.measurements)
 
@@ -226,6 +253,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "half a PNG": (pictures.truncated_png, 422, "truncated"),
     "a changed byte": (pictures.corrupt_png, 422, "corrupt"),
     "an enormous claim": (pictures.bomb_png, 413, "too_large_at_once"),
+    "a long thin picture": (lambda: png_bytes(np.zeros((2_000_000, 1), np.uint8)), 413, "side_too_long"),
     "no width": (pictures.zero_area_png, 422, "zero_area"),
     "a text that unfolds": (pictures.text_bomb_png, 422, "decompression_bomb"),
     "a profile that unfolds": (pictures.profile_bomb_png, 422, "decompression_bomb"),
@@ -278,6 +306,28 @@ def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> No
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
     assert (told["value"], told["limit"]) == (26.0, 25.0)
+
+
+def costly_denoiser(api: Service, cpu_s: float) -> Registry:
+    """The registry with a cost of the denoiser, in processor seconds for a megapixel."""
+    registry = api.world.system.catalogue
+    assert isinstance(registry, Registry)
+    cost = Cost(cpu_s=cpu_s, per="megapixel", memory_mb=1000, processor="AVX2")
+    entries = tuple(replace(it, cost=cost) if it.ref.id == "denoise" else it for it in registry.entries)
+    return replace(registry, entries=entries)
+
+
+def test_a_step_whose_model_is_known_to_take_too_long_is_refused_before_it_begins(api: Service) -> None:
+    system = replace(api.world.system, settings=api.world.system.settings.model_copy(update={"threads": 2}))
+    data = small_jpeg(1000)
+    answers = {}
+    for cpu_s in (49.0, 52.0):
+        costly = Api.of(replace(system, catalogue=costly_denoiser(api, cpu_s)), places=1)
+        answers[cpu_s] = flask_app(costly).test_client().post("/v1/enhance?pipeline=denoise", data=data)
+    assert answers[49.0].status_code == 200
+    told = answers[52.0].get_json()
+    assert (told["status"], told["code"], told["value"], told["limit"]) == (413, "too_slow_at_once", 26.0, 25.0)
+    assert 'give the pipeline "quality": "fast"' in told["detail"]
 
 
 class SlowTiles:

@@ -16,14 +16,14 @@ import pytest
 from functions_framework import create_app
 from werkzeug.serving import make_server
 
-from shared.api import entrypoint
-from shared.bootstrap import system
-from shared.errors import ConfigurationError
-from shared.imaging.codec import decode
-from shared.local_cloud.api_server import ApiServer, listen
-from shared.local_cloud.cloud import LocalCloud
-from shared.local_cloud.worker import Handler
-from shared.settings import Settings
+from darkroom.api.core import entrypoint
+from darkroom.domain.errors import ConfigurationError
+from darkroom.imaging.codec import decode
+from darkroom.local_cloud.api_server import ApiServer, listen
+from darkroom.local_cloud.cloud import LocalCloud
+from darkroom.local_cloud.worker import Handler
+from darkroom.runtime.bootstrap import system
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 from tests.pictures import jpeg_bytes
 

@@ -6,16 +6,16 @@ from typing import Any, get_args
 import pytest
 from click.testing import CliRunner
 
-from shared.api.callers import Access
-from shared.api.rates import MAX_CALLERS, Rates
-from shared.api.refusals import TooManyRequests
-from shared.api.routes import ROUTES
-from shared.api.routing import Route
-from shared.cli.main import cli
-from shared.cli.service import Service as CommandLine
-from shared.keys import MEMORY, Keys
-from shared.roles import Role
-from shared.settings import Settings
+from darkroom.api.core.rate_limits import MAX_CALLERS, RateLimiter
+from darkroom.api.core.routing import Route
+from darkroom.api.routes.table import ROUTES
+from darkroom.auth.callers import Access
+from darkroom.auth.keys import MEMORY, Keys
+from darkroom.auth.roles import Role
+from darkroom.cli.main import cli
+from darkroom.cli.support.service import Service as CommandLine
+from darkroom.domain.http_errors import TooManyRequests
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes
 from tests.world import memory_world
@@ -111,7 +111,7 @@ def test_revoking_twice_keeps_the_first_date_and_an_unknown_key_is_told() -> Non
     first = api.keys.revoke(key.id)
     api.world.clock.advance(60)
     assert api.keys.revoke(key.id).revoked_at == first.revoked_at
-    from shared.errors import KeyNotFound
+    from darkroom.domain.errors import KeyNotFound
 
     with pytest.raises(KeyNotFound, match="there is no key"):
         api.keys.revoke("0" * 12)
@@ -324,7 +324,7 @@ def test_behind_googles_front_end_the_address_that_it_saw_counts() -> None:
 
 def test_callers_without_number_are_forgotten_in_turn() -> None:
     clock = memory_world().clock
-    rates = Rates(clock=clock, per_minute=1)
+    rates = RateLimiter(clock=clock, per_minute=1)
     rates.take("first")
     with pytest.raises(TooManyRequests):
         rates.take("first")

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from shared.logs import configure
+from darkroom.runtime.logs import configure
 from tests.api_client import Service, flask_app, service
 from tests.pictures import jpeg_bytes
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from shared import __version__
-from shared.api.openapi import document, problem_statuses
-from shared.api.routes import ROUTES
-from shared.errors import TransientError
-from shared.logs import configure
-from shared.parameters import PARAMETERS
-from shared.pipeline import PRESETS
-from shared.ports import JobQuery
-from shared.settings import Settings
+from darkroom import __version__
+from darkroom.api.core.openapi import document, problem_statuses
+from darkroom.api.routes.table import ROUTES
+from darkroom.domain.errors import TransientError
+from darkroom.domain.parameters import PARAMETERS
+from darkroom.domain.pipeline import PRESETS
+from darkroom.runtime.logs import configure
+from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.world import memory_world
 
@@ -41,7 +41,7 @@ class DeafJobs:
 
 
 def test_health_is_503_when_the_backend_does_not_answer() -> None:
-    from shared.api.application import Api
+    from darkroom.api.core.application import Api
     from tests.api_client import flask_app
 
     world = memory_world(wrap=lambda name, port: DeafJobs() if name == "jobs" else port)
@@ -50,7 +50,7 @@ def test_health_is_503_when_the_backend_does_not_answer() -> None:
 
 
 def test_what_does_not_answer_is_503_with_the_advice_to_ask_again() -> None:
-    from shared.api.application import Api
+    from darkroom.api.core.application import Api
     from tests.api_client import flask_app
 
     world = memory_world(wrap=lambda name, port: DeafJobs() if name == "jobs" else port)
@@ -177,7 +177,7 @@ class BrokenJobs:
 
 
 def test_what_nobody_expected_is_logged_once_and_tells_nothing() -> None:
-    from shared.api.application import Api
+    from darkroom.api.core.application import Api
     from tests.api_client import flask_app
 
     stream = io.StringIO()

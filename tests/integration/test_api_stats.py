@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.costs.estimate import preset_estimate, prices_as_of
-from shared.inference.registry import Registry
-from shared.messages import ObjectRef, StepRecord
-from shared.settings import DEFAULT_REGISTRY
+from darkroom.costs.estimate import preset_estimate, prices_as_of
+from darkroom.domain.messages import ObjectRef, StepRecord
+from darkroom.inference.registry import Registry
+from darkroom.runtime.settings import DEFAULT_REGISTRY
 from tests.api_client import Service, service
 from tests.contract.jobs import START, make_job
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.gcs_uploads import GcsUploads
-from shared.ports import UploadGrant
-from shared.settings import Settings
+from darkroom.adapters.gcp.signed_uploads import GcsUploads
+from darkroom.runtime.ports import UploadGrant
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.photographs import small_jpeg
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from shared.bootstrap import LocalParts, local_parts, system
-from shared.callbacks import CallbackDue, callback_key, decode_callback, encode_callback, signed_headers
-from shared.errors import BadMessage, ConfigurationError, PermanentError, TransientError
-from shared.handlers.callbacks import deliver_callback
-from shared.messages import ObjectRef, Upload
-from shared.settings import Settings
-from shared.topology import SUBSCRIPTIONS
+from darkroom.domain.errors import BadMessage, ConfigurationError, PermanentError, TransientError
+from darkroom.domain.messages import ObjectRef, Upload
+from darkroom.domain.topology import SUBSCRIPTIONS
+from darkroom.domain.webhooks import CallbackDue, callback_key, decode_callback, encode_callback, signed_headers
+from darkroom.handlers.webhooks import deliver_callback
+from darkroom.runtime.bootstrap import LocalParts, local_parts, system
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.contract.jobs import START, make_job
 from tests.pictures import jpeg_bytes
@@ -242,7 +242,7 @@ def test_the_function_posts_what_it_signs(parts: LocalParts, heard: list[tuple[s
     assert pushed(parts, "http://shop.example/204") == 200
     ((path, body, headers),) = heard
     assert (path, headers["Host"], headers["Content-Type"]) == ("/204", "shop.example", "application/json")
-    from shared.signing import signing_key
+    from darkroom.auth.signing import signing_key
 
     key = callback_key(signing_key(system().settings), "anna")
     expected = hmac.new(key.encode(), headers["Darkroom-Timestamp"].encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue.messages import Member, PageRequested
-from shared.errors import ObjectNotFound
-from shared.handlers.batches import (
+from darkroom.domain.errors import ObjectNotFound
+from darkroom.domain.job import job_id
+from darkroom.domain.products.messages import Member, PageRequested
+from darkroom.handlers.batches import (
     CANCELLED_AT_ONCE,
     CHOSEN_AT_ONCE,
     PAGE_SIZE,
@@ -16,7 +17,6 @@ from shared.handlers.batches import (
     send_catalogue,
     take,
 )
-from shared.job import job_id
 from tests.api_client import Service, service
 from tests.contract.jobs import make_job
 from tests.jobs import new_job

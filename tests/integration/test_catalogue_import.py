@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue.messages import PageRequested, encode_catalogue
-from shared.catalogue.rows import MAX_ROWS, TEMPLATE
-from shared.errors import PermanentError, TransientError
-from shared.handlers.schedule import sweep
-from shared.settings import Settings
-from shared.topology import SUBSCRIPTIONS
+from darkroom.domain.errors import PermanentError, TransientError
+from darkroom.domain.products.messages import PageRequested, encode_catalogue
+from darkroom.domain.products.rows import MAX_ROWS, TEMPLATE
+from darkroom.domain.topology import SUBSCRIPTIONS
+from darkroom.handlers.schedule import sweep
+from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.ports import JobQuery
+from darkroom.runtime.ports import JobQuery
 from tests.api_client import Service, service
 from tests.contract.jobs import make_job
 from tests.pictures import jpeg_bytes
@@ -131,7 +131,7 @@ def test_everybody_has_configurations_of_their_own(api: Service) -> None:
 def test_a_configuration_that_somebody_has_broken_fails_the_job_with_a_reason(api: Service) -> None:
     put(api, "sku/LAMP-1", {"pipeline": "sharpen"})
     (info,) = api.world.raw_objects.list("catalogue", "configs/")
-    from shared.ports import NewObject
+    from darkroom.runtime.ports import NewObject
 
     api.world.raw_objects.put("catalogue", info.ref.name, NewObject(data=b"{}", content_type="application/json"))
     job = api.world.job(posted(api))

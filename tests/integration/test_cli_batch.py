@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.batch import carry_out_all
-from shared.cli.develop import Outcome, Task, failed, parts
-from shared.cli.progress import tell_failures
-from shared.cli.tree import Target
-from shared.pipeline import Pipeline
-from shared.settings import Settings
+from darkroom.cli.support.batch import carry_out_all
+from darkroom.cli.support.output_paths import Target
+from darkroom.cli.support.process_file import FileOutcome, Task, failed, parts
+from darkroom.cli.support.progress import tell_failures
+from darkroom.domain.pipeline import Pipeline
+from darkroom.runtime.settings import Settings
 
 
 def task(name: str, folder: Path = Path("out")) -> Task:
@@ -30,15 +30,15 @@ def task(name: str, folder: Path = Path("out")) -> Task:
     )
 
 
-def work(task: Task) -> Outcome:
+def work(task: Task) -> FileOutcome:
     """Stands in for the development: the task's name says what happens."""
     if task.name.startswith("killed"):
         parts(task)[0].write_bytes(b"half a picture")
         os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome(source=task.name, status="done", result=f"{os.getpid()}")
+    return FileOutcome(source=task.name, status="done", result=f"{os.getpid()}")
 
 
-def work_or_block(task: Task) -> Outcome:
+def work_or_block(task: Task) -> FileOutcome:
     """`endless` begins to write, says so through a pipe, and never ends; any other task waits for that."""
     pipe = task.target.stem.parent / "pipe"
     if task.name != "endless":

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from shared.cli.main import cli
+from darkroom.cli.main import cli
 from tests import networks
 from tests.photographs import small_jpeg
 
@@ -25,7 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "u2netp.onnx").write_bytes(networks.u2net(small=True, narrow=8))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKROOM_THREADS", "1")
-    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path / ".darkroom"))
+    monkeypatch.setenv("DARKROOM_MODELS", str(tmp_path / "models"))
     return tmp_path
 
 
@@ -62,10 +62,13 @@ def test_an_added_network_is_listed_shown_and_removed(here: Path) -> None:
     rows = {row["id"]: row for row in json.loads(darkroom("models", "--json").output) if row["stage"] == "upscale"}
     assert rows["mine"]["use"] == "by name"
     assert rows["mine"]["commercial_use"] is False
+    cost = rows["mine"]["cost"]
+    assert (cost["per"], cost["processor"]) == ("megapixel", "this machine, by one probe picture")
+    assert cost["cpu_s"] > 0
     assert json.loads(darkroom("models", "show", "upscale", "mine").output)["contract"]["scale"] == 4
     assert darkroom("models", "remove", "upscale", "mine").exit_code == 0
     assert "mine" not in darkroom("models").output
-    assert not Path(".darkroom/models/upscale-mine").exists()
+    assert not Path("models/upscale-mine").exists()
 
 
 def test_adding_says_what_forbids_commercial_use(here: Path) -> None:
@@ -78,7 +81,7 @@ def test_what_differs_is_one_line_and_nothing_is_added(here: Path) -> None:
     assert result.exit_code == 1
     assert "where its contract promises" in result.stderr
     assert result.stderr.count("\n") == 1
-    assert not Path(".darkroom/models").exists()
+    assert not Path("models").exists()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_nothing_is_added_where_the_cloud_is_meant(here: Path, monkeypatch: pyte
     monkeypatch.setenv("DARKROOM_PROJECT", "somebodys-project")
     result = darkroom("models", "add", "upscale", "x4.onnx", "--as", "realesr-general-x4v3")
     assert result.exit_code == 1
-    assert "what the cloud uses is deployed from models/" in result.stderr
+    assert "the cloud uses what make stage MODELS=… deploys" in result.stderr
 
 
 def test_a_model_that_is_not_for_commercial_use_is_refused_if_only_such_are_wanted(

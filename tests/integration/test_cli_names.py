@@ -1,14 +1,20 @@
 """Where do the results of `darkroom run` go?"""
 
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cli.tree import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
-from shared.imaging.codec import ACCEPTED
-from shared.parameters import FinishParameters
+from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from darkroom.cli.support.real_paths import RealPaths
+from darkroom.domain.parameters import FinishParameters
+from darkroom.imaging.codec import ACCEPTED
 from tests.pictures import jpeg_bytes, png_bytes
 
 KEEP = FinishParameters()
@@ -141,3 +147,64 @@ def test_the_formats_that_keep_may_come_to(source: object, cut_out: bool, expect
     path.write_bytes(source())  # type: ignore[operator]
     (target,) = targets(search([path], tmp_path / "out").found, tmp_path / "out", KEEP, cut_out=cut_out)
     assert target.formats == expected
+
+
+def _deep(root: Path, levels: int) -> Path:
+    """A folder with a picture on each of so many levels."""
+    here = root
+    for _ in range(levels):
+        here.mkdir()
+        (here / "a.jpg").write_bytes(b"\xff\xd8\xff")
+        here /= "d"
+    return root
+
+
+@pytest.mark.skipif(os.pathconf("/", "PC_PATH_MAX") < 4096, reason="paths of 1,500 levels are too long here")
+def test_a_tree_deeper_than_the_stack_of_python_is_planned(tmp_path: Path) -> None:
+    found = search([_deep(tmp_path / "in", 1500)], tmp_path / "out").found
+    assert len(found) == 1500
+    assert found[-1].relative == Path(*["d"] * 1499, "a.jpg")
+    planned = disentangled(targets(found, tmp_path / "out", FinishParameters(), cut_out=False), manifest=True)
+    assert conflicts(planned, manifest=True) == []
+
+
+def _planned(root: Path, output: Path) -> None:
+    planned = targets(search([root], output).found, output, FinishParameters(), cut_out=False)
+    assert conflicts(planned, manifest=True) == []
+
+
+def _looks(work: Callable[[], None]) -> int:
+    """How often `work` asks the system what lies at a path."""
+    count = 0
+
+    def see(_: FrameType, event: str, function: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and getattr(function, "__name__", "") in {"lstat", "stat", "readlink"}
+
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_planning_a_tree_resolves_each_folder_once(tmp_path: Path) -> None:
+    """Counted in system calls that look at a path; a tree twice as deep has twice as many."""
+    looks = []
+    for levels in (40, 80):
+        root = _deep(tmp_path / str(levels), levels)
+        looks.append(_looks(lambda root=root: _planned(root, tmp_path / "out")))
+    assert looks[1] <= 2.2 * looks[0]
+
+
+def test_links_and_dots_lead_to_the_real_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real/deep").mkdir(parents=True)
+    (tmp_path / "real/deep/a.jpg").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real/deep")
+    (tmp_path / "again").symlink_to("link/a.jpg")
+    monkeypatch.chdir(tmp_path)
+    paths = RealPaths()
+    for text in ("real/deep/a.jpg", "link/a.jpg", "link/../deep/a.jpg", "again", "./real/../link/a.jpg", "none/a.jpg"):
+        assert paths.file(Path(text)) == Path(text).resolve()
+        assert paths.folder(Path(text).parent) == Path(text).parent.resolve()

@@ -11,9 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from shared.cli.failures import Interrupted
-from shared.cli.main import Darkroom, cli
-from shared.errors import NotAllowed
+from darkroom.cli.main import Darkroom, cli
+from darkroom.cli.support.errors import Interrupted
+from darkroom.domain.errors import NotAllowed
 from tests.pictures import jpeg_bytes
 
 SCRIPT = str(Path(sys.executable).with_name("darkroom"))
@@ -117,15 +117,15 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(tmp_path: Path) -> 
 
 
 def test_the_command_is_a_module_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shared.cli", "--version"]
+    command = [sys.executable, "-m", "darkroom", "--version"]
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=60, check=True)
     assert done.stdout.startswith("darkroom ")
 
 
 def test_help_imports_no_command_and_no_pixel_library(tmp_path: Path) -> None:
-    heavy = "('numpy', 'pydantic', 'rich', 'shared.cli.run')"
+    heavy = "('numpy', 'pydantic', 'rich', 'darkroom.cli.commands.run')"
     code = (
-        "import sys; from shared.cli.main import cli; cli(['--help'], standalone_mode=False);"
+        "import sys; from darkroom.cli.main import cli; cli(['--help'], standalone_mode=False);"
         f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
     command = [sys.executable, "-c", code]

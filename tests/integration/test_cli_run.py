@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from shared.cli.main import cli
+from darkroom.cli.main import cli
 from tests.pictures import heic_bytes, jpeg_bytes, png_bytes, scene
 
 FAST = ("--preset", "optimize")
@@ -91,6 +91,19 @@ def test_json_tells_of_each_file_what_was_done_and_what_was_wrong(here: Path) ->
     failed = json.loads(run("b.jpg", "-o", "out", "--json").stdout)
     assert failed["status"] == "failed"
     assert failed["error"]["code"] == "empty_object"
+
+
+def test_a_picture_that_was_painted_over_is_called_one_for_a_person(here: Path) -> None:
+    scratched = np.full((96, 128, 3), 90, np.uint8)
+    scratched[:, 60:62] = 250
+    write("a.png", png_bytes(scratched))
+    telea = ("--stages", "repair:method=telea")
+    (done,) = map(json.loads, run("a.png", "-o", "out", "--json", *telea).stdout.splitlines())
+    assert done["qc_status"] == "needs_review"
+    assert [reason["code"] for reason in done["review_reasons"]][-1:] == ["painted_over"]
+    stream = run("-", *telea, given=png_bytes(scratched))
+    assert stream.stderr.startswith("needs review: repair painted over")
+    assert "needs review: repair painted over" in run("a.png", "-o", "again", *telea).stdout
 
 
 def test_exactly_the_stages_asked_for_change_pixels(here: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from shared.cli.main import cli
-from shared.cli.service import Service, find_job
-from shared.cli.wait import is_served
-from shared.errors import JobNotFound
-from shared.job import Job
-from shared.local_cloud.lock import lock_home
-from shared.ports import JobQuery
+from darkroom.cli.main import cli
+from darkroom.cli.support.service import Service, find_job
+from darkroom.cli.support.wait import is_served
+from darkroom.domain.errors import JobNotFound
+from darkroom.domain.job import Job
+from darkroom.local_cloud.lock import lock_home
+from darkroom.runtime.ports import JobQuery
 from tests.pictures import jpeg_bytes, png_bytes
 from tests.world import World, memory_world
 

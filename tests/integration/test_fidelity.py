@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.formats import CONTENT_TYPES, EXTENSIONS
-from shared.imaging.codec import Decoded, decode
+from darkroom.domain.formats import CONTENT_TYPES, EXTENSIONS
+from darkroom.imaging.codec import Decoded, decode
 from tests import pictures
 from tests.world import World, memory_world
 

@@ -19,12 +19,10 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from shared.adapters.finalized import finalized_event
-from shared.adapters.system import SystemClock
-from shared.bootstrap import LocalParts, local_parts, system
-from shared.entrypoints import parse_upload
-from shared.job import job_id
-from shared.messages import (
+from darkroom.adapters.finalized import finalized_event
+from darkroom.adapters.system import SystemClock
+from darkroom.domain.job import job_id
+from darkroom.domain.messages import (
     ObjectRef,
     StageCompleted,
     StageFailed,
@@ -34,10 +32,12 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.parameters import PARAMETERS, Stage
-from shared.ports import NewObject, ObjectInfo
-from shared.settings import Settings
-from shared.topology import STAGES
+from darkroom.domain.parameters import PARAMETERS, Stage
+from darkroom.domain.topology import STAGES
+from darkroom.runtime.bootstrap import LocalParts, local_parts, system
+from darkroom.runtime.functions import parse_upload
+from darkroom.runtime.ports import NewObject, ObjectInfo
+from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,8 +244,8 @@ def staged(tmp_path: Path, function: str, entry_point: str) -> Iterator[int]:
     """A folder as it is deployed, served by the console script in an environment that knows nothing else."""
     folder = tmp_path / "staged"
     unwanted = shutil.ignore_patterns("__pycache__", "training", "evaluation")
-    shutil.copytree(ROOT / "shared", folder / "shared", ignore=unwanted)
-    shutil.copytree(ROOT / "models", folder / "models", ignore=unwanted)
+    shutil.copytree(ROOT / "shared" / "darkroom", folder / "darkroom", ignore=unwanted)
+    shutil.copytree(ROOT / "models", folder / "darkroom" / "models", ignore=unwanted)
     shutil.copy(ROOT / "functions" / function / "main.py", folder)
     port = free_port()
     script = Path(sys.executable).parent / "functions-framework"

@@ -14,17 +14,23 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from shared.api.refusals import UnfetchableUrl
-from shared.bootstrap import LocalParts, local_parts, system
-from shared.catalogue.batches import Batch, RowTotals
-from shared.catalogue.messages import CatalogueMessage, RowRequested, RowsListed, decode_catalogue, encode_catalogue
-from shared.catalogue.rows import Numbered, Row
-from shared.errors import PermanentError, TransientError
-from shared.handlers.batches import progress_of, refusals
-from shared.handlers.imports import start_import
-from shared.importer.fetching import polite
-from shared.importer.hosts import Hosts
-from shared.settings import Settings
+from darkroom.domain.errors import PermanentError, TransientError
+from darkroom.domain.http_errors import UnfetchableUrl
+from darkroom.domain.products.batches import Batch, RowTotals
+from darkroom.domain.products.messages import (
+    CatalogueMessage,
+    RowRequested,
+    RowsListed,
+    decode_catalogue,
+    encode_catalogue,
+)
+from darkroom.domain.products.rows import Numbered, Row
+from darkroom.handlers.batches import progress_of, refusals
+from darkroom.handlers.imports import start_import
+from darkroom.importer.fetching import polite
+from darkroom.outbound.hosts import Hosts
+from darkroom.runtime.bootstrap import LocalParts, local_parts, system
+from darkroom.runtime.settings import Settings
 from tests.contract.jobs import START
 from tests.pictures import jpeg_bytes
 

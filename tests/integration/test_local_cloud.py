@@ -15,20 +15,20 @@ from cloudevents.http import from_http
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from shared.adapters.broker import Delivery
-from shared.adapters.finalized import finalized_event
-from shared.bootstrap import processors
-from shared.entrypoints import parse_pubsub, parse_upload
-from shared.errors import ConfigurationError
-from shared.local_cloud.courier import post
-from shared.local_cloud.crew import DISPATCHES_PER_WORKER, Crew, environment
-from shared.local_cloud.envelopes import Envelope, envelope
-from shared.local_cloud.lock import lock_home
-from shared.local_cloud.mount import FUNCTIONS, MountedFunctions
-from shared.messages import ObjectRef
-from shared.ports import ObjectInfo
-from shared.settings import Settings, read_settings
-from shared.topology import SUBSCRIPTIONS
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.finalized import finalized_event
+from darkroom.domain.errors import ConfigurationError
+from darkroom.domain.messages import ObjectRef
+from darkroom.domain.topology import SUBSCRIPTIONS
+from darkroom.local_cloud.lock import lock_home
+from darkroom.local_cloud.mount import FUNCTIONS, MountedFunctions
+from darkroom.local_cloud.push_client import post
+from darkroom.local_cloud.push_request import Envelope, envelope
+from darkroom.local_cloud.worker_pool import DISPATCHES_PER_WORKER, WorkerPool, environment
+from darkroom.runtime.bootstrap import processors
+from darkroom.runtime.functions import parse_pubsub, parse_upload
+from darkroom.runtime.ports import ObjectInfo
+from darkroom.runtime.settings import Settings, read_settings
 from tests.e2e.service import wait_until
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -146,13 +146,13 @@ def test_a_home_has_one_supervisor_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
-    crew = Crew(Settings(home=tmp_path), 2)
+def crew(tmp_path: Path) -> Iterator[WorkerPool]:
+    crew = WorkerPool(Settings(home=tmp_path), 2)
     yield crew
     crew.close()
 
 
-def test_a_worker_is_free_when_it_listens_and_takes_one_stage_at_a_time(crew: Crew) -> None:
+def test_a_worker_is_free_when_it_listens_and_takes_one_stage_at_a_time(crew: WorkerPool) -> None:
     first, second = crew.start_missing()
     assert crew.free_for_stage() is None
     assert first.listen()
@@ -166,7 +166,7 @@ def test_a_worker_is_free_when_it_listens_and_takes_one_stage_at_a_time(crew: Cr
     assert crew.free_for_stage() is second
 
 
-def test_a_worker_that_dies_without_an_answer_is_started_again_after_a_growing_delay(crew: Crew) -> None:
+def test_a_worker_that_dies_without_an_answer_is_started_again_after_a_growing_delay(crew: WorkerPool) -> None:
     _, worker = crew.start_missing()
     for planned_s in (0.25, 0.5, 1.0):
         os.kill(worker.process.pid, signal.SIGKILL)
@@ -182,7 +182,7 @@ def test_a_worker_that_dies_without_an_answer_is_started_again_after_a_growing_d
             assert worker.number == 2
 
 
-def test_a_worker_that_had_answered_is_started_again_at_once(crew: Crew) -> None:
+def test_a_worker_that_had_answered_is_started_again_at_once(crew: WorkerPool) -> None:
     _, worker = crew.start_missing()
     worker.answered = True
     os.kill(worker.process.pid, signal.SIGKILL)
@@ -192,7 +192,7 @@ def test_a_worker_that_had_answered_is_started_again_at_once(crew: Crew) -> None
     assert [started.number for started in crew.start_missing()] == [2]
 
 
-def test_a_worker_ends_when_its_life_line_is_cut(crew: Crew) -> None:
+def test_a_worker_ends_when_its_life_line_is_cut(crew: WorkerPool) -> None:
     worker = crew.start_missing()[0]
     assert worker.listen()
     assert worker.process.stdin is not None
@@ -201,7 +201,7 @@ def test_a_worker_ends_when_its_life_line_is_cut(crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_of_the_terminal_do_not_end_a_worker(crew: Crew, number: signal.Signals) -> None:
+def test_signals_of_the_terminal_do_not_end_a_worker(crew: WorkerPool, number: signal.Signals) -> None:
     worker = crew.start_missing()[0]
     assert worker.listen()
     assert worker.port is not None

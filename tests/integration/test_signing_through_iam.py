@@ -20,9 +20,9 @@ from cryptography.x509.oid import NameOID
 from google.auth.credentials import Credentials
 from google.cloud.storage import Client
 
-from shared.adapters.gcs_uploads import GcsUploads
-from shared.errors import TransientError
-from shared.ports import UploadGrant
+from darkroom.adapters.gcp.signed_uploads import GcsUploads
+from darkroom.domain.errors import TransientError
+from darkroom.runtime.ports import UploadGrant
 
 ACCOUNT = "fn-api@example.iam.gserviceaccount.com"
 IAM = "iamcredentials.googleapis.com"

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.judging import PARTS
-from shared.imaging.picture import Picture, Pixels
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
-from shared.measurements import Measurements, Score
-from shared.pipeline import Pipeline
-from shared.work import rate
+from darkroom.domain.measurements import Measurements, Score
+from darkroom.domain.pipeline import Pipeline
+from darkroom.execution.step import rate
+from darkroom.imaging.measurement.score_input import PARTS
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
 from tests.degradations import compressed, in_light, noisy
 from tests.photographs import photograph
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.imaging.picture import Picture, Pixels
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import BackgroundParameters
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import noisy
 from tests.photographs import photograph
 

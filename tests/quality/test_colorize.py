@@ -11,13 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from darkroom.domain.parameters import Hint
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Pixels, to_float
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
 from models.evaluation.colorize import coloured, greyed, true_hints
 from models.evaluation.contest import psnr_db
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Pixels, to_float
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import Hint
 
 REGISTRY = Path(__file__).parents[2] / "models" / "registry.toml"
 STORE = ModelStore(Registry.load(REGISTRY), threads=2)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import skimage.data
 
-from shared.imaging.picture import Picture
-from shared.imaging.subject import find_subject
-from shared.parameters import BackgroundParameters
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.matting.subject import find_subject
+from darkroom.imaging.picture import Picture
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import U8, noisy, part
 from tests.photographs import photograph
 

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from skimage import data
 
+from darkroom.domain.parameters import DeblurParameters, DenoiseParameters
+from darkroom.imaging.picture import Image, Picture, Pixels, to_float
+from darkroom.inference.registry import ModelEntry, Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.stages import deblur, denoise
 from models.evaluation import scenes
 from models.evaluation.contest import luma_score, psnr_db, rgb_score
 from models.evaluation.cost import Workload, measure
@@ -18,11 +23,6 @@ from models.evaluation.denoise import non_local_means
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import film_grain, gaussian_noise, jpeg, reduced, sensor_noise, to_u8
 from models.training.lettering import lettered
-from shared.imaging.picture import Image, Picture, Pixels, to_float
-from shared.inference.registry import ModelEntry, Registry
-from shared.inference.session import Model, ModelStore
-from shared.parameters import DeblurParameters, DenoiseParameters
-from shared.stages import deblur, denoise
 
 REGISTRY = Path(__file__).parents[2] / "models" / "registry.toml"
 STORE = ModelStore(Registry.load(REGISTRY), threads=2)
@@ -237,7 +237,7 @@ def test_memory_grows_with_the_picture_only_by_input_and_output(entry: ModelEntr
     where a tile's answer is larger."""
     sides = (1450, 2400) if entry.contract.scale == 1 else (900, 1400)
     small, large = (
-        measure(REGISTRY, entry.stage, entry.ref.id, Workload(size=(side, side), repetitions=1)) for side in sides
+        measure(STORE.registry, entry.stage, entry.ref.id, Workload(size=(side, side), repetitions=1)) for side in sides
     )
     pixels_mb = 3 * (sides[1] ** 2 - sides[0] ** 2) * (1 + entry.contract.scale**2) / 1e6
     assert large.peak_mb - small.peak_mb < 1.2 * pixels_mb + 15 * max(1, entry.contract.scale // 2)

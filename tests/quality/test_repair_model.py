@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 from skimage import data
 
+from darkroom.imaging.picture import Image, Pixels, to_float
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
 from models.training.damage import damaged
 from models.training.degradations import to_u8
-from shared.imaging.picture import Image, Pixels, to_float
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
 
 #: Mean over the photographs and three draws of damage, by the deviation in pixels of the Gaussian that softens both, as
 #: scanners do.

@@ -6,13 +6,13 @@ The margins are stated below what was measured, by a fifth or more.
 import numpy as np
 import pytest
 
-from shared.imaging.color import lab_from_image
-from shared.imaging.filters import gaussian
-from shared.imaging.measure import measure
-from shared.imaging.picture import Picture, to_float
-from shared.imaging.score import score
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
-from shared.stages.restore import restore
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.filters import gaussian
+from darkroom.imaging.measurement.measure import measure
+from darkroom.imaging.measurement.score import score
+from darkroom.imaging.picture import Picture, to_float
+from darkroom.stages.restore import restore
 from tests.degradations import U8, blurred, compressed, faded, in_light, noisy, part, psnr_db
 from tests.photographs import photograph
 

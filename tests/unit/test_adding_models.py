@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.adding import Candidate, examine
-from shared.errors import ConfigurationError, ModelUnusable
-from shared.imaging.picture import Picture
-from shared.inference.added import AddedModels
-from shared.inference.contract import Contract
-from shared.inference.known import Described, known_network, known_networks, read_description
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
-from shared.stages.restore import restore
+from darkroom.domain.errors import ConfigurationError, ModelUnusable
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.execution.model_import import Candidate, examine_model
+from darkroom.imaging.picture import Picture
+from darkroom.inference.contract import Contract
+from darkroom.inference.known_models import ModelManifest, known_network, known_networks, read_description
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
+from darkroom.inference.user_models import AddedModels
+from darkroom.stages.restore import restore
 from tests import networks
 from tests.graphs import Graph
 
@@ -30,10 +30,16 @@ SHAPES: dict[str, Callable[[], bytes]] = {
     "u2net": lambda: networks.u2net(narrow=16),
     "u2netp": lambda: networks.u2net(small=True, narrow=8),
     "isnet": lambda: networks.small_matte(1024),
-    "birefnet": lambda: networks.small_matte(1024, logits=True),
+    "silueta": lambda: networks.small_matte(320, logits=False),
+    "birefnet-general": lambda: networks.small_matte(1024, logits=True),
+    "birefnet-lite": lambda: networks.small_matte(1024, logits=True),
+    "birefnet-portrait": lambda: networks.small_matte(1024, logits=True),
     "realesrgan-x2plus": lambda: networks.rrdbnet(4, 4, 1, 2),
     "realesrgan-x4plus": lambda: networks.rrdbnet(4, 4, 1, 4),
     "realesr-general-x4v3": lambda: networks.srvgg(4, 2),
+    "realesr-animevideov3": lambda: networks.srvgg(4, 2),
+    "span-x2": lambda: networks.srvgg(4, 2, scale=2),
+    "span-x4": lambda: networks.srvgg(4, 2),
     "nafnet": networks.nafnet,
     "deblurgan-v2": lambda: networks.nafnet(levels=5),
     "eccv16": lambda: networks.eccv16(2),
@@ -56,7 +62,7 @@ def test_a_known_network_says_who_publishes_it_under_which_licence_and_promises_
 
 def examined(name: str, graph: bytes | None = None) -> Candidate:
     network = next(each for each in known_networks() if each.id == name)
-    return examine(network.stage, network, graph or SHAPES[name](), threads=1)
+    return examine_model(network.stage, network, graph or SHAPES[name](), threads=1)
 
 
 @pytest.mark.parametrize("network", known_networks(), ids=lambda network: network.id)
@@ -126,12 +132,12 @@ def test_a_graph_with_inputs_that_nobody_told_of_is_refused_with_their_names() -
 
 
 def test_a_graph_with_too_few_outputs_is_refused_with_their_names() -> None:
-    described = Described.model_validate(
-        known_network("low_light", "zero-dce").model_dump(include=set(Described.model_fields), by_alias=True)
+    described = ModelManifest.model_validate(
+        known_network("low_light", "zero-dce").model_dump(include=set(ModelManifest.model_fields), by_alias=True)
         | {"answer_at": 3}
     )
     with pytest.raises(ModelUnusable, match=r"gives \['half', 'whole', 'r'\], expected more than 3"):
-        examine("low_light", described, networks.zero_dce(4), threads=1)
+        examine_model("low_light", described, networks.zero_dce(4), threads=1)
 
 
 def test_what_is_no_graph_is_refused() -> None:
@@ -154,7 +160,9 @@ def test_a_restored_probe_that_is_not_the_probe_raises_a_doubt() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones_of_the_stage() -> None:
-    with pytest.raises(ModelUnusable, match="no network 'u2' is known for background, only u2net, u2netp, isnet"):
+    with pytest.raises(
+        ModelUnusable, match="no network 'u2' is known for background, only u2net, u2netp, silueta, isnet"
+    ):
         known_network("background", "u2")
 
 
@@ -205,7 +213,7 @@ multiple_of = 2
 def test_any_other_network_is_described_by_a_file_that_gives_it_its_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(DESCRIPTION)
-    candidate = examine("denoise", read_description(path), networks.ffdnet(4, 3), threads=1)
+    candidate = examine_model("denoise", read_description(path), networks.ffdnet(4, 3), threads=1)
     assert candidate.table["id"] == "mine"
     assert candidate.contract.scalars == ("sigma",)
 
@@ -226,4 +234,4 @@ def test_a_contract_that_contradicts_itself_is_refused_when_the_network_is_added
     path = tmp_path / "mine.toml"
     path.write_text(DESCRIPTION.replace("halo = 12", "longest_side = 256"))
     with pytest.raises(ModelUnusable, match=r"pixels have a halo.*; pixels are not reduced to a longest_side"):
-        examine("denoise", read_description(path), networks.ffdnet(4, 3), threads=1)
+        examine_model("denoise", read_description(path), networks.ffdnet(4, 3), threads=1)

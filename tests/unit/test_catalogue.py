@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue.batches import STATUSES, BatchProgress, refused_name
-from shared.catalogue.configs import Config, keys_of, resolve
-from shared.catalogue.messages import (
+from darkroom.domain.errors import BadMessage, PermanentError
+from darkroom.domain.pipeline import Pipeline, build_pipeline
+from darkroom.domain.products.batches import STATUSES, BatchProgress, refused_name
+from darkroom.domain.products.configs import Config, keys_of, resolve
+from darkroom.domain.products.messages import (
     CatalogueMessage,
     JobsChosen,
     Member,
@@ -18,9 +20,7 @@ from shared.catalogue.messages import (
     encode_catalogue,
     is_catalogue,
 )
-from shared.catalogue.rows import MAX_ROWS, TEMPLATE, Columns, Row, check_rows, csv_rows
-from shared.errors import BadMessage, PermanentError
-from shared.pipeline import Pipeline, build_pipeline
+from darkroom.domain.products.rows import MAX_ROWS, TEMPLATE, Columns, Row, check_rows, csv_rows
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 URL = "https://shop.example/a.jpg"

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from shared.cli.sample import likeness
-from shared.cli.scene import SIDE, landscape
-from shared.imaging.measure import measure
-from shared.imaging.picture import Picture
+from darkroom.cli.support.sample import likeness
+from darkroom.cli.support.scene import SIDE, landscape
+from darkroom.imaging.measurement.measure import measure
+from darkroom.imaging.picture import Picture
 from tests.photographs import photograph
 
 

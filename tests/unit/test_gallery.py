@@ -5,14 +5,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from darkroom.domain.parameters import RESTORATION_STAGES
+from darkroom.domain.pipeline import PRESETS, Preset, build_pipeline
 from models.evaluation import scenes
 from models.evaluation.examples import CARDS, Example
 from models.evaluation.exhibits import STAGES, everyday, scenes_of
 from models.evaluation.gallery import both, row, wanted
 from models.evaluation.scenes import Scene
 from models.evaluation.sheet import WIDTH, Cell, sheet
-from shared.parameters import RESTORATION_STAGES
-from shared.pipeline import PRESETS, Preset, build_pipeline
 
 
 def test_every_restoration_stage_and_every_preset_has_a_sheet() -> None:

@@ -1,69 +1,104 @@
-"""Dependencies point inwards, and the dispatcher stays light."""
+"""Dependencies point inwards, the dispatcher stays light, and importing builds nothing."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "shared" / "darkroom"
 
-#: Which modules a layer may import from `shared`; the layers stand from the inside out.
-DOMAIN = ("errors", "parameters", "messages", "pipeline", "measurements", "formats", "sizes", "presets", "job",
-          "planner", "manifest", "topology", "callbacks", "trace")  # fmt: skip
+#: What each part of the package may import from the package; every part may import itself and `domain`.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "domain": (),
+    "imaging": (),
+    "auth": ("runtime",),
+    "inference": ("imaging", "runtime", "networks"),
+    "networks": ("runtime",),
+    "stages": ("imaging",),
+    "execution": ("runtime", "stages", "imaging", "inference"),
+    "handlers": ("runtime", "execution", "stages", "imaging", "inference"),
+    "outbound": ("runtime",),
+    "adapters": ("runtime",),
+    "importer": ("runtime", "auth", "handlers", "outbound"),
+    "costs": ("runtime", "inference"),
+}
+#: What the domain must not know: services, pixels, the environment.
 FORBIDDEN_IN_DOMAIN = ("google", "numpy", "cv2", "PIL", "onnxruntime", "os", "flask", "functions_framework", "sqlite3")
+#: Parts that may build adapters: the wiring, and programs on one machine.
+BUILDERS = ("runtime.bootstrap", "adapters", "local_cloud", "cli")
 
 
-def imports_of(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """The module's name below `darkroom`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that is imported anywhere in the file, relative imports resolved, names of `from` imports too."""
+    package = ["darkroom", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def within(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-@pytest.mark.parametrize("module", DOMAIN)
-def test_the_domain_imports_neither_services_nor_pixels_nor_the_environment(module: str) -> None:
-    names = imports_of(ROOT / "shared" / f"{module}.py")
-    assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == []
-    inner = [f"shared.{name}" for name in DOMAIN]
-    ours = [name for name in names if within(name, "shared") and name.count(".") == 1 and name != "shared.__version__"]
-    assert [name for name in ours if not any(within(name, good) for good in inner)] == []
+def parts_imported(path: Path) -> set[str]:
+    """The parts of the package that a module imports."""
+    ours = (name for name in imports_of(path) if within(name, "darkroom"))
+    names = {name.split(".")[1] for name in ours if name.count(".")}
+    return {name for name in names if (PACKAGE / name).is_dir()}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "catalogue").glob("*.py")), ids=lambda path: path.stem)
-def test_the_catalogue_is_domain_too(path: Path) -> None:
-    names = imports_of(path)
-    assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == []
-    inner = ["shared.catalogue", *(f"shared.{name}" for name in DOMAIN)]
-    assert [name for name in names if within(name, "shared") and not any(within(name, good) for good in inner)] == []
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_lies_further_inside(part: str) -> None:
+    allowed = {part, "domain", *ALLOWED[part]}
+    found = {dotted(path): parts_imported(path) - allowed for path in (PACKAGE / part).rglob("*.py")}
+    assert {name: parts for name, parts in found.items() if parts} == {}
 
 
-@pytest.mark.parametrize("package", ["handlers", "stages", "imaging", "inference"])
-def test_nothing_inside_imports_an_adapter(package: str) -> None:
-    for path in (ROOT / "shared" / package).rglob("*.py"):
-        assert [name for name in imports_of(path) if within(name, "shared.adapters")] == [], path
-
-
-def test_stages_and_imaging_know_no_ports_and_no_jobs() -> None:
-    for package in ("stages", "imaging"):
-        for path in (ROOT / "shared" / package).rglob("*.py"):
-            outer = ("shared.ports", "shared.job", "shared.handlers", "shared.planner", "shared.bootstrap")
-            assert [name for name in imports_of(path) if any(within(name, bad) for bad in outer)] == [], path
+def test_the_domain_imports_neither_services_nor_pixels_nor_the_environment() -> None:
+    for path in (PACKAGE / "domain").rglob("*.py"):
+        names = list(imports_of(path))
+        assert [name for name in names if any(within(name, bad) for bad in FORBIDDEN_IN_DOMAIN)] == [], path
 
 
 def test_only_the_bootstrap_the_command_line_and_the_local_cloud_build_adapters() -> None:
-    allowed = ("bootstrap.py", "adapters", "local_cloud", "cli")
-    for path in (ROOT / "shared").rglob("*.py"):
-        if path.relative_to(ROOT / "shared").parts[0] not in allowed:
-            assert [name for name in imports_of(path) if within(name, "shared.adapters")] == [], path
+    for path in modules():
+        if not any(within(dotted(path), part) for part in BUILDERS):
+            assert [name for name in imports_of(path) if within(name, "darkroom.adapters")] == [], path
+
+
+def test_nothing_imports_the_tests() -> None:
+    for path in modules():
+        assert [name for name in imports_of(path) if within(name, "tests")] == [], path
+
+
+def test_the_check_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    (tmp_path / "handlers").mkdir()
+    path = tmp_path / "handlers" / "example.py"
+    path.write_text(
+        "import darkroom.a.b\nfrom darkroom.c.d import e\nfrom darkroom.f import g\nfrom darkroom import h\n"
+        "from ..i import j\nfrom . import k\ndef late():\n    from darkroom.l.m import n\n"
+    )
+    expected = ("a.b", "c.d", "c.d.e", "f", "f.g", "h", "i", "i.j", "handlers", "handlers.k", "l.m", "l.m.n")
+    assert {f"darkroom.{name}" for name in expected} <= set(imports_of(path))
 
 
 def test_the_dispatcher_imports_no_pixel_library() -> None:
@@ -78,21 +113,42 @@ def test_the_dispatcher_imports_no_pixel_library() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_importing_any_module_builds_nothing() -> None:
-    """No client, no file, no thread: every module of `shared` can be imported in an empty environment."""
-    names = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for path in (ROOT / "shared").rglob("*.py")
-        if path.name != "__main__.py"
-    ]
-    lines = ("import importlib, threading", f"for n in {names!r}: importlib.import_module(n)")
-    code = "\n".join((*lines, "print(threading.active_count())"))
+#: Imports every module while Python reports what is opened, connected or started.
+IMPORT_ALL = """
+import importlib, os, sys, threading
+built = []
+def watch(event, arguments):
+    if event == "open":
+        writes = arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if isinstance(arguments[2], int) else 0
+        if writes and not str(arguments[0]).endswith("/dev/null"):
+            built.append(("file", str(arguments[0])))
+    elif event in ("socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "sqlite3.connect"):
+        built.append((event, str(arguments[:1])))
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+for name in NAMES:
+    importlib.import_module(name)
+for name, module in list(sys.modules.items()):
+    if name.startswith("darkroom"):
+        for key, value in vars(module).items():
+            kind = type(value)
+            if kind.__module__.startswith(("google.cloud", "sqlite3", "onnxruntime")) and kind.__name__.endswith(
+                ("Client", "Connection", "InferenceSession")
+            ):
+                built.append(("client", f"{name}.{key}"))
+print(threading.active_count(), built)
+"""
+
+
+def test_importing_any_module_builds_no_client_no_file_and_no_thread() -> None:
+    names = ["darkroom." + dotted(path) if dotted(path) else "darkroom" for path in modules()]
+    names = [name for name in names if not name.endswith("__main__")]
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", IMPORT_ALL.replace("NAMES", repr(names))],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": "", "PYTHONPATH": str(ROOT)},
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "shared")},
     )
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "1", "")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "1 []", "")

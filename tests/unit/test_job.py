@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import NotAllowed
-from shared.job import MAX_NAME_BYTES, Job, job_id, name_beside
-from shared.manifest import build_manifest
-from shared.messages import ObjectRef
-from shared.pipeline import preset_pipeline
-from shared.planner import make_plan
+from darkroom.domain.errors import NotAllowed
+from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
+from darkroom.domain.manifest import build_manifest
+from darkroom.domain.messages import ObjectRef
+from darkroom.domain.pipeline import preset_pipeline
+from darkroom.domain.planner import make_plan
 from tests.jobs import BUCKETS, NO_MODELS, NOW, new_job, record, report
 
 LATER = NOW + timedelta(seconds=3)
@@ -133,12 +133,12 @@ def test_a_name_at_the_limit_is_shortened_and_stays_within_it() -> None:
     assert short.endswith(".0123456789ab.jpg")
 
 
-def test_a_result_for_which_a_stage_had_to_guess_goes_to_a_person_however_high_it_scores() -> None:
+def test_a_result_of_which_a_stage_is_not_sure_goes_to_a_person_however_high_it_scores() -> None:
     job = planned_job()
     while len(job.records) < len(job.plan):
         job = job.advanced(NOW, record(job, doubtful=len(job.records) == 1, report=report(99.0)))
     assert job.completed(LATER).qc_status == "needs_review"
-    assert "had to guess" in job.completed(LATER).history[-1].text
+    assert "is not sure" in job.completed(LATER).history[-1].text
 
 
 def test_the_times_of_a_job_never_go_backwards_when_the_clock_is_set_back() -> None:
@@ -160,3 +160,19 @@ def test_the_times_of_a_job_never_go_backwards_when_the_clock_is_set_back() -> N
         moments = [entry.at for entry in job.history]
         assert moments == sorted(moments)
         assert moments[-1] == job.updated_at
+
+
+@pytest.mark.parametrize("preset", ["auto", "restore", "product", "full", "repair", "optimize"])
+def test_a_result_that_was_painted_over_goes_to_a_person_in_every_preset(preset: str) -> None:
+    job = planned_job({"preset": preset, "stages": {"repair": True}})
+    while len(job.records) < len(job.plan):
+        job = job.advanced(NOW, record(job, values={"damaged_share": 0.00002}, report=report(99.0)))
+    done = job.completed(LATER)
+    assert done.qc_status == "needs_review"
+    assert {reason.code for reason in done.review_reasons} == {"painted_over"}
+    assert build_manifest(done)["review_reasons"][0]["code"] == "painted_over"
+
+
+def test_a_job_has_no_reasons_for_a_review_before_it_is_completed() -> None:
+    assert planned_job().review_reasons == ()
+    assert [reason.code for reason in finished_job(10.0, degraded=True).review_reasons][:2] == ["low_score", "degraded"]

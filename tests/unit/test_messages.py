@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from shared.errors import BadMessage
-from shared.messages import (
+from darkroom.domain.errors import BadMessage
+from darkroom.domain.messages import (
     Message,
     ObjectRef,
     StageAttemptFailed,
@@ -18,7 +18,7 @@ from shared.messages import (
     encode,
     event_id,
 )
-from shared.trace import traceparent
+from darkroom.domain.trace import traceparent
 
 SOURCE = ObjectRef(bucket="uploads", name="restore/öl gemälde.jpg", generation=7)
 STEP = Step(
@@ -56,6 +56,7 @@ def test_a_message_comes_back_as_it_was_sent(message: Message) -> None:
         "job_id": "j",
         "stage": "denoise",
         "event_id": event_id(message),
+        "steps_done": "1" if isinstance(message, StageRequested) else "2",
         "traceparent": traceparent("j", event_id(message)),
     }
 

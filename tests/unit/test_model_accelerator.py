@@ -5,11 +5,11 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from shared.bootstrap import models_of, runs_int8
-from shared.errors import TransientError
-from shared.inference.registry import Registry
-from shared.inference.runtime import load
-from shared.settings import DEFAULT_REGISTRY, Settings
+from darkroom.domain.errors import TransientError
+from darkroom.inference.registry import Registry
+from darkroom.inference.runtime import load
+from darkroom.runtime.bootstrap import models_of, runs_int8
+from darkroom.runtime.settings import DEFAULT_REGISTRY, Settings
 from tests.graphs import Graph
 
 SHAPE = (1, 3, "height", "width")

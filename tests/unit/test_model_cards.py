@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.inference.contract import Contract
-from shared.inference.known import Network, known_networks
-from shared.inference.registry import ModelEntry, Registry
+from darkroom.inference.contract import Contract
+from darkroom.inference.known_models import Network, known_networks
+from darkroom.inference.registry import ModelEntry, Registry
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = Registry.load(ROOT / "models" / "registry.toml").entries

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ConfigurationError, ModelUnusable
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
+from darkroom.domain.errors import ConfigurationError, ModelUnusable
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
 from tests.graphs import Graph
 
 PIXELS = 'input = "image"\noutput = "restored"\nrange = [0, 1]\nhalo = 0\nopset = 17'

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from shared.inference.contract import Contract
+from darkroom.inference.contract import Contract
 
 PIXELS = {"input": "image", "output": "restored", "range": (0, 1), "halo": 4}
 MATTE = {"answer": "matte", "input": "image", "outputs": ["1959"], "range": (0, 1)}

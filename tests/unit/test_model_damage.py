@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from darkroom.imaging.picture import Image
 from models.training import damage, lookalikes
 from models.training.damage import KINDS, Course, Layer, Size, damaged, stroke, wander, worn
-from shared.imaging.picture import Image
 
 Kind = Callable[[Size, np.random.Generator], Layer]
 SIZE = (96, 80)

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from darkroom.imaging.picture import Image
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import film_grain, gaussian_noise, half_plane, jpeg, quantise, reduced, sensor_noise
 from models.training.lettering import lettered
 from models.training.patterns import CONTRASTS, PERIODS, PERSPECTIVE, patterned, stripes
 from models.training.photographs import every, is_validation, permissive, random_patch
 from models.training.sources import source_of
-from shared.imaging.picture import Image
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.domain.parameters import RESTORATION_STAGES
 from models.evaluation.__main__ import ON_FOLDER, ON_PHOTOGRAPHS
 from models.evaluation.card import BEGIN, END, write_figures
-from shared.parameters import RESTORATION_STAGES
 
 
 def test_every_stage_that_a_model_can_serve_has_its_table() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.errors import ModelUnusable
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Pixels, to_float
-from shared.inference.contract import Contract
-from shared.inference.runtime import load, violations
-from shared.inference.session import Model
-from shared.messages import ModelRef
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.messages import ModelRef
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Pixels, to_float
+from darkroom.inference.contract import Contract
+from darkroom.inference.runtime import load, violations
+from darkroom.inference.session import Model
 from tests.graphs import Graph, Shape
 
 ANY = (1, 3, "height", "width")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darkroom.domain.errors import ConfigurationError, ModelUnusable
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import ModelStore
+from darkroom.runtime.bootstrap import runs_int8
+from darkroom.runtime.settings import Settings
 from infra.staging.registry import models_for
-from shared.bootstrap import runs_int8
-from shared.errors import ConfigurationError, ModelUnusable
-from shared.inference.registry import Registry
-from shared.inference.session import ModelStore
-from shared.settings import Settings
 from tests.graphs import Graph
 
 ENTRY = """

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from darkroom.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb
+from darkroom.imaging.picture import Image
 from models.training.lighting import (
     Exposure,
     bent,
@@ -20,8 +22,6 @@ from models.training.lighting import (
     veiled,
     water,
 )
-from shared.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb
-from shared.imaging.picture import Image
 
 DARK = Exposure(
     factor=10.0,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from darkroom.imaging.measurement.score_input import PARTS
+from darkroom.imaging.picture import Image, to_float
 from models.evaluation.assess import spearman
 from models.training.fidelity import LUMA, quality, ssim
 from models.training.mixtures import FAULTS, Mixture, degraded, disc, line, random_mixture
-from shared.imaging.judging import PARTS
-from shared.imaging.picture import Image, to_float
 from tests.photographs import photograph
 
 

@@ -9,10 +9,10 @@ import pytest
 from onnxruntime import InferenceSession
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
-from shared.errors import ModelUnusable, TransientError
-from shared.imaging.picture import Pixels
-from shared.inference.registry import ModelEntry, Registry
-from shared.inference.session import Model, ModelStore
+from darkroom.domain.errors import ModelUnusable, TransientError
+from darkroom.imaging.picture import Pixels
+from darkroom.inference.registry import ModelEntry, Registry
+from darkroom.inference.session import Model, ModelStore
 
 MODELS = Path(__file__).parents[2] / "models"
 REGISTRY = MODELS / "registry.toml"

@@ -14,13 +14,13 @@ pytest.importorskip("onnxscript")
 from onnxruntime import InferenceSession  # noqa: E402
 from torch import nn  # noqa: E402
 
+from darkroom.imaging.picture import Image  # noqa: E402
 from models.training.export import export, settle, take_weights  # noqa: E402
 from models.training.loop import Training, batches, collate, scheduled, train, validate, validation_samples  # noqa: E402
 from models.training.photographs import Split  # noqa: E402
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
 from models.training.recipes import RECIPES  # noqa: E402
 from models.training.recipes.upscale import MARGIN  # noqa: E402
-from shared.imaging.picture import Image  # noqa: E402
 
 CPU = torch.device("cpu")
 #: Sides of the photographs: no patch is larger.

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation.white_balance import CASTS, angle, degraded
 from models.training.degradations import to_u8
 from models.training.lighting import under_light
-from shared.imaging.picture import Pixels, to_float
 
 
 def photograph() -> Pixels:

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.once import Once
+from darkroom.runtime.lazy import Lazy
 
 
 def test_whoever_comes_while_it_is_built_waits_and_gets_the_same() -> None:
     built = []
 
-    @Once
+    @Lazy
     def slow() -> object:
         time.sleep(0.05)
         built.append(object())
@@ -26,7 +26,7 @@ def test_whoever_comes_while_it_is_built_waits_and_gets_the_same() -> None:
 def test_what_could_not_be_built_is_tried_again() -> None:
     attempts = []
 
-    @Once
+    @Lazy
     def late() -> str:
         attempts.append(1)
         if len(attempts) == 1:
@@ -40,7 +40,7 @@ def test_what_could_not_be_built_is_tried_again() -> None:
 
 
 def test_it_can_be_forgotten() -> None:
-    @Once
+    @Lazy
     def fresh() -> object:
         return object()
 

@@ -2,8 +2,15 @@
 
 import pytest
 
-from shared.errors import BadPipeline
-from shared.pipeline import Pipeline, StageChoice, parse_pipeline, parse_stages, pipeline_of_path, preset_pipeline
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.pipeline import (
+    Pipeline,
+    StageChoice,
+    parse_pipeline,
+    parse_stages,
+    pipeline_of_path,
+    preset_pipeline,
+)
 
 
 def test_a_preset_comes_by_name_by_json_string_and_by_json_object() -> None:
@@ -61,7 +68,7 @@ def test_the_first_folder_names_the_preset(name: str, preset: str) -> None:
         ('{"output": {"quality": 0}}', "output: quality: .* greater than or equal to 1, not 0"),
         ('{"output": {"background": "white"}}', "background"),
         ('{"qc_threshold": 101}', "qc_threshold: .* less than or equal to 100, not 101"),
-        ('{"quality": 80}', "quality: Extra inputs are not permitted"),
+        ('{"quality": 80}', "quality: Input should be 'fast' or 'best', not 80"),
     ],
 )
 def test_a_mistake_is_named_with_the_value_and_the_limit(text: str, message: str) -> None:

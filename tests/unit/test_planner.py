@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import BadPipeline
-from shared.job import Skipped
-from shared.messages import ModelRef, Step
-from shared.parameters import Stage
-from shared.pipeline import PRESETS
-from shared.planner import make_plan
-from shared.presets import NEEDS, PRESET_RULES
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.job import Skipped
+from darkroom.domain.messages import ModelRef, Step
+from darkroom.domain.parameters import Stage
+from darkroom.domain.pipeline import PRESETS, Quality
+from darkroom.domain.planner import make_plan
+from darkroom.domain.presets import NEEDS, PRESET_RULES
 from tests.jobs import BUCKETS, DENOISER, NO_MODELS, ONE_MODEL, Models, new_job, report
 
 NOISY = {"noise_sigma": 20.0}
@@ -191,10 +191,12 @@ class Scales(Models):
         super().__init__(("upscale", DENOISER))
         self.asked: list[float] = []
 
-    def model_ref(self, stage: Stage, model_id: str | None, factor: float = 1.0) -> ModelRef | None:
+    def model_ref(
+        self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
+    ) -> ModelRef | None:
         if stage == "upscale":
             self.asked.append(factor)
-        return super().model_ref(stage, model_id, factor)
+        return super().model_ref(stage, model_id, factor, quality=quality)
 
 
 @pytest.mark.parametrize(
@@ -205,3 +207,19 @@ def test_upscale_asks_for_a_model_of_the_factor_that_is_wanted(parameters: dict[
     catalogue = Scales()
     plan({"stages": [{"stage": "upscale", "parameters": parameters}]}, catalogue)
     assert catalogue.asked[-1] == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("preset", ["color_cast", "auto", "restore", "full"])
+def test_a_colour_over_the_picture_is_removed_by_a_stretch_of_the_channels(preset: str) -> None:
+    methods = {}
+    for veil in (0.2, 0.95):
+        job = new_job({"preset": preset})
+        steps, _ = make_plan(job, report(veil=veil, cast_strength=0.8), NO_MODELS, BUCKETS)
+        methods[veil] = next(step.method for step in steps if step.stage == "white_balance")
+    assert methods == {0.2: "shades_of_grey", 0.95: "channel_stretch"}
+
+
+def test_a_named_method_stays_where_a_colour_lies_over_the_picture() -> None:
+    job = new_job({"preset": "color_cast", "stages": {"white_balance": {"method": "grey_world"}}})
+    steps, _ = make_plan(job, report(veil=0.95), NO_MODELS, BUCKETS)
+    assert [step.method for step in steps if step.stage == "white_balance"] == ["grey_world"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ConfigurationError, ModelUnusable
-from shared.inference.registry import Registry
+from darkroom.domain.errors import ConfigurationError, ModelUnusable
+from darkroom.inference.registry import Registry
 
 CONTRACT = """
 [model.contract]
@@ -173,7 +173,7 @@ def test_a_missing_registry_and_a_broken_one_are_named(write, tmp_path: Path) ->
 
 def test_the_registry_needs_no_pixel_library() -> None:
     program = (
-        "import sys, shared.inference.registry; "
+        "import sys, darkroom.inference.registry; "
         "sys.exit(sorted({'numpy', 'onnxruntime', 'cv2'} & sys.modules.keys()) or None)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

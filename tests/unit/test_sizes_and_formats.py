@@ -1,9 +1,10 @@
 import pytest
 
-from shared.errors import BadPipeline
-from shared.formats import CONTENT_TYPES, EXTENSIONS, output_format, working_extension
-from shared.parameters import FinishParameters, UpscaleParameters
-from shared.sizes import has_work, target_size
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.formats import CONTENT_TYPES, EXTENSIONS, output_format, working_extension
+from darkroom.domain.parameters import FinishParameters, UpscaleParameters
+from darkroom.domain.sizes import MAX_SIDE, has_work, target_size
+from darkroom.imaging.geometry import plan_layout
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,19 @@ def test_an_enlargement_beyond_the_limit_is_refused_with_both_numbers() -> None:
     with pytest.raises(BadPipeline, match="24000x32000 = 768000000 pixels exceeds 100000000") as raised:
         target_size(UpscaleParameters(scale=8.0), 3000, 4000)
     assert raised.value.code == "output_too_large"
+
+
+def test_a_side_beyond_the_limit_is_refused_in_every_enlargement_and_on_every_canvas() -> None:
+    message = r"has a side of \d+ pixels, the limit is 1000000"
+    with pytest.raises(BadPipeline, match=message) as raised:
+        target_size(UpscaleParameters(scale=2.0), 1, 500_001)
+    assert (raised.value.code, raised.value.limit) == ("output_too_large", MAX_SIDE)
+    for given in ({"min_side": 3}, {"height": 2}, {"width": 2, "height": 2, "fit": "crop"}):
+        with pytest.raises(BadPipeline, match=message):
+            plan_layout(FinishParameters.model_validate(given), 1, 600_000)
+    with pytest.raises(BadPipeline, match=message):
+        plan_layout(FinishParameters(aspect="99999:1"), 11, 11)
+    assert target_size(UpscaleParameters(scale=2.0), 1, 500_000) == (2, MAX_SIDE)
 
 
 @pytest.mark.parametrize(

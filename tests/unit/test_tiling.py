@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.imaging.picture import Pixels
-from shared.imaging.tiling import Margins, Region, apply_tiled, plan_tiles
+from darkroom.imaging.picture import Pixels
+from darkroom.imaging.tiling import Margins, Region, apply_tiled, plan_tiles
 
 sides = st.integers(1, 70)
 scales = st.integers(1, 3)

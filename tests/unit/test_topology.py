@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.catalogue.messages import BATCHES_TOPIC, IMPORTS_TOPIC
-from shared.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
-from shared.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, Subscription
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
+from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
+from darkroom.domain.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, Subscription
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 #: Limits of Pub/Sub: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions

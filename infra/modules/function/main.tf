@@ -43,6 +43,8 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_count               = var.size.max_instances
     timeout_seconds                  = var.size.timeout_s
     environment_variables            = local.environment
+    vpc_connector                    = var.connector
+    vpc_connector_egress_settings    = var.connector == null ? null : "ALL_TRAFFIC"
 
     dynamic "secret_environment_variables" {
       for_each = var.secrets
@@ -102,6 +104,14 @@ resource "google_cloud_run_v2_service" "gpu" {
     scaling {
       min_instance_count = var.size.min_instances
       max_instance_count = var.size.max_instances
+    }
+
+    dynamic "vpc_access" {
+      for_each = var.connector == null ? [] : [var.connector]
+      content {
+        connector = vpc_access.value
+        egress    = "ALL_TRAFFIC"
+      }
     }
 
     node_selector {

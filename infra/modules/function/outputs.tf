@@ -39,6 +39,11 @@ output "ingress" {
   ))
 }
 
+output "connector" {
+  description = "The VPC connector through which everything goes out that the function sends, or null."
+  value       = var.connector
+}
+
 output "accelerator" {
   description = "The GPU beside the function, or null."
   value       = one([for service in google_cloud_run_v2_service.gpu : service.template[0].node_selector[0].accelerator])

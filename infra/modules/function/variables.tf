@@ -101,6 +101,12 @@ variable "kms_key" {
   default     = null
 }
 
+variable "connector" {
+  description = "The VPC connector through which everything goes out that the function sends; null leaves its egress open."
+  type        = string
+  default     = null
+}
+
 variable "secrets" {
   description = "Variables that hold a secret: id and version of each, by the variable's name."
   type        = map(object({ secret = string, version = string }))

@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.measurement.score_input import PATCH_SIDE, VIEW_SIDE
+from darkroom.imaging.picture import Image, Pixels, to_float
 from models.training.fidelity import quality
 from models.training.layers import Residual
 from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture
 from models.training.muon import Muon
 from models.training.photographs import at_least, random_patch, turned
 from models.training.recipe import EXAMPLE_IMAGE, Recipe, Sample
-from shared.imaging.judging import PATCH_SIDE, VIEW_SIDE
-from shared.imaging.picture import Image, Pixels, to_float
 
 #: Least side of what is degraded and judged in training, and how many patches of it are shown.
 SCENE_SIDE, SHOWN = 192, 3

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from darkroom.imaging.picture import Image, Pixels
 from models.training.layers import Block, Join, convolution, is_normalised, with_mirror
 from models.training.mattes import pairs
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
-from shared.imaging.picture import Image, Pixels
 
 #: Side in pixels that pictures are judged at, and trained at after an early part at the second one.
 SIDE, EARLY_SIDE = 160, 128

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Pixels, to_float
 from models.training.colourful import colourful
 from models.training.layers import Block, Join, convolution
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Pixels, to_float
 
 #: Sides in pixels that are trained at, and that the exported network works at.
 TRAINED_SIDE, SIDE = 96, 128

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import gaussian_noise, jpeg, quantise
 from models.training.muon import Muon
 from models.training.recipe import IMAGE_AXES, Recipe, Sample, on_centres, on_patches
-from shared.imaging.picture import Image
 
 #: Sides in pixels of the windows whose spectra are averaged, and of the steps between them.
 WINDOW, STEP = 96, 48

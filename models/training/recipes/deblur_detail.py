@@ -13,17 +13,17 @@ from functools import cache
 import numpy as np
 from torch import Tensor
 
+from darkroom.imaging.picture import Image
+from darkroom.inference.registry import Registry
+from darkroom.inference.session import Model, ModelStore
+from darkroom.runtime.settings import DEFAULT_REGISTRY
+from darkroom.stages.deblur import LEAST_EXTENT, extent, read_blur, undone
 from models.training.blur import blurred
 from models.training.degradations import quantise, to_u8
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
 from models.training.recipes.deblur import PATCH, some_kernel, stored
 from models.training.recipes.low_light_detail import Cleaner
-from shared.imaging.picture import Image
-from shared.inference.registry import Registry
-from shared.inference.session import Model, ModelStore
-from shared.settings import DEFAULT_REGISTRY
-from shared.stages.deblur import LEAST_EXTENT, extent, read_blur, undone
 
 #: Side of the middle of what is blurred and restored; the network is shown it alone.
 SHOWN = 128

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image
 from models.training.degradations import (
     film_grain,
     gaussian_noise,
@@ -23,7 +24,6 @@ from models.training.layers import UNet, crop, pad_edges
 from models.training.muon import Muon
 from models.training.patterns import patterned
 from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres, on_patches, psnr_db
-from shared.imaging.picture import Image
 
 #: Channels and residual blocks at a half, a quarter and an eighth of the height and width.
 WIDTHS, BLOCKS = (32, 64, 96), (2, 2, 2)

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image, Pixels, to_float
 from models.training.degradations import jpeg, quantise
 from models.training.layers import Residual
 from models.training.lighting import photon_noise, some_exposure, underexposed
 from models.training.recipe import Recipe, Sample
-from shared.imaging.picture import Image, Pixels, to_float
 
 #: Side of the reduction; samples are made at twice that.
 SIDE = 64

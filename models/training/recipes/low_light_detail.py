@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darkroom.imaging.picture import Image
 from models.training.degradations import jpeg, quantise
 from models.training.lighting import photon_noise, raised, some_exposure, underexposed
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
 from models.training.recipes.denoise import Denoiser
-from shared.imaging.picture import Image
 
 #: The strength that the denoiser is told, on the 0-255 scale.
 TOLD_SIGMA = 25.0

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image, Pixels, Plane
 from models.training.damage import aged, damaged
 from models.training.degradations import gaussian_noise, jpeg, quantise
 from models.training.layers import UNet, crop, pad_edges
@@ -24,7 +25,6 @@ from models.training.lookalikes import cluttered
 from models.training.muon import Muon
 from models.training.photographs import random_patch
 from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres
-from shared.imaging.picture import Image, Pixels, Plane
 
 #: Channels and residual blocks at a half, a quarter, an eighth and a sixteenth of the height and width.
 WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 2, 4)

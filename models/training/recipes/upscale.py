@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.picture import Image
 from models.training.degradations import gaussian_noise, jpeg, keys, quantise, reduced
 from models.training.layers import Residual, crop, pad_edges, plain_trunk
 from models.training.lettering import lettered
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
-from shared.imaging.picture import Image
 
 CHANNELS = 32
 CONVOLUTIONS = 8

@@ -17,16 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.imaging.color import linear_from_pixels
+from darkroom.imaging.picture import Image, Pixels, to_float
+from darkroom.imaging.surface import spline_weights
+from darkroom.imaging.tone.relight import encoded as encoded_by_table
 from models.training.degradations import jpeg, quantise
 from models.training.layers import Residual, with_mirror
 from models.training.lighting import Light, exposed, mixed_light, some_light, water
 from models.training.muon import Muon
 from models.training.photographs import Split, read_rgb, split
 from models.training.recipe import Recipe, Sample
-from shared.imaging.color import linear_from_pixels
-from shared.imaging.picture import Image, Pixels, to_float
-from shared.imaging.relight import encoded as encoded_by_table
-from shared.imaging.surface import spline_weights
 
 #: Sides of the reduction and of the grid.
 SIDE, GRID = 64, 8

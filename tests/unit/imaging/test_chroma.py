@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.imaging.chroma import GuidedChroma, fit
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Pixels, to_float
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Pixels, to_float
+from darkroom.imaging.tone.chroma import GuidedChroma, fit
 from tests.photographs import photograph
 
 

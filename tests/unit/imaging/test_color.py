@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.imaging.adjust import adjustment_table, saturate, tone_curve
-from shared.imaging.color import (
+from darkroom.imaging.color import (
     apply_table,
     image_from_lab,
     lab_from_image,
@@ -14,8 +13,9 @@ from shared.imaging.color import (
     strongest,
     weakest,
 )
-from shared.imaging.illuminant import estimate_cast, estimate_light
-from shared.imaging.picture import to_float
+from darkroom.imaging.measurement.illuminant import estimate_cast, estimate_light
+from darkroom.imaging.picture import to_float
+from darkroom.imaging.tone.adjust import adjustment_table, saturate, tone_curve
 from tests.degradations import in_light, part
 from tests.photographs import photograph
 

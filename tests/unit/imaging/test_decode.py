@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from shared.imaging.codec import ACCEPTED, Decoded, decode, read_metadata
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec import ACCEPTED, Decoded, decode, read_metadata
+from darkroom.imaging.picture import Picture
 from tests import heic_samples, pictures
 
 EXACT = ("png", "webp", "tiff", "bmp")

@@ -4,9 +4,10 @@ import random
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
-from shared.errors import BadImage
-from shared.imaging.codec import Limits, decode, read_metadata
+from darkroom.domain.errors import BadImage
+from darkroom.imaging.codec import Limits, decode, decode_working, encode_working, read_metadata
 from tests import heic_samples, pictures, profiles
 
 #: (file, code, words that the message must hold)
@@ -27,6 +28,15 @@ BAD: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
         "too_many_pixels",
         ("100000x100000 is 10000000000 pixels, the limit is 40000000",),
     ),
+    **{
+        f"a {name} of {width}x{height}": (
+            lambda name=name, width=width, height=height: pictures.saved(Image.new("L", (width, height)), name),
+            "side_too_long",
+            (f"{width}x{height} has a side of 1000001 pixels, the limit is 1000000",),
+        )
+        for name in ("PNG", "BMP", "TIFF")
+        for width, height in ((1, 1_000_001), (1_000_001, 1))
+    },
     "a PNG of no width": (pictures.zero_area_png, "zero_area", ("0x10",)),
     "a text chunk that unfolds to 50 MB": (pictures.text_bomb_png, "decompression_bomb", ("too large",)),
     "a profile that unfolds to 50 MB": (pictures.profile_bomb_png, "decompression_bomb", ("too large",)),
@@ -49,6 +59,12 @@ def test_bad_input_has_its_code_and_says_what_is_wrong(kind: str) -> None:
     assert caught.value.code == code
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_picture_of_the_longest_side_is_decoded_and_kept_between_stages() -> None:
+    picture = decode(pictures.saved(Image.new("L", (1_000_000, 1), 90), "PNG")).picture
+    assert (picture.width, picture.height) == (1_000_000, 1)
+    assert decode_working(encode_working(picture, "png")).pixels.shape == picture.pixels.shape
 
 
 def test_a_library_error_is_kept_as_the_cause() -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from shared.errors import BadImage
-from shared.imaging.codec import decode, ifd
-from shared.imaging.codec.orientation import apply_orientation
+from darkroom.domain.errors import BadImage
+from darkroom.imaging.codec import decode
+from darkroom.imaging.codec.metadata import ifd
+from darkroom.imaging.codec.metadata.orientation import apply_orientation
 from tests import pictures
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.imaging.deconvolution import UNDO_REACH, undo_blur
+from darkroom.imaging.deconvolution import UNDO_REACH, undo_blur
 from tests.degradations import part
 
 NO_NOISE = (1e-3, 1e-4)

@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from skimage import data as photographs
 
-from shared.errors import BadPipeline
-from shared.imaging.codec import (
+from darkroom.domain.errors import BadPipeline
+from darkroom.imaging.codec import (
     CONTENT_TYPES,
     DEFAULT_QUALITY,
     Encoded,
@@ -23,8 +23,8 @@ from shared.imaging.codec import (
     decode,
     encode,
 )
-from shared.imaging.codec.samples import narrow
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec.samples import narrow
+from darkroom.imaging.picture import Picture
 from tests import pictures
 
 FORMATS: tuple[OutputFormat, ...] = ("jpeg", "png", "webp", "tiff", "avif")

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data as photographs
 
-from shared.imaging.codec import Encoded, EncodeOptions, Metadata, OutputFormat, decode, encode, read_metadata
-from shared.imaging.codec.steer import best_below
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec import Encoded, EncodeOptions, Metadata, OutputFormat, decode, encode, read_metadata
+from darkroom.imaging.codec.target_size import best_below
+from darkroom.imaging.picture import Picture
 from tests import pictures
 from tests.unit.imaging.test_encode import sampling_of
 

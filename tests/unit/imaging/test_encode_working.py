@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from skimage import data as photographs
 
-from shared.errors import BadImage
-from shared.imaging.codec import decode_working, encode_working, working_extension
-from shared.imaging.picture import Picture
+from darkroom.domain.errors import BadImage
+from darkroom.imaging.codec import decode_working, encode_working, working_extension
+from darkroom.imaging.picture import Picture
 from tests import pictures
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from shared.imaging.color import apply_table
-from shared.imaging.fading import LARGEST_GAIN, faded_range, unfading_table
+from darkroom.imaging.color import apply_table
+from darkroom.imaging.tone.fading import LARGEST_GAIN, faded_range, unfading_table
 from tests.degradations import psnr_db
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")

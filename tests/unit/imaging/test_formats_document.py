@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from shared.imaging.codec import ACCEPTED, DEFAULT_QUALITY, Limits, OutputFormat
-from shared.imaging.codec.sniff import LABELS
+from darkroom.domain.sizes import MAX_SIDE
+from darkroom.imaging.codec import ACCEPTED, DEFAULT_QUALITY, Limits, OutputFormat
+from darkroom.imaging.codec.formats.sniff import LABELS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -28,7 +29,7 @@ def table_after(heading: str) -> list[list[str]]:
 def test_every_code_of_bad_input_is_in_the_table_and_no_other() -> None:
     in_code = {
         code
-        for module in (ROOT / "shared" / "imaging" / "codec").glob("*.py")
+        for module in (ROOT / "shared" / "darkroom" / "imaging" / "codec").rglob("*.py")
         for code in re.findall(r'Bad(?:Image|Pipeline)\([^()]*(?:\([^()]*\)[^()]*)*code="(\w+)"', module.read_text())
     }
     documented = [row[1].strip("`") for row in table_after("## Bad input")]
@@ -46,6 +47,9 @@ def test_every_output_format_has_a_row_with_its_default_quality() -> None:
     assert rows == expected
 
 
-@pytest.mark.parametrize("words", [f"{Limits().max_bytes // 10**6} MB", f"{Limits().max_pixels // 10**6} MP"])
+@pytest.mark.parametrize(
+    "words",
+    [f"{Limits().max_bytes // 10**6} MB", f"{Limits().max_pixels // 10**6} MP", f"{MAX_SIDE:,} pixels"],
+)
 def test_the_limits_stand_as_they_are(words: str) -> None:
     assert words in DOCUMENT

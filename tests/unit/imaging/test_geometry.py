@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from shared.errors import BadPipeline
-from shared.imaging.geometry import Box, crop, lay_out, plan_layout, subject_box
-from shared.imaging.picture import Picture
-from shared.parameters import FinishParameters
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.parameters import FinishParameters
+from darkroom.imaging.geometry import Box, crop, lay_out, plan_layout, subject_box
+from darkroom.imaging.picture import Picture
 
 WHITE = np.ones(3, np.float32)
 

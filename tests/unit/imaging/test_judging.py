@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shared.imaging.judging import MAX_PIXELS, PARTS, PATCH_SIDE, patches, seen, verdict
-from shared.imaging.picture import Picture, to_float
+from darkroom.imaging.measurement.score_input import MAX_PIXELS, PARTS, PATCH_SIDE, patches, prepare, verdict
+from darkroom.imaging.picture import Picture, to_float
 
 
 def noise(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
@@ -36,13 +36,13 @@ def test_sixteen_bits_are_seen_as_eight_are() -> None:
 
 def test_a_picture_of_usual_size_is_seen_as_it_is() -> None:
     pixels = noise(600, 800)
-    assert seen(Picture(pixels=pixels)) is pixels
-    assert seen(Picture(pixels=pixels), 600 * 800) is pixels
-    assert seen(Picture(pixels=pixels), 4 * 600 * 800) is pixels
+    assert prepare(Picture(pixels=pixels)) is pixels
+    assert prepare(Picture(pixels=pixels), 600 * 800) is pixels
+    assert prepare(Picture(pixels=pixels), 4 * 600 * 800) is pixels
 
 
 def test_a_large_picture_is_seen_at_the_size_of_a_screen() -> None:
-    height, width = seen(Picture(pixels=np.zeros((3000, 2000, 3), np.uint8))).shape[:2]
+    height, width = prepare(Picture(pixels=np.zeros((3000, 2000, 3), np.uint8))).shape[:2]
     assert (height, width) == (1500, 1000)
     assert height * width <= MAX_PIXELS
 
@@ -50,7 +50,7 @@ def test_a_large_picture_is_seen_at_the_size_of_a_screen() -> None:
 def test_an_enlarged_picture_is_seen_at_the_size_of_its_upload() -> None:
     small = noise(40, 60)
     enlarged = Picture(pixels=small.repeat(2, axis=0).repeat(2, axis=1))
-    assert np.array_equal(seen(enlarged, 40 * 60), small)
+    assert np.array_equal(prepare(enlarged, 40 * 60), small)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -58,7 +58,7 @@ def test_transparent_parts_lie_on_white(dtype: type) -> None:
     full = np.iinfo(dtype).max
     pixels, alpha = noise(30, 30, dtype), np.full((30, 30), full, dtype)
     alpha[:10], alpha[10:20] = 0, full // 2
-    shown = seen(Picture(pixels=pixels, alpha=alpha))
+    shown = prepare(Picture(pixels=pixels, alpha=alpha))
     assert shown.dtype == dtype
     assert (shown[:10] == full).all()
     assert np.abs(shown[10:20].astype(float) - (full + pixels[10:20].astype(float)) / 2).max() <= full / 200

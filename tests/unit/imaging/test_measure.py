@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import skimage.data
 
-from shared.imaging.blockiness import blockiness
-from shared.imaging.color import luma
-from shared.imaging.filters import gaussian
-from shared.imaging.measure import is_grey, measure
-from shared.imaging.noise import calmest, estimate_noise, estimate_sigma_from_luma
-from shared.imaging.picture import Picture
-from shared.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
-from shared.imaging.sharpness import MAX_RADIUS, edge_blur
-from shared.measurements import Measurements
+from darkroom.domain.measurements import Measurements
+from darkroom.imaging.color import luma
+from darkroom.imaging.filters import gaussian
+from darkroom.imaging.measurement.blockiness import blockiness
+from darkroom.imaging.measurement.measure import is_grey, measure
+from darkroom.imaging.measurement.noise import calmest, estimate_noise, estimate_sigma_from_luma
+from darkroom.imaging.measurement.sharpness import MAX_RADIUS, edge_blur
+from darkroom.imaging.picture import Picture
+from darkroom.imaging.sampling import NATIVE_PIXELS, native_tiles, reduced
 from tests.degradations import blurred, compressed, in_light, noisy, part
 from tests.photographs import photograph
 

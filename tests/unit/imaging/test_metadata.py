@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from shared.imaging.codec import EncodeOptions, Metadata, OutputFormat, decode, encode, ifd, png, read_metadata, xmp
-from shared.imaging.codec.profile import srgb_bytes
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec import EncodeOptions, Metadata, OutputFormat, decode, encode, read_metadata
+from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.metadata import ifd, xmp
+from darkroom.imaging.codec.metadata.profile import srgb_bytes
+from darkroom.imaging.picture import Picture
 from tests import pictures, profiles
 from tests.descriptions import thumbnail_jpeg
 

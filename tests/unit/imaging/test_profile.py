@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from shared.imaging.codec import EncodeOptions, Metadata, decode, encode, icc
-from shared.imaging.codec.profile import from_srgb, is_srgb, srgb_bytes
-from shared.imaging.picture import Picture
+from darkroom.imaging.codec import EncodeOptions, Metadata, decode, encode
+from darkroom.imaging.codec.metadata import icc
+from darkroom.imaging.codec.metadata.profile import from_srgb, is_srgb, srgb_bytes
+from darkroom.imaging.picture import Picture
 from tests import pictures, profiles
 
 #: Linear sRGB from linear Display P3, by the primaries of both (SMPTE EG 432-1 and IEC 61966-2-1), white D65 in both.

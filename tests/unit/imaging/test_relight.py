@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from shared.imaging.color import linear_from_pixels
-from shared.imaging.relight import SIDE, relit
-from shared.imaging.surface import surface
-from shared.imaging.tiling import Region
+from darkroom.imaging.color import linear_from_pixels
+from darkroom.imaging.surface import surface
+from darkroom.imaging.tiling import Region
+from darkroom.imaging.tone.relight import SIDE, relit
 
 NO_VEIL = np.zeros((3, 1, 1), np.float32)
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.imaging.measure import measure
-from shared.imaging.picture import Picture
-from shared.imaging.score import WEIGHTS, score
-from shared.measurements import Measurements, Score
+from darkroom.domain.measurements import Measurements, Score
+from darkroom.imaging.measurement.measure import measure
+from darkroom.imaging.measurement.score import WEIGHTS, score
+from darkroom.imaging.picture import Picture
 
 GOOD = Measurements(height=800, width=1000, exposure_mean=0.5, contrast=0.8, blur_radius=0.5)
 

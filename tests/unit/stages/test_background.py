@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.errors import ModelUnusable
-from shared.imaging.guided import fit, settle
-from shared.imaging.picture import Picture, Pixels, Plane
-from shared.imaging.subject import decided, is_doubtful, sure_parts
-from shared.parameters import BackgroundParameters
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import BackgroundParameters
+from darkroom.imaging.matting.guided import fit, settle
+from darkroom.imaging.matting.subject import decided, is_doubtful, sure_parts
+from darkroom.imaging.picture import Picture, Pixels, Plane
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import part
 
 
@@ -157,7 +157,7 @@ def test_what_is_too_faint_to_be_cut_out_leaves_no_empty_picture() -> None:
 
 def test_a_grey_matte_is_for_a_person_to_look_at() -> None:
     assert cut_out(on_ground(128, disc()), disc(level=0.65)).doubtful
-    assert not cut_out(on_ground(128, disc()), disc(level=0.98)).doubtful
+    assert not cut_out(on_ground(128, disc()), disc(level=0.995)).doubtful
 
 
 @pytest.mark.parametrize("radius", [3, 40])
@@ -236,3 +236,79 @@ def test_settling_leaves_the_surroundings_of_the_edge_to_the_colours() -> None:
     assert settled[far_inside].min() == 1
     assert settled[disc(radius=21) == 0].max() == 0
     assert (settled[near_edge] == free[near_edge]).all()
+
+
+def strands(side: int = 512) -> Plane:
+    """A disc with hair of about two pixels."""
+    large = np.zeros((4 * side, 4 * side), np.uint8)
+    centre = 2 * side
+    cv2.circle(large, (centre, centre), side, 255, -1)
+    for angle in np.linspace(0, 2 * np.pi, 60, endpoint=False):
+        tip = (round(centre + 1.5 * side * np.cos(angle)), round(centre + 1.5 * side * np.sin(angle)))
+        cv2.line(large, (centre, centre), tip, 255, 8)
+    return np.asarray(cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA), np.float32) / 255
+
+
+def mixed(matte: Plane, subject: float, ground: float) -> Pixels:
+    """Grey of one level on grey of another, with a little noise."""
+    level = matte * subject + (1 - matte) * ground
+    noise = np.random.default_rng(0).normal(0, 2, (*matte.shape, 3))
+    return np.rint(np.clip(level[..., np.newaxis] + noise, 0, 255)).astype(np.uint8)
+
+
+def as_seen(matte: Plane, side: int = 512) -> Plane:
+    """What a fine network says of it: softened."""
+    return np.clip(cv2.GaussianBlur(cv2.resize(matte, (side, side)), (0, 0), 1.5), 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize(("subject", "ground"), [(30.0, 245.0), (225.0, 10.0)])
+def test_a_cut_out_brings_no_fringe_of_its_old_ground_onto_the_opposite_one(subject: float, ground: float) -> None:
+    matte = disc(512, centre=(256, 256), radius=130)
+    found = cut_out(mixed(matte, subject, ground), as_seen(matte), feather=0.0).picture
+    assert found.alpha is not None
+    share = found.alpha[..., np.newaxis] / 255.0
+    opposite = 0.0 if ground > subject else 255.0
+    laid = share * found.pixels + (1 - share) * opposite
+    wanted = matte[..., np.newaxis] * subject + (1 - matte[..., np.newaxis]) * opposite
+    fringe = (laid - wanted) if ground > subject else (wanted - laid)
+    assert fringe.max() < 30
+
+
+def test_hair_of_two_pixels_is_kept_by_a_fine_matte() -> None:
+    matte = strands()
+    found = cut_out(mixed(matte, 30, 200), as_seen(matte), feather=0.0).picture.alpha
+    assert found is not None
+    hair = (matte > 0.9) & (cv2.erode(matte, np.ones((9, 9), np.uint8)) < 0.1)
+    assert hair.sum() > 500
+    assert np.abs(found / 255.0 - matte).mean() < 0.3 * np.abs(as_seen(matte) - matte).mean()
+    assert found[hair].mean() > 230
+
+
+def test_several_subjects_of_a_fine_matte_are_kept_and_a_faint_one_is_dropped() -> None:
+    one, other = disc(512, centre=(140, 140), radius=70), disc(512, centre=(370, 370), radius=70)
+    faint = disc(512, centre=(140, 400), radius=40, level=0.4)
+    alpha = cut_out(mixed(np.maximum(one, other), 30, 200), np.max([one, other, faint], axis=0)).picture.alpha
+    assert alpha is not None
+    assert alpha[140, 140] == alpha[370, 370] == 255
+    assert alpha[100:180, 360:440].max() == 0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_a_fine_matte_of_nothing_or_everything_finds_no_subject(level: float) -> None:
+    output = cut_out(mixed(disc(), 30, 200), np.full((512, 512), level, np.float32))
+    assert output.values["subject_found"] is False
+    assert output.doubtful
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (7, 3), (2500, 40)])
+def test_any_size_is_cut_out_by_a_fine_matte(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    assert cut_out(pixels, as_seen(disc())).picture.pixels.shape == (*size, 3)
+
+
+def test_the_soft_rim_of_a_fine_matte_is_no_doubt_and_a_grey_part_is() -> None:
+    matte = disc(512, centre=(256, 256), radius=130)
+    pixels = mixed(matte, 30, 200)
+    assert not cut_out(pixels, as_seen(matte)).doubtful
+    grey = np.maximum(as_seen(matte), disc(512, centre=(256, 400), radius=90, level=0.5))
+    assert cut_out(pixels, grey).doubtful

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from shared.imaging.color import lab_from_image
-from shared.imaging.picture import Picture, Pixels, to_float
-from shared.parameters import ColorizeParameters, Hint
-from shared.stages import StageOutput
-from shared.stages.colorize import hint_map
-from shared.stages.restore import restore
+from darkroom.domain.parameters import ColorizeParameters, Hint
+from darkroom.imaging.color import lab_from_image
+from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.stages import StageOutput
+from darkroom.stages.colorize import hint_map
+from darkroom.stages.restore import restore
 from tests.photographs import photograph
 
 Maps = Mapping[str, NDArray[np.float32]]

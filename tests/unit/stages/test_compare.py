@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from shared.imaging.picture import Picture
-from shared.stages.compare import CELL, Panel, contact_sheet
+from darkroom.imaging.picture import Picture
+from darkroom.stages.compare import CELL, Panel, contact_sheet
 
 
 def panel(height: int, width: int, level: int = 0, title: str = "input") -> Panel:

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.errors import ModelUnusable
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import DeblurParameters
-from shared.stages import StageModel, Tensor
-from shared.stages.deblur import LEAST_READ_SIDE, READ_SIDE, classical, with_model
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import DeblurParameters
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages import StageModel, Tensor
+from darkroom.stages.deblur import LEAST_READ_SIDE, READ_SIDE, classical, with_model
 from tests.degradations import part, psnr_db
 
 

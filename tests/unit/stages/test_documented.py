@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.imaging import score
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.imaging.measurement import score
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "stages.md"
 

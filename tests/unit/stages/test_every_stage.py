@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from shared.errors import BadPipeline, ModelUnusable
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import PARAMETERS, RESTORATION_STAGES, RestorationParameters, Stage
-from shared.stages.restore import restore
+from darkroom.domain.errors import BadPipeline, ModelUnusable
+from darkroom.domain.parameters import PARAMETERS, RESTORATION_STAGES, RestorationParameters, Stage
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages.restore import restore
 from tests.degradations import blurred, in_light, noisy, part
 
 METHODS = [(stage, method) for stage in RESTORATION_STAGES for method in PARAMETERS[stage].classical]

@@ -8,9 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    ".".join(path.relative_to(ROOT / "shared").with_suffix("").parts)
     for folder in ("stages", "imaging")
-    for path in (ROOT / "shared" / folder).glob("*.py")
+    for path in (ROOT / "shared" / "darkroom" / folder).rglob("*.py")
     if ">>>" in path.read_text()
 )
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.errors import BadPipeline
-from shared.imaging.codec import Decoded, decode
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import FinishParameters
-from shared.stages.finish import Finished, composite, finish, render
+from darkroom.domain.errors import BadPipeline
+from darkroom.domain.parameters import FinishParameters
+from darkroom.imaging.codec import Decoded, decode
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages.finish import Finished, composite, finish, render
 from tests.degradations import noisy, part
 from tests.pictures import camera_exif, jpeg_bytes, png16, png_bytes, scene_with_alpha, webp_bytes
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.errors import ModelUnusable
-from shared.imaging.color import luma
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.imaging.color import luma
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import in_light, part
 
 Tensor = NDArray[np.float32]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from shared.errors import ModelUnusable
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import PARAMETERS, RestorationParameters, Stage
-from shared.stages import StageOutput
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import PARAMETERS, RestorationParameters, Stage
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages import StageOutput
+from darkroom.stages.restore import restore
 from tests.degradations import blurred, in_light, noisy, part
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from shared.errors import ModelUnusable
-from shared.imaging.picture import Picture, Pixels
-from shared.parameters import RepairParameters
-from shared.stages import StageOutput
-from shared.stages.repair import MUCH, RIM, small_marks
-from shared.stages.restore import restore
+from darkroom.domain.errors import ModelUnusable
+from darkroom.domain.parameters import RepairParameters
+from darkroom.imaging.picture import Picture, Pixels
+from darkroom.stages import StageOutput
+from darkroom.stages.repair import MUCH, RIM
+from darkroom.stages.restore import restore
 from tests.degradations import blurred, part, psnr_db
 from tests.photographs import photograph
 
@@ -32,6 +32,18 @@ class FillingModel:
         filled = pixels.copy()
         filled[:, : self.columns] = 128
         return filled
+
+
+@dataclass
+class PaintingModel(FillingModel):
+    """Answers with a given picture."""
+
+    columns: int = 0
+    answered: Pixels = field(default_factory=lambda: np.zeros((1, 1, 3), np.uint8), kw_only=True)
+
+    def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
+        self.told.append(scalars or {})
+        return self.answered
 
 
 def repaired(pixels: Pixels, **given: object) -> StageOutput:
@@ -93,44 +105,43 @@ def test_damage_across_the_border_of_two_windows_is_filled_on_both_sides() -> No
     assert (repaired(scratched(plain, 80)).picture.pixels == 90).all()
 
 
-def specked(count: int, side: int = 3, size: tuple[int, int] = (300, 400)) -> np.ndarray:
-    """White squares, 60 pixels from each other, on grey."""
-    pixels = np.full((*size, 3), 90, np.uint8)
+def striped(count: int, level: int = 250) -> Pixels:
+    """Bright lines, 2 pixels wide, on grey; each is 0.83 % of the picture."""
+    pixels = np.full((240, 240, 3), 90, np.uint8)
     for number in range(count):
-        row, column = 20 + 60 * (number // 6), 20 + 60 * (number % 6)
-        pixels[row : row + side, column : column + side] = 250
+        pixels[:, 30 + 60 * number : 32 + 60 * number] = level
     return pixels
 
 
-@pytest.mark.parametrize(("count", "left"), [(1, "1 small mark was left"), (4, "4 small marks were left")])
-def test_few_small_marks_are_left_where_more_are_called_for_and_a_note_says_how_many(count: int, left: str) -> None:
-    picture = Picture(pixels=specked(count))
-    output = restore("repair", picture, RepairParameters(least_marks=5), "telea", None)
+def test_little_damage_is_left_where_evidence_is_called_for_and_a_note_says_how_much() -> None:
+    picture = Picture(pixels=striped(1))
+    output = restore("repair", picture, RepairParameters(evidence=0.02), "telea", None)
     assert output.picture is picture
-    assert output.values == {"damaged_share": 0.0}
-    (note,) = output.notes
-    assert note == f"{left}: 5 would be taken for damage, fewer may belong to the scene"
-    assert (repaired(specked(count)).picture.pixels == 90).all()
+    assert output.values["damaged_share"] == 0.0
+    assert output.values["suspected_share"] == pytest.approx(2 / 240, rel=0.01)
+    assert output.notes == ("0.83% of the picture may be damage and was left: surely damaged is less than 2.00%",)
+    assert (repaired(striped(1)).picture.pixels == 90).all()
 
 
-def test_as_many_marks_as_are_called_for_are_repaired() -> None:
-    assert (repaired(specked(5), least_marks=5).picture.pixels == 90).all()
+def test_enough_sure_damage_is_repaired() -> None:
+    assert (repaired(striped(3), evidence=0.02).picture.pixels == 90).all()
 
 
-def test_one_long_mark_or_much_of_the_picture_is_damage_enough() -> None:
-    long, much = specked(0), specked(12, side=8, size=(150, 380))
-    long[100, 100:210] = 250
-    assert (repaired(long, least_marks=5).picture.pixels == 90).all()
-    assert (repaired(much, least_marks=100).picture.pixels == 90).all()
+def test_faint_marks_are_no_evidence_however_many_they_are() -> None:
+    """At 0.6 of the sensitivity they are not found any more."""
+    faint = striped(3, level=195)
+    assert float(repaired(faint).values["damaged_share"]) > 0.02
+    assert repaired(faint, evidence=0.02).values["damaged_share"] == 0.0
 
 
-def test_the_marks_of_a_very_large_picture_are_counted_as_those_of_a_small_one() -> None:
-    found = np.zeros((100, 9000), bool)
-    for column in range(20, 9000, 1000):
-        found[50, column] = True
-    assert small_marks(found) == 9
-    found[20, 1000:3300] = True
-    assert small_marks(found) == 0
+def test_with_evidence_a_model_is_asked_again_at_less_sensitivity_and_without_it_is_not() -> None:
+    model = FillingModel(columns=2)
+    picture = Picture(pixels=np.full((10, 100, 3), 7, np.uint8))
+    output = restore("repair", picture, RepairParameters(evidence=0.01), "model", model)
+    assert [each["sensitivity"] for each in model.told] == [0.5, pytest.approx(0.3)]
+    assert output.values == {"damaged_share": 0.02}
+    restore("repair", picture, RepairParameters(evidence=0.03), "model", model)
+    assert len(model.told) == 3
 
 
 def test_a_model_is_told_the_sensitivity_and_its_changes_are_the_damage() -> None:
@@ -159,3 +170,12 @@ def test_a_result_that_is_largely_painted_goes_to_a_person() -> None:
 def test_a_model_that_enlarges_is_refused() -> None:
     with pytest.raises(ModelUnusable, match="enlarges 2 times"):
         restore("repair", Picture(pixels=part(side=32)), RepairParameters(), "model", FillingModel(columns=1, scale=2))
+
+
+def test_the_share_of_one_pixel_in_a_large_picture_is_not_rounded_to_nothing() -> None:
+    pixels = np.full((3000, 3000, 3), 90, np.uint8)
+    painted = pixels.copy()
+    painted[5, 5] = 250
+    model = PaintingModel(answered=painted)
+    output = restore("repair", Picture(pixels=pixels), RepairParameters(), "model", model)
+    assert float(output.values["damaged_share"]) == pytest.approx(1 / pixels[..., 0].size, rel=0.01)

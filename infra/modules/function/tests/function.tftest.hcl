@@ -32,6 +32,30 @@ run "a_function_is_internal_and_has_every_size_set" {
   }
 }
 
+run "with_a_connector_everything_goes_out_through_it" {
+  command = apply
+  variables { connector = "projects/p/locations/europe-west1/connectors/stages" }
+
+  assert {
+    condition     = one(google_cloudfunctions2_function.this[0].service_config).vpc_connector == var.connector && one(google_cloudfunctions2_function.this[0].service_config).vpc_connector_egress_settings == "ALL_TRAFFIC"
+    error_message = "A connector that carries private addresses alone would leave the way to the internet open."
+  }
+}
+
+run "with_a_connector_and_a_gpu_too" {
+  command = apply
+  variables {
+    connector = "projects/p/locations/europe-west1/connectors/stages"
+    gpu       = { image = "europe-west1-docker.pkg.dev/p/darkroom/denoise-gpu:0123456789abcdef", zonal_redundancy = false }
+    size      = { cpu = 4, memory = "16Gi", concurrency = 1, min_instances = 0, max_instances = 2, timeout_s = 540 }
+  }
+
+  assert {
+    condition     = one(google_cloud_run_v2_service.gpu[0].template[0].vpc_access).connector == var.connector && one(google_cloud_run_v2_service.gpu[0].template[0].vpc_access).egress == "ALL_TRAFFIC"
+    error_message = "A stage on a GPU must go out the same way."
+  }
+}
+
 run "an_upload_event_is_retried" {
   command = apply
   variables { upload_event = { bucket = "uploads", service_account = "trigger@p.iam.gserviceaccount.com" } }

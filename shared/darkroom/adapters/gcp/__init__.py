@@ -1,0 +1,1 @@
+"""The ports over Cloud Storage, Firestore and Pub/Sub."""

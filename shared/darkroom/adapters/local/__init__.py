@@ -1,0 +1,1 @@
+"""The ports over folders and SQLite on one machine."""

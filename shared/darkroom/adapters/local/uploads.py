@@ -1,0 +1,187 @@
+"""What did people drop into a bucket's folder, change there, or take away?"""
+
+import os
+import re
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import google_crc32c
+
+from darkroom.adapters.content_types import HEAD_BYTES, content_type_of
+from darkroom.adapters.local.database import LocalDatabase
+from darkroom.adapters.local.files import Fingerprint, LocalFiles, fingerprint_of
+from darkroom.adapters.local.names import name_of
+from darkroom.adapters.local.register import NewEntry, Register
+from darkroom.adapters.object_rules import encode_crc32c, valid_name
+from darkroom.runtime.logs import log
+from darkroom.runtime.ports import ObjectInfo
+
+#: Hidden files, backups of editors, what file managers leave, and downloads or copies that are not finished.
+_UNFINISHED = re.compile(
+    rb"^\.|~$|\.(part|partial|tmp|temp|crdownload|download|swp)$|^(thumbs\.db|desktop\.ini)$", re.IGNORECASE
+)
+_CHUNK_BYTES = 1 << 20
+#: Hidden files that people may have meant; macOS puts a `._` file beside every file on a foreign disk.
+_HIDDEN_PICTURE = re.compile(rb"^\.(?!_).*\.(jpe?g|jpe|jfif|png|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
+_MOST_UNTOLD = 1000
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is left alone until it gets another one."""
+    return _UNFINISHED.search(os.fsencode(name)) is not None
+
+
+class FolderWatch:
+    """Remembers what the last scan of one bucket's folder found."""
+
+    def __init__(self, database: LocalDatabase, files: LocalFiles, register: Register, *, bucket: str) -> None:
+        self._database = database
+        self._files = files
+        self._register = register
+        self._bucket = bucket
+        self._folder = files.folder(bucket)
+        #: Files that differ from the register, as the last scan found them.
+        self._unsettled: dict[bytes, Fingerprint] = {}
+        self._ignored: set[bytes] = set()
+        #: Sentences for whoever asks; the newest, if nobody does.
+        self._untold: deque[str] = deque(maxlen=_MOST_UNTOLD)
+
+    def scan(self) -> list[ObjectInfo]:
+        """Register what has been stable since the last scan, forget what is gone, and return the new objects."""
+        with self._database.translated():
+            self._folder.mkdir(parents=True, exist_ok=True)
+        with self._database.reading() as connection:
+            registered = {path: (size, mtime) for path, size, mtime in self._register.files(connection, self._bucket)}
+        with self._database.translated():
+            found = dict(self._files_below(self._folder))
+        self._forget(registered.keys() - found.keys())
+        changed = {
+            path: Fingerprint(size=file[0], mtime_ns=file[1])
+            for path, file in found.items()
+            if registered.get(path) != file
+        }
+        stable = [path for path, file in changed.items() if self._unsettled.get(path) == file]
+        self._unsettled = changed
+        infos = [self._add(path, changed[path]) for path in sorted(stable)]
+        return [info for info in infos if info is not None]
+
+    def _add(self, path: bytes, file: Fingerprint) -> ObjectInfo | None:
+        content = self._inspect(path, file)
+        if content is None:
+            return None
+        with self._database.transaction() as connection:
+            crc32c, head = content
+            if self._is_touched(connection, path, file, crc32c=crc32c):
+                return None
+            name = self._name_for(connection, path, file)
+            if name is None:
+                return None
+            new = NewEntry(
+                bucket=self._bucket,
+                name=name,
+                content_type=content_type_of(head, name),
+                crc32c=crc32c,
+                file=file,
+                path=path,
+            )
+            return self._register.add(connection, new).info
+
+    def _is_touched(self, connection: sqlite3.Connection, path: bytes, file: Fingerprint, *, crc32c: str) -> bool:
+        """Whether the file only got another time; that is noted, and whoever works on the object goes on."""
+        here = self._register.at_path(connection, self._bucket, path)
+        if here is None or here.staged is not None or (here.file.size, here.info.crc32c) != (file.size, crc32c):
+            return False
+        self._register.touch(connection, here, file.mtime_ns)
+        return True
+
+    def _name_for(self, connection: sqlite3.Connection, path: bytes, file: Fingerprint) -> str | None:
+        """The name of the object in a file, None if it is registered already or cannot be one."""
+        here = self._register.at_path(connection, self._bucket, path)
+        if here is not None:
+            return None if here.file == file or here.staged is not None else here.info.ref.name
+        name = name_of(path)
+        if not valid_name(name):
+            self._ignore(path, "its path is too long")
+            return None
+        there = self._register.find(connection, self._bucket, name)
+        if there is not None and (there.staged or fingerprint_of(self._files.at(self._bucket, there.path))):
+            self._ignore(path, "its name is that of another object")
+            return None
+        return name
+
+    def _inspect(self, path: bytes, file: Fingerprint) -> tuple[str, bytes] | None:
+        """Checksum and first bytes of a file, None if it was changed or cannot be read."""
+        target = self._files.at(self._bucket, path)
+        try:
+            content = _checksum(target)
+        except OSError as exc:
+            self._ignore(path, f"it cannot be read: {exc.strerror}")
+            return None
+        return content if fingerprint_of(target) == file else None
+
+    def _ignore(self, path: bytes, reason: str) -> None:
+        """Say once why a file does not become an object; it is looked at again in every scan."""
+        if path not in self._ignored:
+            self._ignored.add(path)
+            file = self._folder / os.fsdecode(path)
+            sentence = f"Ignored {str(file)!a}: {reason}."
+            log("WARNING", "upload_ignored", sentence)
+            self._untold.append(sentence)
+
+    def take_ignored(self) -> list[str]:
+        """The sentences about ignored files since the last call."""
+        return [self._untold.popleft() for _ in range(len(self._untold))]
+
+    def _forget(self, missing: set[bytes]) -> None:
+        """Remove the objects whose files are really gone; hidden ones are only not looked at."""
+        for path in missing:
+            with self._database.transaction() as connection:
+                entry = self._register.at_path(connection, self._bucket, path)
+                gone = fingerprint_of(self._files.at(self._bucket, path)) is None
+                if entry is not None and entry.staged is None and gone:
+                    self._register.remove(connection, entry.info.ref)
+
+    def _files_below(self, folder: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
+        """Path, size and mtime_ns of every finished regular file; symbolic links are not followed."""
+        pending = [(os.fsencode(folder), b"")]
+        while pending:
+            where, prefix = pending.pop()
+            for entry in self._entries(where, prefix):
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, prefix + entry.name + b"/"))
+                elif entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    yield prefix + entry.name, (found.st_size, found.st_mtime_ns)
+
+    def _entries(self, folder: bytes, prefix: bytes) -> list[os.DirEntry[bytes]]:
+        """What is in a folder and finished; nothing in one that was removed meanwhile or may not be read."""
+        try:
+            with os.scandir(folder) as entries:
+                found = list(entries)
+        except FileNotFoundError:
+            return []
+        except PermissionError:
+            self._ignore(prefix, "the folder cannot be read")
+            return []
+        for entry in found:
+            self._ignore_if_meant(entry, prefix)
+        return [entry for entry in found if not _UNFINISHED.search(entry.name)]
+
+    def _ignore_if_meant(self, entry: os.DirEntry[bytes], prefix: bytes) -> None:
+        """Say so of links and of hidden pictures; what is unfinished by its name will get another one."""
+        if entry.is_symlink():
+            if not _UNFINISHED.search(entry.name):
+                self._ignore(prefix + entry.name, "symbolic links are not followed")
+        elif _HIDDEN_PICTURE.search(entry.name):
+            self._ignore(prefix + entry.name, "a name that begins with a dot is hidden")
+
+
+def _checksum(path: Path) -> tuple[str, bytes]:
+    value, head = 0, b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            value = google_crc32c.extend(value, chunk)
+            head = head or chunk[:HEAD_BYTES]
+    return encode_crc32c(value), head

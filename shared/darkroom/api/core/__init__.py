@@ -1,0 +1,1 @@
+"""Routing, validation, errors and responses of the HTTP API."""

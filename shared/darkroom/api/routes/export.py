@@ -1,0 +1,97 @@
+"""How do results leave as a table?
+
+Page after page, so that memory stays the same however many jobs there are. The oldest change comes first: a job that
+changes meanwhile moves to the end and stands there a second time, but none is ever left out.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.routes.jobs import JobFilter
+from darkroom.domain.job import Job
+from darkroom.handlers.uploads import SOURCE_URL_KEY
+from darkroom.runtime.ports import JobQuery, JobStore
+
+#: Jobs that are in memory at the same time.
+PAGE_SIZE = 200
+#: A cell that begins so is a formula to a spreadsheet, and whoever named a file would run it there.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+_COLUMNS: Mapping[str, Callable[[Job], object]] = {
+    "job": lambda job: job.id,
+    "display_name": lambda job: job.display_name,
+    "owner": lambda job: job.owner,
+    "product_group_id": lambda job: job.labels.get("product_group_id"),
+    "sku_id": lambda job: job.labels.get("sku_id"),
+    "image_type": lambda job: job.labels.get("image_type"),
+    "image_url": lambda job: job.source.metadata.get(SOURCE_URL_KEY),
+    "status": lambda job: job.status,
+    "qc_status": lambda job: job.qc_status,
+    "run": lambda job: job.run,
+    "pipeline": lambda job: job.pipeline.label,
+    "score_before": lambda job: job.before.score if job.before else None,
+    "score_after": lambda job: job.after.score if job.after else None,
+    "degraded": lambda job: str(job.degraded).lower(),
+    "error_code": lambda job: job.error.code if job.error else None,
+    "error_message": lambda job: job.error.message if job.error else None,
+    "result": lambda job: job.result.name if job.result else None,
+    "created_at": lambda job: job.created_at.isoformat(),
+    "completed_at": lambda job: job.completed_at.isoformat() if job.completed_at else None,
+}
+
+
+def export(call: RequestContext) -> ApiResponse:
+    """Results as CSV."""
+    asked: JobFilter = call.query
+    headers = {"Content-Disposition": 'attachment; filename="results.csv"'}
+    query = asked.query(call.caller)
+    if query is None:
+        return ApiResponse(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
+    every = replace(query, updated_before=_later(call.parts.now()), limit=PAGE_SIZE)
+    return ApiResponse(content=_lines(call.parts.system.jobs, every), content_type="text/csv", headers=headers)
+
+
+def _later(now: datetime) -> datetime:
+    """A condition on time is what makes a query answer the oldest first; this one holds for every job."""
+    return now + timedelta(days=1)
+
+
+def _lines(jobs: JobStore, query: JobQuery) -> Iterator[bytes]:
+    yield _line(list(_COLUMNS))
+    cursor: str | None = None
+    while True:
+        page = jobs.query(replace(query, cursor=cursor))
+        yield b"".join(_line([read(job) for read in _COLUMNS.values()]) for job in page.jobs)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _line(values: list[object]) -> bytes:
+    sink = io.StringIO()
+    csv.writer(sink).writerow([_cell(value) for value in values])
+    return sink.getvalue().encode(errors="replace")
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would run gets an apostrophe, which spreadsheets do not show."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/v1/export.csv",
+        name="export",
+        summary="Results as CSV, one line a job",
+        access="submitter",
+        handler=export,
+        outcomes=(ResponseSpec(what="a header and one line a job, the oldest change first", media=("text/csv",)),),
+        query=JobFilter,
+    ),
+)

@@ -1,0 +1,190 @@
+"""`darkroom up`: the whole service on this machine."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from darkroom.adapters.broker import Delivery
+from darkroom.adapters.local.names import path_of
+from darkroom.adapters.system import SystemClock
+from darkroom.auth.keys import Keys
+from darkroom.cli.support.job_lines import JobLines
+from darkroom.cli.support.wait import is_served
+from darkroom.domain.errors import ConfigurationError, JobNotFound
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import ObjectRef
+from darkroom.domain.presets import PRESET_RULES
+from darkroom.local_cloud.api_server import DEFAULT_PORT, listen
+from darkroom.local_cloud.supervisor import Pace
+from darkroom.runtime.installed import FUNCTIONS
+from darkroom.runtime.logs import configure
+from darkroom.runtime.ports import JobStore
+from darkroom.runtime.settings import Settings, read_settings
+
+if TYPE_CHECKING:  # what serves is imported when something is served
+    from darkroom.local_cloud.cloud import LocalCloud
+
+#: How often the display looks for a signal while nothing happens.
+_TICK_S = 0.2
+
+
+@click.command(epilog="\b\nExamples:\n  darkroom up\n  darkroom up --home /var/darkroom --workers 4")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of the buckets and the queue.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes; one per processor if absent.")
+@click.option("--watch", type=click.FloatRange(0.05, 60), default=0.5, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"Port of the HTTP API on this machine; {DEFAULT_PORT} if absent and free, 0 for any free one.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing about the jobs and ignored files.")
+def up(home: Path | None, workers: int | None, watch: float, port: int | None, quiet: bool) -> None:
+    """Run the whole service on this machine until Ctrl-C.
+
+    Photographs dropped into the uploads folder are worked on by the functions under functions/, each request over HTTP
+    as on Google Cloud. What is under way when this ends, or is killed, goes on at the next start.
+    """
+    from darkroom.local_cloud.cloud import LocalCloud
+
+    settings = read_settings(os.environ)
+    settings = settings.model_copy(update={"home": (home or settings.home).resolve()})
+    stop = _on_signals()
+    changed: SimpleQueue[str] = SimpleQueue()
+    console = Console()
+    with (
+        _log_file(settings),
+        LocalCloud(
+            settings,
+            workers=workers,
+            pace=Pace(watch_s=watch),
+            observe=lambda it: changed.put(job_of(it.delivery)),
+            api=_listener(port),
+        ) as cloud,
+    ):
+        _welcome(console, settings, cloud.size)
+        _introduce_api(console, cloud)
+        with JobLines(console, lambda job: str(result_path(settings, job))) as lines:
+            while not stop.is_set():
+                cloud.check()
+                job = _next_changed(cloud.jobs, changed)
+                if quiet:
+                    continue
+                _tell_ignored(console, cloud.objects.take_ignored())
+                if job is not None:
+                    lines.update(job)
+        if not quiet:  # a signal during the start ends the loop before it began
+            _tell_ignored(console, cloud.objects.take_ignored())
+        console.print("Ending; requests in flight are finished first.")
+
+
+def _listener(port: int | None) -> socket.socket | None:
+    """Where the API listens; nowhere if nobody chose a port and the usual one is taken."""
+    try:
+        return listen(DEFAULT_PORT if port is None else port)
+    except ConfigurationError:
+        if port is not None:
+            raise
+        return None
+
+
+def _introduce_api(console: Console, cloud: "LocalCloud") -> None:
+    if cloud.api_port is None:
+        console.print(f"No HTTP API: port {DEFAULT_PORT} is taken, choose another one with --port.", soft_wrap=True)
+        return
+    listens = f"The HTTP API listens on http://127.0.0.1:{cloud.api_port}, described at /docs."
+    console.print(f"{listens} What waits for a person is at /review. {_who_may_ask(cloud)}", soft_wrap=True)
+
+
+def _who_may_ask(cloud: "LocalCloud") -> str:
+    settings = cloud.settings
+    keys = Keys(objects=cloud.objects, bucket=settings.keys_bucket, clock=SystemClock())
+    if settings.anonymous:
+        return "Whoever asks without a key is a visitor, known again by a cookie."
+    if keys.any():
+        return "Every request needs a key."
+    return "This computer needs no key, and no other gets in."
+
+
+def job_of(delivery: Delivery) -> str:
+    """The id of the job that a delivery belongs to; empty if it belongs to none."""
+    attributes = delivery.attributes
+    if "objectId" not in attributes:
+        return attributes.get("job_id", "")
+    bucket, name = attributes["bucketId"], attributes["objectId"]
+    return job_id(ObjectRef(bucket=bucket, name=name, generation=int(attributes["objectGeneration"])))
+
+
+def object_path(settings: Settings, ref: ObjectRef) -> Path:
+    """The file in which people find an object of the local backend."""
+    return settings.home / ref.bucket / os.fsdecode(path_of(ref.name))
+
+
+def result_path(settings: Settings, job: Job) -> Path | None:
+    """The file of a job's result, if it has one."""
+    return object_path(settings, job.result) if job.result else None
+
+
+def _on_signals() -> threading.Event:
+    """The event that is set by the first Ctrl-C or SIGTERM; the second one ends the process at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return stop
+
+
+@contextmanager
+def _log_file(settings: Settings) -> Iterator[None]:
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_served(settings.home):  # the logs of a service that runs are its own
+        keep_last_logs(folder)
+    with (folder / "supervisor.log").open("a", encoding="utf-8") as stream:
+        configure(settings.log_level, stream)
+        yield
+
+
+def keep_last_logs(folder: Path) -> None:
+    """Put the logs of the last run aside, as `NAME.log.1`; those of the run before it go."""
+    for path in folder.glob("*.log"):
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _tell_ignored(console: Console, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+
+def _next_changed(jobs: JobStore, changed: "SimpleQueue[str]") -> Job | None:
+    try:
+        return jobs.get(changed.get(timeout=_TICK_S))
+    except (Empty, JobNotFound):
+        return None
+
+
+def _welcome(console: Console, settings: Settings, workers: int) -> None:
+    uploads = settings.home / settings.uploads_bucket
+    console.print(f"[bold]Drop photographs into[/bold] {uploads}/", soft_wrap=True, highlight=False)
+    console.print("The first folder chooses what is done:")
+    table = Table.grid(padding=(0, 2))
+    for name, rules in PRESET_RULES.items():
+        table.add_row(f"  {name}/", rules.summary)
+    console.print(table)
+    console.print(f"Results come to {settings.home / settings.results_bucket}/, each with a manifest.", soft_wrap=True)
+    served = ", ".join(sorted(main.parent.name for main in FUNCTIONS.glob("*/main.py")))
+    console.print(f"Serving the functions {served}.")
+    console.print(f"{workers} workers, logs in {settings.home / 'logs'}/. Ctrl-C ends it.", soft_wrap=True)

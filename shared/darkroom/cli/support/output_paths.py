@@ -1,0 +1,193 @@
+"""Which files does `darkroom run` work on, and where do their results go?
+
+Computed as a value before anything is done:
+
+    darkroom run photo.jpg -o out        out/photo.jpg
+    darkroom run photos -o out           photos/1931/a.jpg → out/1931/a.jpg
+    darkroom run photos more -o out      photos/1931/a.jpg → out/photos/1931/a.jpg
+    darkroom run photo.jpg -o other.png  other.png
+
+Two pictures of one folder whose results would have the same name both keep their own ending: `a.png` and `a.jpg`,
+written as JPEG, become `a.png.jpg` and `a.jpg.jpg`.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from darkroom.cli.support.real_paths import RealPaths
+from darkroom.domain.errors import BadImage
+from darkroom.domain.formats import EXTENSIONS, SUBSTITUTES, output_format
+from darkroom.domain.parameters import FinishParameters
+
+#: Endings of names, in lower case, that promise a picture: what has one is worked on, or fails.
+PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
+#: Formats by the ending of the name that a result was given by hand.
+FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
+#: Read of a file to tell its format.
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file to work on."""
+
+    source: Path
+    #: Its result's path below the output folder, still with the source's ending.
+    relative: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What lies in the inputs."""
+
+    found: tuple[Found, ...]
+    #: Files in folders that are no pictures.
+    left_out: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a result goes."""
+
+    source: Path
+    #: The result's path without the ending, or with it if `fixed`.
+    stem: Path
+    #: Formats that the result may turn out to have; only its pixels decide between them.
+    formats: frozenset[str]
+    #: True if the path was given by hand.
+    fixed: bool = False
+
+    def path(self, name: str) -> Path:
+        """The result's path if it has the format `name`."""
+        return self.stem if self.fixed else _with_ending(self.stem, EXTENSIONS[name])
+
+    @property
+    def manifest(self) -> Path:
+        return self.stem.with_suffix(".json") if self.fixed else _with_ending(self.stem, "json")
+
+    @property
+    def results(self) -> frozenset[Path]:
+        return frozenset(self.path(name) for name in self.formats)
+
+
+def search(inputs: Sequence[Path], output: Path) -> Search:
+    """The pictures among the inputs and in their folders by name, each once, without `output` and hidden files."""
+    #: By the path in the real folder: the same for a file that is named in two ways, another for a symbolic link.
+    found: dict[Path, Found] = {}
+    left_out: list[Path] = []
+    paths = RealPaths()
+    for each in inputs:
+        if not each.is_dir():
+            found.setdefault(paths.entry(each), Found(source=each, relative=Path(each.name)))
+            continue
+        root = Path(each.resolve().name) if len(inputs) > 1 else Path()
+        for path in _files(each, paths, output=paths.file(output)):
+            if _is_picture(path):
+                found.setdefault(paths.entry(path), Found(source=path, relative=root / path.relative_to(each)))
+            else:
+                left_out.append(path)
+    return Search(found=tuple(found.values()), left_out=tuple(left_out))
+
+
+def targets(found: Iterable[Found], output: Path, finish: FinishParameters, *, cut_out: bool) -> list[Target]:
+    """Where each result goes; `cut_out` says that a stage may make pictures transparent."""
+    return [
+        Target(
+            source=each.source,
+            stem=output / each.relative.with_suffix(""),
+            formats=_possible_formats(each.source, finish, cut_out=cut_out),
+        )
+        for each in found
+    ]
+
+
+def disentangled(planned: Sequence[Target], *, manifest: bool) -> list[Target]:
+    """The same targets, with longer names for those that would write the same file."""
+    chosen = list(planned)
+    while True:
+        taken = Counter(path for each in chosen for path in _written(each, manifest=manifest))
+        clashing = [
+            not _is_long(each) and any(taken[path] > 1 for path in _written(each, manifest=manifest)) for each in chosen
+        ]
+        if not any(clashing):
+            return chosen
+        chosen = [_lengthened(each) if clash else each for each, clash in zip(chosen, clashing, strict=True)]
+
+
+def conflicts(planned: Iterable[Target], *, manifest: bool) -> list[str]:
+    """Sentences about results that would overwrite each other or an input."""
+    planned = list(planned)
+    paths = RealPaths()
+    inputs = {paths.file(each.source) for each in planned}
+    writers: dict[Path, Path] = {}
+    problems = []
+    for each in planned:
+        for path in sorted(_written(each, manifest=manifest)):
+            if paths.file(path) in inputs:
+                problems.append(f"the result of {each.source} would overwrite the input {path}")
+            first = writers.setdefault(path, each.source)
+            if first != each.source:
+                problems.append(f"{first} and {each.source} would both become {path}")
+    return problems
+
+
+def _written(target: Target, *, manifest: bool) -> frozenset[Path]:
+    return target.results | ({target.manifest} if manifest else frozenset())
+
+
+def _is_long(target: Target) -> bool:
+    return target.fixed or target.stem.name == target.source.name
+
+
+def _lengthened(target: Target) -> Target:
+    return replace(target, stem=target.stem.with_name(target.source.name))
+
+
+def _with_ending(path: Path, ending: str) -> Path:
+    return path.with_name(f"{path.name}.{ending}")
+
+
+def _files(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[Path]:
+    """The files of a folder by name, then those of its folders; a folder that cannot be read is no empty folder."""
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        with os.scandir(here) as entries:
+            seen = sorted((each for each in entries if not _is_hidden(each.name)), key=lambda each: each.name)
+        yield from (here / each.name for each in seen if each.is_file())
+        below = (here / each.name for each in reversed(seen) if each.is_dir(follow_symlinks=False))
+        pending += (each for each in below if paths.folder(each) != output)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES or _format_of(path) is not None
+
+
+def _format_of(path: Path) -> str | None:
+    """The format by the file's first bytes, or None; whoever reads the whole file reports what is wrong with it."""
+    from darkroom.imaging.codec.formats.sniff import sniff
+
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(_HEAD_BYTES))
+    except (BadImage, OSError):
+        return None
+
+
+def _possible_formats(source: Path, finish: FinishParameters, *, cut_out: bool) -> frozenset[str]:
+    """What "keep" may come to: without alpha, or with it where the source or a cut-out can bring one."""
+    if finish.format != "keep":
+        return frozenset({finish.format})
+    kept = _format_of(source) or FORMAT_OF_SUFFIX.get(source.suffix.lower(), "png")
+    opaque = output_format(finish, kept, has_alpha=False)
+    transparent = output_format(finish, kept, has_alpha=True)
+    if cut_out:
+        return frozenset({transparent})
+    return frozenset({opaque, transparent} if kept in SUBSTITUTES else {opaque})

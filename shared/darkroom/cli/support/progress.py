@@ -1,0 +1,91 @@
+"""What does a batch say while it runs, and at its end?
+
+Results on stdout: a line per file, or JSON. Everything else on stderr: a progress bar if that is a terminal, the
+failed files, and a line of sums.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from darkroom.cli.support.process_file import FileOutcome
+from darkroom.cli.support.text import counted, duration, printable
+
+
+def report(outcomes: Iterable[FileOutcome], *, total: int, as_json: bool, counts: Counter[str]) -> list[FileOutcome]:
+    """Tell every outcome as it comes, count it in `counts`, and return those that failed."""
+    failures = []
+    with _bar(total) as advance:
+        for outcome in outcomes:
+            counts[outcome.status] += 1
+            if outcome.status == "failed":
+                failures.append(outcome)
+            if as_json or outcome.status == "done":
+                click.echo(json.dumps(outcome.to_json()) if as_json else _line(outcome))
+            advance()
+    return failures
+
+
+def tell_failures(failures: Iterable[FileOutcome], *, debug: bool) -> None:
+    """One line on stderr for each failed file."""
+    for outcome in failures:
+        if debug and outcome.traceback:
+            click.echo(outcome.traceback, err=True, nl=False)
+        click.echo(f"{printable(outcome.source)}: {printable(outcome.error)}", err=True)
+
+
+def sums(counts: Counter[str], left_out: list[str], started: float) -> str:
+    """`12 done, 3 there already, 1 failed, 12.3 s`, and what in the folders was no picture."""
+    said = [f"{counts['done']} done"]
+    if counts["skipped"]:
+        said.append(f"{counts['skipped']} there already (--overwrite makes them again)")
+    if counts["failed"]:
+        said.append(f"{counts['failed']} failed")
+    said.append(duration(time.perf_counter() - started))
+    if not left_out:
+        return ", ".join(said)
+    names = ", ".join(printable(name) for name in left_out[:3]) + (", …" if len(left_out) > 3 else "")
+    return (
+        ", ".join(said)
+        + f"; left out {counted(len(left_out), 'file that is no picture', 'files that are no pictures')}: {names}"
+    )
+
+
+def _line(outcome: FileOutcome) -> str:
+    """`photos/a.jpg → out/a.jpg: denoise, finish; score 41.0 → 63.2; 0.85 s`."""
+    said = [", ".join(outcome.stages), *(f"no {stage}: {reason}" for stage, reason in outcome.left_out)]
+    if outcome.score_before is not None and outcome.score_after is not None:
+        said.append(f"score {outcome.score_before:.1f} → {outcome.score_after:.1f}")
+    said.append(duration(outcome.elapsed_s))
+    said.extend(outcome.notes)
+    said.extend(f"needs review: {message}" for _, message in outcome.review_reasons)
+    return printable(f"{outcome.source} → {outcome.result}: {'; '.join(said)}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    """A bar with count and time left on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    console = Console(file=sys.stderr)
+    # Lines for a file or a pipe must not end up on the terminal with the bar.
+    with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty(), redirect_stderr=False) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda: progress.advance(bar)

@@ -1,0 +1,152 @@
+"""What will `darkroom run` do? Decided, and refused if it must be, before anything is done."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from darkroom.cli.support.errors import Failure
+from darkroom.cli.support.files import Output
+from darkroom.cli.support.output_paths import (
+    FORMAT_OF_SUFFIX,
+    PICTURE_SUFFIXES,
+    Search,
+    Target,
+    conflicts,
+    disentangled,
+    search,
+    targets,
+)
+from darkroom.cli.support.pipeline_options import with_output
+from darkroom.cli.support.process_file import FileOutcome, Task
+from darkroom.cli.support.text import counted
+from darkroom.domain.pipeline import Pipeline
+from darkroom.domain.planner import finish_parameters, requested_stages
+from darkroom.runtime.bootstrap import processors
+from darkroom.runtime.settings import read_settings
+
+#: Processes unless told otherwise; memory runs out before processors do when pictures are large.
+MAX_DEFAULT_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Everything that a run will do."""
+
+    tasks: tuple[Task, ...]
+    #: Pictures whose results are there already.
+    skipped: tuple[FileOutcome, ...]
+    #: Files in the folders that are no pictures.
+    left_out: tuple[Path, ...]
+    #: Processes at once.
+    jobs: int
+
+    @property
+    def total(self) -> int:
+        return len(self.tasks) + len(self.skipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """In which way a run goes about it."""
+
+    #: Processes asked for, if any.
+    jobs: int | None
+    #: Whether results that exist are made anew.
+    overwrite: bool
+    #: Whether a manifest is written beside each result.
+    manifest: bool
+
+
+def plan_batch(inputs: Sequence[Path], told: Output, pipeline: Pipeline, how: How) -> Batch:
+    """Raises UsageError if the results would overwrite inputs or each other, Failure if there is no picture."""
+    output = told.path
+    _check_output(inputs, told)
+    looked = Search(found=(), left_out=())
+    if is_file(inputs, told):
+        pipeline = in_format_of(output, pipeline)
+        formats = frozenset({finish_parameters(pipeline).format})
+        planned = [Target(source=inputs[0], stem=output, formats=formats, fixed=True)]
+    else:
+        looked = search(inputs, output)
+        planned = _targets(looked, output, pipeline, manifest=how.manifest)
+    _check_targets(planned, inputs, looked, manifest=how.manifest)
+    there = {} if how.overwrite else {each: path for each in planned for path in each.results if path.exists()}
+    todo = [each for each in planned if each not in there]
+    return Batch(
+        tasks=_tasks(todo, pipeline, how),
+        skipped=tuple(
+            FileOutcome(source=str(it.source), result=str(path), status="skipped") for it, path in there.items()
+        ),
+        left_out=looked.left_out,
+        jobs=_processes(how.jobs, len(todo)),
+    )
+
+
+def is_file(inputs: Sequence[Path], output: Output) -> bool:
+    """Whether `output` names the one result, and not the folder of results."""
+    return _may_be_file(inputs, output) and output.path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _may_be_file(inputs: Sequence[Path], output: Output) -> bool:
+    one = len(inputs) == 1 and not inputs[0].is_dir()
+    return one and not output.is_folder and not output.path.is_dir()
+
+
+def in_format_of(output: Path, pipeline: Pipeline) -> Pipeline:
+    """The pipeline that writes the format which the name of `output` promises. Raises UsageError if it cannot."""
+    suffix = output.suffix.lower()
+    if suffix not in FORMAT_OF_SUFFIX:
+        raise click.UsageError(f"{suffix or output} cannot be written, only {' '.join(FORMAT_OF_SUFFIX)}")
+    asked = pipeline.output.get("format", "keep")
+    if asked not in ("keep", FORMAT_OF_SUFFIX[suffix]):
+        raise click.UsageError(f"{output.name} and --format {asked} contradict each other")
+    return with_output(pipeline, {"format": FORMAT_OF_SUFFIX[suffix]})
+
+
+def _check_output(inputs: Sequence[Path], told: Output) -> None:
+    output = told.path
+    if any(each.is_dir() and each.resolve() == output.resolve() for each in inputs):
+        raise click.UsageError(f"{output} is the input itself; the results need a folder of their own")
+    if output.is_file() and not is_file(inputs, told):
+        raise click.UsageError(f"{output} is a file; the results need a folder")
+    if _may_be_file(inputs, told) and output.suffix and output.suffix.lower() not in PICTURE_SUFFIXES:
+        known = " ".join(FORMAT_OF_SUFFIX)
+        raise click.UsageError(f"{output.suffix} cannot be written, only {known}; a folder's name ends with /")
+
+
+def _check_targets(planned: Sequence[Target], inputs: Sequence[Path], looked: Search, *, manifest: bool) -> None:
+    if not planned:
+        others = f"; {counted(len(looked.left_out), 'other file')}" if looked.left_out else ""
+        raise Failure(f"there is no picture in {', '.join(str(each) for each in inputs)}{others}")
+    if problems := conflicts(planned, manifest=manifest):
+        raise click.UsageError("; ".join(problems[:3]) + ("; …" if len(problems) > 3 else ""))
+
+
+def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool) -> list[Target]:
+    cut_out = any(wish.stage == "background" and wish.origin != "off" for wish in requested_stages(pipeline))
+    found = targets(looked.found, output, finish_parameters(pipeline), cut_out=cut_out)
+    return disentangled(found, manifest=manifest)
+
+
+def _processes(jobs: int | None, pictures: int) -> int:
+    return max(1, min(jobs or min(processors(), MAX_DEFAULT_JOBS), pictures))
+
+
+def _tasks(todo: Sequence[Target], pipeline: Pipeline, how: How) -> tuple[Task, ...]:
+    settings = read_settings(os.environ)
+    threads = settings.threads or max(1, processors() // _processes(how.jobs, len(todo)))
+    return tuple(
+        Task(
+            target=each,
+            name=str(each.source),
+            pipeline=pipeline,
+            settings=settings,
+            threads=threads,
+            manifest=how.manifest,
+            parent=os.getpid(),
+        )
+        for each in todo
+    )

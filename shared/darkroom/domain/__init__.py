@@ -1,0 +1,1 @@
+"""Values and rules of jobs, pipelines and plans, without input or output."""

@@ -1,0 +1,134 @@
+"""What can the API refuse that the rest of the system does not know of?
+
+The codes are listed in docs/http.md, which a test holds to this module.
+"""
+
+from darkroom.domain.errors import DarkroomError
+from darkroom.domain.field_errors import FieldProblem
+
+
+class HttpError(DarkroomError):
+    """A request that cannot be answered as asked."""
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        value: object = None,
+        limit: object = None,
+        retry_after_s: int | None = None,
+        fields: tuple[FieldProblem, ...] = (),
+    ) -> None:
+        super().__init__(message, code=code, value=value, limit=limit)
+        #: Each field that is not valid.
+        self.fields = fields
+        self.retry_after_s = retry_after_s
+
+
+class NotAuthenticated(HttpError):
+    """Nobody knows who asks."""
+
+    status = 401
+    code = "not_authenticated"
+
+
+class Forbidden(HttpError):
+    """Who asks may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class QuotaReached(HttpError):
+    """Somebody keeps as much as they may."""
+
+    status = 403
+    code = "quota_reached"
+
+
+class CrossOrigin(HttpError):
+    """A page of another origin asks, or under a name that is not this computer's."""
+
+    status = 403
+    code = "cross_origin"
+
+
+class NoSuchPath(HttpError):
+    """There is nothing at this path."""
+
+    status = 404
+    code = "no_such_path"
+
+
+class ResultNotFound(HttpError):
+    """The job is there, and what was asked of it is not, or not yet."""
+
+    status = 404
+    code = "nothing_there"
+
+
+class ProductNotFound(HttpError):
+    """No such product, no pictures of that kind, or nothing configured."""
+
+    status = 404
+    code = "not_in_catalogue"
+
+
+class WrongMethod(HttpError):
+    """The path knows other methods."""
+
+    status = 405
+    code = "wrong_method"
+
+
+class Conflict(HttpError):
+    """Somebody was faster."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(HttpError):
+    """More than this way takes."""
+
+    status = 413
+    code = "too_large"
+
+
+class UnreadableType(HttpError):
+    """The body is of a type that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class Invalid(HttpError):
+    """The body or the query was read and is not valid."""
+
+    status = 422
+    code = "invalid"
+
+
+class UnfetchableUrl(HttpError):
+    """The URL may not be fetched, or could not be."""
+
+    status = 422
+    code = "url_refused"
+
+
+class TooManyRequests(HttpError):
+    """The rate is used up."""
+
+    status = 429
+    code = "too_many_requests"
+
+
+class Busy(HttpError):
+    """All places are taken."""
+
+    status = 503
+    code = "busy"

@@ -1,0 +1,117 @@
+"""Which topics and subscriptions are there, who serves them, and how often are they tried?
+
+One description for the laptop, the emulators and Google Cloud. The deadlines obey
+
+    ack deadline ≥ the function's timeout          (a slow delivery is not repeated while it still runs)
+    attempts × longest backoff < retention          (a message is given up before it would be forgotten)
+
+A push that is refused for want of an instance (429, 503) counts as a delivery of Pub/Sub. So the attempts are many,
+and the answers of a stage decide when its job is given up: after `MAX_FAILURES` failures. On one machine a delivery is
+never refused, and `LOCAL_SUBSCRIPTIONS` counts each as a failure.
+"""
+
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
+from darkroom.domain.parameters import Stage
+from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
+from darkroom.domain.webhooks import CALLBACKS_TOPIC
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+#: Topic of storage notifications on the laptop; on Google Cloud an event trigger stands in its place.
+UPLOADS_TOPIC = "uploads"
+#: Seconds for which Pub/Sub keeps what nobody has acknowledged.
+RETENTION_S = 7 * 24 * 3600
+#: Failures of one step after which its job is given up.
+MAX_FAILURES = 5
+#: Most deliveries before the dead letter: https://cloud.google.com/pubsub/docs/handling-failures
+MOST_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Who receives the messages of a topic, and with how much patience."""
+
+    name: str
+    topic: str
+    #: Folder under `functions/` and the function's name in its `main.py`.
+    function: str
+    entry_point: str
+    #: Seconds until an unanswered delivery is given to somebody else.
+    ack_deadline_s: int = 600
+    #: Seconds before the first redelivery; doubles up to the longest.
+    min_backoff_s: float = 10.0
+    max_backoff_s: float = 300.0
+    #: Deliveries before the message becomes a dead letter; None tries until the retention ends.
+    max_attempts: int | None = MOST_ATTEMPTS
+    #: Added to the number of finished steps where messages wait in one queue; the greatest sum is delivered first.
+    precedence: int = 0
+
+
+def stage_subscription(stage: Stage) -> Subscription:
+    """The subscription that brings a stage its requests."""
+    return Subscription(name=stage_topic(stage), topic=stage_topic(stage), function=stage, entry_point=stage)
+
+
+SUBSCRIPTIONS: tuple[Subscription, ...] = (
+    Subscription(
+        name="dispatcher-uploads",
+        topic=UPLOADS_TOPIC,
+        function="dispatcher",
+        entry_point="on_upload",
+        ack_deadline_s=60,
+        max_attempts=None,
+    ),
+    Subscription(
+        name="dispatcher-stage-events",
+        topic=EVENTS_TOPIC,
+        function="dispatcher",
+        entry_point="on_stage_event",
+        ack_deadline_s=60,
+    ),
+    Subscription(
+        name="dispatcher-dead-letters",
+        topic=DEAD_LETTER_TOPIC,
+        function="dispatcher",
+        entry_point="on_dead_letter",
+        ack_deadline_s=60,
+        max_attempts=None,
+    ),
+    Subscription(
+        name="dispatcher-batches",
+        topic=BATCHES_TOPIC,
+        function="dispatcher",
+        entry_point="on_batch",
+        ack_deadline_s=300,
+    ),
+    Subscription(
+        name="importer-imports",
+        topic=IMPORTS_TOPIC,
+        function="importer",
+        entry_point="on_import",
+        ack_deadline_s=300,
+        # A shop that is down for some minutes is asked again; after about 20 minutes the row is given up.
+        max_backoff_s=600.0,
+        max_attempts=8,
+    ),
+    Subscription(
+        name="importer-callbacks",
+        topic=CALLBACKS_TOPIC,
+        function="importer",
+        entry_point="on_callback",
+        ack_deadline_s=60,
+        max_backoff_s=600.0,
+        max_attempts=10,
+        # The end of a job is not told later because other jobs begin.
+        precedence=100,
+    ),
+    *(stage_subscription(stage) for stage in STAGES),
+)
+
+#: The subscriptions of one machine, where every delivery reaches its function.
+LOCAL_SUBSCRIPTIONS: tuple[Subscription, ...] = tuple(
+    replace(each, max_attempts=MAX_FAILURES) if each.topic in map(stage_topic, STAGES) else each
+    for each in SUBSCRIPTIONS
+)

@@ -1,0 +1,93 @@
+"""What is somebody told when a job has ended, and how do they know that it is true?
+
+A callback is a POST of JSON. Its signature is an HMAC over the moment of sending and the very bytes of the body,
+so that neither can be changed and an old one cannot be sent again unnoticed:
+
+    Darkroom-Event-Id    the same for every attempt to tell the same thing
+    Darkroom-Timestamp   seconds since 1970
+    Darkroom-Signature   v1=HMAC-SHA256(key, "{timestamp}.{body}") in hexadecimal digits
+"""
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+
+from pydantic import Field
+
+from darkroom.domain.job import Job, Status
+from darkroom.domain.messages import VERSION, Record, opened
+from darkroom.domain.trace import traceparent
+
+CALLBACKS_TOPIC = "callbacks"
+#: Metadata of an upload under which the URL lies.
+CALLBACK_KEY = "callback-url"
+
+
+class CallbackDue(Record):
+    """Tell somebody that a run of a job has ended."""
+
+    job_id: str = Field(min_length=1)
+    run: int = Field(ge=1)
+    status: Status
+
+    @property
+    def event_id(self) -> str:
+        """The same for every copy."""
+        return hashlib.sha256(f"{self.job_id}/{self.run}/{self.status}".encode()).hexdigest()[:16]
+
+
+def encode_callback(due: CallbackDue) -> tuple[bytes, dict[str, str]]:
+    """The data and the attributes under which the message travels."""
+    body = {"version": VERSION, "type": "CallbackDue", "body": due.model_dump(mode="json")}
+    attributes = {"type": "CallbackDue", "job_id": due.job_id, "event_id": due.event_id}
+    attributes["traceparent"] = traceparent(due.job_id, due.event_id)
+    return json.dumps(body, separators=(",", ":")).encode(), attributes
+
+
+def decode_callback(data: bytes) -> CallbackDue:
+    """The message in `data`. Raises BadMessage."""
+    return opened(data, {"CallbackDue": CallbackDue})
+
+
+def callback_body(job: Job, due: CallbackDue) -> bytes:
+    """What is told: the event, and the job in a few words."""
+    told = {
+        "event": f"job.{due.status}",
+        "event_id": due.event_id,
+        "job": {
+            "id": job.id,
+            "run": job.run,
+            "status": job.status,
+            "qc_status": job.qc_status,
+            "display_name": job.display_name,
+            "labels": job.labels,
+            "batches": job.batches,
+            "score": job.after.score if job.after else None,
+            "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
+            "path": f"/v1/jobs/{job.id}",
+            "result": f"/v1/jobs/{job.id}/result" if job.result else None,
+        },
+    }
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def signed_headers(key: str, body: bytes, *, event_id: str, now: datetime) -> dict[str, str]:
+    """The headers that go with a body."""
+    timestamp = str(int(now.timestamp()))
+    return {
+        "Content-Type": "application/json",
+        "Darkroom-Event-Id": event_id,
+        "Darkroom-Timestamp": timestamp,
+        "Darkroom-Signature": f"v1={signature(key, body, timestamp=timestamp)}",
+    }
+
+
+def callback_key(signing_key: str, owner: str) -> str:
+    """The key of one owner's callbacks, made from the system's own, which nobody learns from it."""
+    return hmac.new(signing_key.encode(), f"callbacks/{owner}".encode(), hashlib.sha256).hexdigest()
+
+
+def signature(key: str, body: bytes, *, timestamp: str) -> str:
+    """The HMAC over the moment and the body, in hexadecimal digits."""
+    return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()

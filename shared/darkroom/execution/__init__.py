@@ -1,0 +1,1 @@
+"""Runs pipeline steps: one at a time, or a whole pipeline in one process."""

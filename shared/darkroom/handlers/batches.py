@@ -1,0 +1,303 @@
+"""Many jobs belong together: how are they chosen, taken, counted and cancelled?
+
+    start ─▶ PageRequested ─▶ a page, chosen once and written down ─▶ JobsChosen ─▶ each job at work again
+                  ▲                      │
+                  └──── the next page ───┘
+
+A page is chosen among the jobs that have not changed since the batch began, oldest change first: a job that the batch
+has taken is changed by that, and can never be chosen again.
+
+Whoever cancels first writes that down and then cancels what carries the batch's id; whoever takes a job first saves it
+with the id and then looks whether the batch was cancelled. So no job slips through between the two.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from darkroom.domain.errors import BatchNotFound, JobNotFound, NotAllowed, ObjectNotFound, PermanentError
+from darkroom.domain.job import Job, job_id
+from darkroom.domain.messages import Upload
+from darkroom.domain.pipeline import Pipeline
+from darkroom.domain.products.batches import (
+    STATUSES,
+    Batch,
+    BatchProgress,
+    Cancelled,
+    Chosen,
+    Page,
+    Refusal,
+    batch_name,
+    cancelled_name,
+    chosen_name,
+    folder,
+    is_id,
+    page_name,
+    refusals_of,
+    refused_name,
+)
+from darkroom.domain.products.messages import (
+    BatchCancelled,
+    CatalogueMessage,
+    JobsChosen,
+    Member,
+    PageRequested,
+    encode_catalogue,
+    topic_of,
+)
+from darkroom.handlers.configs import configured_pipeline
+from darkroom.handlers.job_commands import cancel_job, reworked
+from darkroom.handlers.job_updates import change_job, publish_next_step
+from darkroom.handlers.records import find_record, list_records, read_record, write_once
+from darkroom.handlers.uploads import BATCH_KEY, accept_upload, upload_of
+from darkroom.runtime.logs import log
+from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.system import System
+
+#: Jobs of one page, of one JobsChosen, and that one BatchCancelled cancels.
+PAGE_SIZE = 200
+CHOSEN_AT_ONCE = 20
+CANCELLED_AT_ONCE = 100
+
+
+def send_catalogue(system: System, message: CatalogueMessage) -> None:
+    """Publish one message of the catalogue."""
+    system.publisher.publish(topic_of(message), *encode_catalogue(message))
+
+
+def start_batch(system: System, batch: Batch) -> None:
+    """Write the batch down and begin to choose its jobs."""
+    write_once(system, batch_name(batch.id), batch)
+    log("INFO", "batch_started", f"Began batch {batch.id} of at most {batch.budget} pictures.", event_id=batch.id)
+    send_catalogue(system, PageRequested(batch_id=batch.id, page=0, room=batch.budget))
+
+
+def read_batch(system: System, batch_id: str) -> Batch:
+    """The batch of that id. Raises BatchNotFound."""
+    missing = BatchNotFound(f"there is no batch {batch_id[:80]}")
+    if not is_id(batch_id):
+        raise missing
+    try:
+        return read_record(system, batch_name(batch_id), Batch)
+    except ObjectNotFound as exc:
+        raise missing from exc
+
+
+def is_cancelled(system: System, batch_id: str) -> bool:
+    """Whether somebody cancelled the batch."""
+    return _cancellation(system, batch_id) is not None
+
+
+def _cancellation(system: System, batch_id: str) -> Cancelled | None:
+    return find_record(system, cancelled_name(batch_id), Cancelled)
+
+
+def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
+    """Write down, once, why something was not taken; the metadata hold it too, so that a listing tells it."""
+    told = {"what": refusal.what[:200], "code": refusal.code, "message": refusal.message[:500]}
+    told |= {"image_url": refusal.image_url} if refusal.image_url else {}
+    name = refused_name(batch_id, refusal.what)
+    write_once(system, name, refusal, metadata=told)
+    # Also if it was written before: whoever did may have ended before it was counted.
+    system.jobs.tally(refusals_of(batch_id), name)
+
+
+def handle_batch_message(system: System, message: CatalogueMessage) -> None:
+    """Choose, take or cancel. Raises PermanentError for a message that belongs elsewhere."""
+    try:
+        batch = read_batch(system, message.batch_id)
+    except BatchNotFound as exc:
+        log("WARNING", "event_ignored", f"{exc}.", event_id=message.batch_id)
+        return
+    if isinstance(message, PageRequested):
+        choose_page(system, batch, message)
+    elif isinstance(message, JobsChosen):
+        for member in message.members:
+            take(system, batch, member)
+    elif isinstance(message, BatchCancelled):
+        cancel_some(system, batch)
+    else:
+        raise PermanentError(f"{type(message).__name__} is not for batches", code="wrong_message")
+
+
+def choose_page(system: System, batch: Batch, asked: PageRequested) -> None:
+    """Choose the next jobs, have them taken, and go on with the page after."""
+    name = page_name(batch.id, asked.page)
+    page = find_record(system, name, Page)
+    if page is None:
+        stopped = is_cancelled(system, batch.id)
+        chosen = Page(members=()) if stopped else _choose(system, batch, asked)
+        told = {"count": str(len(chosen.members)), "last": str(chosen.cursor is None).lower()}
+        # Of two that choose at the same moment the first is right, for both.
+        page = chosen if write_once(system, name, chosen, metadata=told) else read_record(system, name, Page)
+    if page.cursor is None:
+        total = batch.budget - asked.room + len(page.members)
+        write_once(system, chosen_name(batch.id), Chosen(total=total))
+    for part in _parts(page.members):
+        send_catalogue(system, JobsChosen(batch_id=batch.id, members=part))
+    if page.cursor is not None:
+        following = PageRequested(batch_id=batch.id, page=asked.page + 1, cursor=page.cursor, room=page.room)
+        send_catalogue(system, following)
+
+
+def _choose(system: System, batch: Batch, asked: PageRequested) -> Page:
+    selection = batch.selection
+    if selection is None or not asked.room:
+        return Page(members=())
+    limit = min(PAGE_SIZE, asked.room)
+    if selection.label is None:
+        start = int(asked.cursor or 0)
+        members = selection.members[start : start + limit]
+        cursor = str(start + limit) if start + limit < len(selection.members) else None
+    else:
+        query = JobQuery(
+            label=selection.label,
+            owner=selection.owner,
+            updated_before=batch.created_at,
+            limit=limit,
+            cursor=asked.cursor,
+        )
+        found = system.jobs.query(query)
+        members = tuple(Member(kind="job", name=job.id) for job in found.jobs)
+        cursor = found.next_cursor
+    room = asked.room - len(members)
+    return Page(members=members, cursor=cursor if room else None, room=room)
+
+
+def _parts(members: tuple[Member, ...]) -> Iterator[tuple[Member, ...]]:
+    remaining = iter(members)
+    while part := tuple(islice(remaining, CHOSEN_AT_ONCE)):
+        yield part
+
+
+def take(system: System, batch: Batch, member: Member) -> None:
+    """Have one picture done as the batch asks, or write down why it cannot be."""
+    try:
+        if is_cancelled(system, batch.id):
+            raise NotAllowed("the batch was cancelled before this was taken", code="batch_cancelled")
+        job = _take_job(system, batch, member.name) if member.kind == "job" else _take_object(system, batch, member)
+    except (PermanentError, JobNotFound, ObjectNotFound) as exc:
+        refuse(system, batch.id, Refusal(what=member.name, code=exc.code, message=str(exc)))
+        return
+    cancel_if_cancelled(system, batch.id, job)
+
+
+def cancel_if_cancelled(system: System, batch_id: str, job: Job) -> None:
+    """Cancel a job that joined its batch while somebody cancelled that."""
+    if found := _cancellation(system, batch_id):
+        _cancel(system, job.id, found.by)
+
+
+def _take_job(system: System, batch: Batch, job_id: str) -> Job:
+    def change(job: Job) -> Job:
+        if batch.id in job.batches:
+            return job
+        _require_sight(batch, job)
+        pipeline = batch.pipeline or configured_pipeline(system, job.owner, job.labels, default=job.pipeline)
+        return reworked(system, job, pipeline, who=batch.owner, notes=f"batch {batch.id}").in_batch(batch.id)
+
+    job = change_job(system, job_id, change)
+    if not job.records:
+        publish_next_step(system, job)
+    return job
+
+
+def _require_sight(batch: Batch, job: Job) -> None:
+    """Raises JobNotFound for somebody else's job, exactly as if there were none."""
+    owner = batch.selection.owner if batch.selection else batch.owner
+    if owner is not None and job.owner != owner:
+        raise JobNotFound(f"there is no job {job.id}")
+
+
+def _take_object(system: System, batch: Batch, member: Member) -> Job:
+    """The job of an object of the uploads bucket, begun if it has none yet."""
+    missing = ObjectNotFound(f"there is no object {member.name[:200]!r} in the uploads bucket")
+    try:
+        info = system.objects.stat(system.settings.uploads_bucket, member.name)
+    except ObjectNotFound as exc:
+        raise missing from exc
+    owner = batch.selection.owner if batch.selection else batch.owner
+    if owner is not None and info.metadata.get("owner", "") != owner:
+        raise missing
+    found = job_id(info.ref)
+    if not system.jobs.absent([found]):
+        return _take_job(system, batch, found)
+    job = accept_upload(system, _wished(upload_of(info), batch.pipeline, batch.id))
+    if job is None:
+        raise missing
+    # Somebody may have found the upload a moment before, and knew of no batch.
+    return change_job(system, job.id, lambda job: job.in_batch(batch.id))
+
+
+def _wished(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> Upload:
+    more = {BATCH_KEY: batch_id}
+    more |= {"pipeline": pipeline.model_dump_json(exclude_defaults=True)} if pipeline else {}
+    return upload.model_copy(update={"metadata": {**upload.metadata, **more}})
+
+
+def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
+    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once.
+
+    A batch that has come to its end stays as it is.
+    """
+    if progress_of(system, batch).state == "completed":
+        return
+    write_once(system, cancelled_name(batch.id), Cancelled(by=who, at=system.clock.now()))
+    log("INFO", "batch_cancelled", f"Batch {batch.id} was cancelled.", event_id=batch.id)
+    send_catalogue(system, BatchCancelled(batch_id=batch.id))
+
+
+def cancel_some(system: System, batch: Batch) -> None:
+    """Cancel some of the batch's unfinished jobs, and ask for the others."""
+    found = _cancellation(system, batch.id)
+    who = found.by if found else ""
+    for status in ("pending", "processing"):
+        page = system.jobs.query(JobQuery(batch=batch.id, status=status, limit=CANCELLED_AT_ONCE))
+        for job in page.jobs:
+            _cancel(system, job.id, who)
+        if page.next_cursor is not None:
+            send_catalogue(system, BatchCancelled(batch_id=batch.id))
+            return
+
+
+def _cancel(system: System, job_id: str, who: str) -> None:
+    try:
+        cancel_job(system, job_id, who=who)
+    except (NotAllowed, JobNotFound):
+        return  # it has ended meanwhile
+
+
+def progress_of(system: System, batch: Batch) -> BatchProgress:
+    """How far a batch is, counted now."""
+    counts = {status: system.jobs.count(JobQuery(batch=batch.id, status=status)) for status in STATUSES}
+    return BatchProgress(
+        total=batch.rows.accepted if batch.rows else _chosen(system, batch.id),
+        jobs=counts,
+        refused=system.jobs.tallied(refusals_of(batch.id)),
+        is_cancelled=is_cancelled(system, batch.id),
+        started_at=batch.created_at,
+    )
+
+
+def _chosen(system: System, batch_id: str) -> int | None:
+    """How many jobs were chosen; None while there are more to come."""
+    if found := find_record(system, chosen_name(batch_id), Chosen):
+        return found.total
+    # A batch of release 0.1.0 has only its pages: at most one for each 200 of 100,000 jobs.
+    told = [info.metadata for info in list_records(system, f"{folder(batch_id)}pages/")]
+    if not told or told[-1].get("last") != "true":
+        return None
+    return sum(int(each.get("count", 0)) for each in told)
+
+
+def refusals(system: System, batch_id: str, limit: int) -> list[Refusal]:
+    """The first things that were refused, rows in order of their numbers."""
+    found = islice(list_records(system, f"{folder(batch_id)}refused/"), limit)
+    return [
+        Refusal(
+            what=info.metadata["what"],
+            code=info.metadata["code"],
+            message=info.metadata["message"],
+            image_url=info.metadata.get("image_url"),
+        )
+        for info in found
+    ]

@@ -1,0 +1,243 @@
+"""A stage is asked for one step: a pure function from objects to objects.
+
+The output's name is determined by its input, it is written only if absent, and what the stage did is stored with it as
+metadata. Whoever finds it written tells the dispatcher so: a redelivery, a duplicate, or a rerun that needs the same.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from darkroom.domain.errors import ObjectExists, ObjectNotFound, PermanentError, SourceGone, TransientError
+from darkroom.domain.messages import (
+    EVENTS_TOPIC,
+    ObjectRef,
+    StageAttemptFailed,
+    StageCompleted,
+    StageFailed,
+    StageRequested,
+    Step,
+    StepRecord,
+    event_id,
+)
+from darkroom.domain.parameters import Stage
+from darkroom.domain.sizes import MAX_OUTPUT_PIXELS
+from darkroom.domain.topology import MAX_FAILURES
+from darkroom.execution.step import Inputs, StepOutcome, assess, run_step
+from darkroom.handlers.job_updates import given_up_name, send
+from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.picture import Picture
+from darkroom.runtime.logs import log, log_unexpected
+from darkroom.runtime.ports import NewObject, ObjectInfo
+from darkroom.runtime.system import System
+
+#: Metadata under which a stage's record lies on its output.
+RECORD_KEY = "darkroom-record"
+#: Cloud Storage keeps at most 8 KiB of metadata: https://cloud.google.com/storage/quotas#objects
+MAX_NOTES_BYTES = 4000
+
+
+def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
+    """Do what is asked and answer on the events topic.
+
+    A permanent failure is answered; anything else is reported, best effort, and raised, so that the transport
+    delivers the request again.
+    """
+    told = request.model_dump(include={"job_id", "run", "index", "replay"}) | {"stage": request.step.stage}
+    try:
+        if request.step.stage != stage:
+            raise PermanentError(f"a request for {request.step.stage} came to {stage}", code="wrong_stage")
+        record = _done_before(system, request)
+        if record is None:
+            _count_beginnings(system, request)
+            record = _do(system, request)
+    except PermanentError as exc:
+        log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
+        send(system, EVENTS_TOPIC, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
+        return
+    except Exception as exc:
+        code = getattr(exc, "code", type(exc).__name__)
+        _log_attempt(stage, exc, _place(request))
+        send(system, EVENTS_TOPIC, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
+        if _is_given_up(system, request):
+            return
+        raise
+    send(system, EVENTS_TOPIC, StageCompleted.model_validate({**told, "record": record}))
+
+
+def _place(request: StageRequested) -> dict[str, object]:
+    """Which job, run, step and delivery a line of the log tells of."""
+    told = request.model_dump(include={"job_id", "run", "index", "replay"})
+    return {**told, "stage": request.step.stage, "span_id": event_id(request)}
+
+
+def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> None:
+    """What may pass by itself needs nobody; anything else has a traceback for whoever must find out."""
+    if isinstance(exc, TransientError):
+        log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **place)
+    else:
+        log_unexpected(f"{stage} will be tried again: {exc}.", **place)
+
+
+def _is_given_up(system: System, request: StageRequested) -> bool:
+    """Whether the job was given up meanwhile, so that another attempt would be for nobody."""
+    try:
+        system.objects.stat(system.settings.artifacts_bucket, given_up_name(request))
+    except (ObjectNotFound, TransientError):
+        return False
+    return True
+
+
+def _count_beginnings(system: System, request: StageRequested) -> None:
+    """Find out why nobody ever answered this request. Raises PermanentError if the stage died of it each time.
+
+    Deliveries that were refused for want of an instance leave no trace here; those that ended a process do.
+    """
+    if not request.resent:
+        return
+    bucket = system.settings.artifacts_bucket
+    prefix = f"{request.job_id}/begun/{request.run}-{request.index}-{request.replay}."
+    begun = sum(1 for _ in system.objects.list(bucket, prefix))
+    if begun >= MAX_FAILURES:
+        message = f"{request.step.stage} began {begun} times and never came to an end"
+        raise PermanentError(message, code="delivery_exhausted")
+    with suppress(ObjectExists):
+        system.objects.create(bucket, f"{prefix}{begun}", NewObject(data=b"begun", content_type="text/plain"))
+
+
+def _done_before(system: System, request: StageRequested) -> StepRecord | None:
+    step = request.step
+    try:
+        info = system.objects.stat(step.output_bucket, step.output_name)
+    except ObjectNotFound:
+        return None
+    log("INFO", "stage_reused", f"{step.stage} found {info.ref}.", **_place(request))
+    return _record_of(info)
+
+
+def _do(system: System, request: StageRequested) -> StepRecord:
+    log("INFO", "stage_started", f"{request.step.stage} reads {request.input}.", **_place(request))
+    system.meter.start()
+    told, content = (_assess if request.step.stage == "assess" else _perform)(system, request)
+    usage = system.meter.stop()
+    told |= {"elapsed_ms": round(usage.elapsed_ms, 1), "peak_memory_mb": round(usage.peak_memory_mb, 1)}
+    record = {**told, "stage": request.step.stage, "parameters": request.step.parameters, "run": request.run}
+    record["notes"] = fitting_notes(told["notes"])
+    info = _write(system, request, content, record)
+    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", **_place(request), **_costs(record))
+    return _record_of(info)
+
+
+def fitting_notes(notes: Sequence[str]) -> list[str]:
+    """As many notes as fit into the metadata beside the rest of a record, which takes 3 kB at most."""
+    kept: list[str] = []
+    for note in notes:
+        if sum(len(each.encode()) for each in kept) + len(note.encode()) > MAX_NOTES_BYTES:
+            return [*kept, f"{len(notes) - len(kept)} more notes are left out"]
+        kept.append(note)
+    return kept
+
+
+def _costs(record: dict[str, Any]) -> dict[str, Any]:
+    return {"elapsed_ms": record["elapsed_ms"], "peak_memory_mb": record["peak_memory_mb"]}
+
+
+def _write(system: System, request: StageRequested, content: tuple[bytes, str], record: dict[str, Any]) -> ObjectInfo:
+    data, content_type = content
+    new = NewObject(data=data, content_type=content_type, metadata={RECORD_KEY: json.dumps(record, ensure_ascii=False)})
+    step = request.step
+    try:
+        return system.objects.create(step.output_bucket, step.output_name, new)
+    except ObjectExists:
+        return system.objects.stat(step.output_bucket, step.output_name)
+
+
+def _record_of(info: ObjectInfo) -> StepRecord:
+    try:
+        return StepRecord.model_validate({**json.loads(info.metadata[RECORD_KEY]), "output": info.ref})
+    except (KeyError, ValueError) as exc:
+        raise PermanentError(f"{info.ref} was not written by a stage: {exc}", code="output_taken") from exc
+
+
+def _assess(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
+    decoded = _decode(system, request.input)
+    report = assess(request.step, decoded, system.models)
+    # What decoding has to say about the result was said by `finish`, which wrote it so.
+    notes = decoded.notes if request.index == 0 else ()
+    model = request.step.model.model_dump() if request.step.model else None
+    told = {
+        "method": request.step.method,
+        "model": model,
+        "notes": notes,
+        "report": report.model_dump(mode="json"),
+    }
+    return told, (report.model_dump_json(indent=2).encode(), "application/json")
+
+
+def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
+    outcome = run_step(request.step, _inputs(system, request), system.models)
+    told = {
+        "method": outcome.method,
+        "model": outcome.model.model_dump() if outcome.model else None,
+        "degraded": outcome.degraded,
+        "doubtful": outcome.doubtful,
+        "notes": outcome.notes,
+        "values": dict(outcome.values),
+    }
+    if outcome.degraded:
+        log("WARNING", "fallback", f"{request.step.stage}: {outcome.notes[0]}.", **_place(request))
+    return told, _content(request, outcome)
+
+
+def _content(request: StageRequested, outcome: StepOutcome) -> tuple[bytes, str]:
+    if outcome.picture is None:
+        return outcome.data, outcome.content_type
+    extension = cast(Any, request.step.output_name.rsplit(".", 1)[-1])
+    return encode_working(outcome.picture, extension), f"image/{extension}"
+
+
+def _inputs(system: System, request: StageRequested) -> Inputs:
+    """The picture to work on; only `finish` and the first stage after `assess` need the upload itself."""
+
+    def read_object(name: str) -> Picture:
+        return _named_object(system, request.step, name)
+
+    if request.input == request.source:
+        decoded = _decode(system, request.source)
+        return Inputs(picture=decoded.picture, source=decoded, read_object=read_object)
+    source = _header(system, request.source) if request.step.stage == "finish" else None
+    picture = decode_working(_read(system, request.input))
+    return Inputs(picture=picture, source=source, read_object=read_object)
+
+
+def _named_object(system: System, step: Step, name: str) -> Picture:
+    """An object that the step's parameters name: only the generation that the plan holds is read."""
+    if name not in step.objects:
+        raise SourceGone(f"there is no object {name[:200]!r} in the uploads bucket")
+    return _decode(system, step.objects[name]).picture
+
+
+def _decode(system: System, ref: ObjectRef) -> Decoded:
+    data = _read(system, ref)
+    return decode(data, _limits(system, ref, len(data)))
+
+
+def _header(system: System, ref: ObjectRef) -> Header:
+    data = _read(system, ref)
+    return read_header(data, _limits(system, ref, len(data)))
+
+
+def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:
+    """The settings limit uploads; a result may be larger, and was limited before it was made."""
+    settings = system.settings
+    if ref.bucket == settings.uploads_bucket:
+        return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    return Limits(max_bytes=size_bytes, max_pixels=max(MAX_OUTPUT_PIXELS, settings.max_pixels))
+
+
+def _read(system: System, ref: ObjectRef) -> bytes:
+    try:
+        return system.objects.read(ref)
+    except ObjectNotFound as exc:
+        raise SourceGone(f"{ref} was deleted or replaced") from exc

@@ -1,0 +1,164 @@
+"""An object was finalized in the uploads bucket: is there a job to begin?"""
+
+import hashlib
+from dataclasses import replace
+
+from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
+from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
+from darkroom.domain.messages import Upload
+from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
+from darkroom.domain.planner import first_step
+from darkroom.handlers.configs import configured_pipeline
+from darkroom.handlers.job_updates import publish_next_step
+from darkroom.handlers.objects import is_shared
+from darkroom.handlers.progress import log_failure
+from darkroom.handlers.quota import is_spent
+from darkroom.handlers.webhooks import enqueue_webhook
+from darkroom.runtime.logs import log
+from darkroom.runtime.ports import NewObject, ObjectInfo
+from darkroom.runtime.system import System
+
+LABEL_PREFIX = "label-"
+#: Metadata that names a signed upload; its job carries it as a label.
+UPLOAD_LABEL = f"{LABEL_PREFIX}upload"
+#: Metadata that names the batch to which the upload belongs, and where its picture was fetched.
+BATCH_KEY = "batch"
+SOURCE_URL_KEY = "source-url"
+
+
+def accept_upload(system: System, upload: Upload) -> Job | None:
+    """The job of an upload, begun unless it was begun before; None for what can never be a photograph.
+
+    An upload that cannot be worked on gets a job all the same, which says why.
+    """
+    if reason := _no_photograph(system, upload):
+        log("INFO", "upload_ignored", f"Ignored {upload.ref}: {reason}.")
+        return None
+    job = register_upload(system, upload)
+    if len(job.records) == 0:
+        publish_next_step(system, job)
+    enqueue_webhook(system, job)
+    return job
+
+
+def register_upload(system: System, upload: Upload) -> Job:
+    """The job of an upload, stored unless it is; nothing is asked of any stage, the upload's own event does that."""
+    job = _new_job(system, upload)
+    try:
+        job = system.jobs.create(job)
+    except JobExists:
+        return system.jobs.get(job.id)
+    _log_begun(job)
+    return job
+
+
+def _log_begun(job: Job) -> None:
+    ref, error = job.source.ref, job.error
+    if error is None:
+        log("INFO", "upload_accepted", f"Accepted {ref} as {job.pipeline.label}.", job_id=job.id)
+    elif is_input_fault(error.code):
+        text = f"Rejected {ref}: {error.message}."
+        log("WARNING", "upload_rejected", text, job_id=job.id, code=error.code, fault="input")
+    else:
+        log_failure(job)
+
+
+def submit_upload(system: System, name: str, new: NewObject) -> Job:
+    """Put a photograph into the uploads bucket and return its job, which the upload's own event drives.
+
+    The same name again is the same job, if it brings the same photograph with the same metadata, of which
+    `content-sha256` stands for the content. Raises NotAllowed if it brings another.
+    """
+    bucket = system.settings.uploads_bucket
+    digest = hashlib.sha256(new.data).hexdigest()
+    new = replace(new, metadata={**new.metadata, "content-sha256": digest})
+    try:
+        info = system.objects.create(bucket, name, new)
+    except ObjectExists:
+        info = system.objects.stat(bucket, name)
+        if dict(info.metadata) != dict(new.metadata):
+            raise NotAllowed(
+                f"the same key came before with another photograph or other wishes, as job {job_id(info.ref)}",
+                code="idempotency_key_reused",
+            ) from None
+    return register_upload(system, upload_of(info))
+
+
+def upload_of(info: ObjectInfo) -> Upload:
+    """An object as the event of its upload tells it."""
+    return Upload(
+        ref=info.ref,
+        size_bytes=info.size_bytes,
+        content_type=info.content_type,
+        crc32c=info.crc32c,
+        metadata=dict(info.metadata),
+    )
+
+
+def _no_photograph(system: System, upload: Upload) -> str | None:
+    if upload.ref.bucket != system.settings.uploads_bucket:
+        return f"it is not in the uploads bucket {system.settings.uploads_bucket}"
+    if is_shared(upload.ref.name):
+        return "it is shared, for pipelines that name it"
+    if _is_used_up(system, upload):
+        return "its signature was used before, for a photograph that was deleted"
+    return "it is a folder marker" if upload.ref.name.endswith("/") else None
+
+
+def _is_used_up(system: System, upload: Upload) -> bool:
+    """Whether a signed upload came a second time, after its first photograph was deleted."""
+    owner = upload.metadata.get("owner", "")
+    return bool(owner) and UPLOAD_LABEL in upload.metadata and is_spent(system, owner, upload.ref.name)
+
+
+def _new_job(system: System, upload: Upload) -> Job:
+    now = system.clock.now()
+    labels = {k.removeprefix(LABEL_PREFIX): v for k, v in upload.metadata.items() if k.startswith(LABEL_PREFIX)}
+    job = Job(
+        id=job_id(upload.ref),
+        source=upload,
+        display_name=upload.metadata.get("display-name") or upload.ref.name.rsplit("/", 1)[-1],
+        owner=upload.metadata.get("owner", ""),
+        labels=labels,
+        batches=tuple(filter(None, [upload.metadata.get(BATCH_KEY)])),
+        pipeline=Pipeline(),
+        created_at=now,
+        updated_at=now,
+        expires_at=system.expiry(),
+    ).noted(now, "uploaded", f"{upload.ref}, {upload.size_bytes} bytes")
+    try:
+        check_size(upload, system.settings.max_bytes)
+        _check_name(upload.ref.name)
+        job = job.model_copy(update={"pipeline": _pipeline(system, job)})
+    except PermanentError as exc:
+        return job.failed(now, exc.code, str(exc))
+    return job.model_copy(update={"plan": (first_step(job, system.buckets, system.catalogue),)})
+
+
+def _check_name(name: str) -> None:
+    """Refuse a path whose results would have no name of their own beside it."""
+    longest = name_beside(name, "0" * 20, "json")
+    if len(longest.encode()) > MAX_NAME_BYTES:
+        beyond = len(longest.encode()) - MAX_NAME_BYTES
+        message = f"the folder is {beyond} bytes too long for results under {MAX_NAME_BYTES} bytes to lie in it"
+        raise PermanentError(message, code="name_too_long")
+
+
+def check_size(upload: Upload, max_bytes: int) -> None:
+    """Refuse what no stage may read. Raises PermanentError with value and limit."""
+    if upload.size_bytes == 0:
+        raise PermanentError("the object has 0 bytes", code="empty_object")
+    if upload.size_bytes > max_bytes:
+        raise PermanentError(f"{upload.size_bytes} bytes exceed {max_bytes} bytes", code="too_many_bytes")
+
+
+def _pipeline(system: System, job: Job) -> Pipeline:
+    """What the upload's metadata ask for, or else what is configured for its SKU or group, or its folder's preset."""
+    asked = job.source.metadata.get("pipeline")
+    if asked is None:
+        by_folder = pipeline_of_path(job.source.ref.name)
+        return configured_pipeline(system, job.owner, job.labels, default=by_folder)
+    try:
+        return parse_pipeline(asked)
+    except BadPipeline as exc:
+        raise BadPipeline(f"metadata pipeline: {exc}", code=exc.code) from exc

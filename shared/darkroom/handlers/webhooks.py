@@ -1,0 +1,65 @@
+"""A job has ended: who is told?
+
+At least once, as everything is: whoever is told counts by the event's id.
+"""
+
+from collections.abc import Callable, Mapping
+
+from darkroom.domain.errors import ConfigurationError, JobNotFound, PermanentError
+from darkroom.domain.job import FINAL, Job
+from darkroom.domain.webhooks import (
+    CALLBACK_KEY,
+    CALLBACKS_TOPIC,
+    CallbackDue,
+    callback_body,
+    callback_key,
+    encode_callback,
+    signed_headers,
+)
+from darkroom.handlers.job_updates import change_job
+from darkroom.runtime.logs import log
+from darkroom.runtime.system import System
+
+#: Posts a body with headers to a URL. Raises PermanentError or TransientError.
+Post = Callable[[str, bytes, Mapping[str, str]], None]
+
+
+def enqueue_webhook(system: System, job: Job) -> None:
+    """Have whoever wants to hear of the job told, if it has ended."""
+    if job.status in FINAL and CALLBACK_KEY in job.source.metadata:
+        due = CallbackDue(job_id=job.id, run=job.run, status=job.status)
+        system.publisher.publish(CALLBACKS_TOPIC, *encode_callback(due))
+
+
+def deliver_callback(system: System, due: CallbackDue, *, post: Post, signing_key: str) -> None:
+    """Tell. What nobody takes is written into the job's history; what may be taken later is raised."""
+    try:
+        job = system.jobs.get(due.job_id)
+    except JobNotFound:
+        log("WARNING", "event_ignored", f"There is no job {due.job_id} any more.", job_id=due.job_id)
+        return
+    url = job.source.metadata.get(CALLBACK_KEY)
+    if url is None or job.run != due.run:
+        return
+    if not signing_key:
+        raise ConfigurationError("signing_key must be set, or nobody could trust a callback")
+    key = callback_key(signing_key, job.owner)
+    body = callback_body(job, due)
+    headers = signed_headers(key, body, event_id=due.event_id, now=system.clock.now())
+    try:
+        post(url, body, headers)
+    except PermanentError as exc:
+        _note(system, due, f"refused: {exc}")
+
+
+def give_up_callback(system: System, due: CallbackDue, deliveries: int) -> None:
+    """Write down that nobody took it."""
+    _note(system, due, f"given up after {deliveries} attempts")
+
+
+def _note(system: System, due: CallbackDue, text: str) -> None:
+    log("WARNING", "callback_failed", f"The callback for job.{due.status} was {text}.", job_id=due.job_id)
+    try:
+        change_job(system, due.job_id, lambda job: job.noted(system.clock.now(), "callback_failed", text))
+    except JobNotFound:
+        return

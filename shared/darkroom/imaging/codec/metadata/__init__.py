@@ -1,0 +1,1 @@
+"""EXIF, XMP, ICC and TIFF directories of a file."""

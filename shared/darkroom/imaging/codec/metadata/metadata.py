@@ -1,0 +1,109 @@
+"""What does a file say about its picture besides the pixels?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.metadata import ifd
+
+_XMP, _IPTC, _ICC = 700, 33723, 34675
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_ORIENTATION = 274
+_CENTIMETRE = 3
+#: The unit of a pHYs chunk.
+_METRE = 1
+#: Adobe's image resource that holds the IPTC records.
+_IPTC_RESOURCE = 0x0404
+
+#: Tags of a TIFF's first directory that describe the photograph and not the layout of the file's samples:
+#: description, make, model, orientation, resolution, software, dates, artist, host, rating, copyright, XP tags.
+_DESCRIPTIVE_TAGS = frozenset(
+    {269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 0x4746, 0x4749, 33432, *range(0x9C9B, 0x9CA0)}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Descriptions as the file held them; None where it held none."""
+
+    #: A TIFF block that begins with II or MM, without the `Exif\\0\\0` that JPEG puts before it.
+    exif: bytes | None = None
+    #: An XMP packet, UTF-8 XML.
+    xmp: bytes | None = None
+    #: IPTC-IIM records, without Adobe's resource header around them.
+    iptc: bytes | None = None
+    #: Horizontal and vertical pixels per inch.
+    dpi: tuple[float, float] | None = None
+    #: The embedded ICC profile.
+    profile: bytes | None = None
+
+
+def from_info(info: Mapping[Any, Any]) -> Metadata:
+    """From the `info` of a picture opened by Pillow or by libheif's binding."""
+    resources = info.get("photoshop")
+    iptc = resources.get(_IPTC_RESOURCE) if isinstance(resources, dict) else None
+    return Metadata(
+        exif=exif_block(_bytes_or_none(info.get("exif"))),
+        xmp=_bytes_or_none(info.get("xmp")),
+        iptc=_bytes_or_none(iptc),
+        dpi=_plausible(info.get("dpi")),
+        profile=_bytes_or_none(info.get("icc_profile")),
+    )
+
+
+def from_png(data: bytes) -> Metadata:
+    """From the chunks of a PNG, wherever in the file they stand."""
+    exif = xmp = profile = dpi = None
+    for name, payload in png.chunks(data):
+        if name == b"eXIf":
+            exif = exif_block(bytes(payload))
+        elif name == b"iTXt":
+            xmp = xmp or png.read_xmp(payload)
+        elif name == b"iCCP":
+            profile = png.read_profile(payload)
+        elif name == b"pHYs" and payload[8] == _METRE:
+            dpi = (int.from_bytes(payload[:4]) * 0.0254, int.from_bytes(payload[4:8]) * 0.0254)
+    return Metadata(exif=exif, xmp=xmp, dpi=_plausible(dpi), profile=profile)
+
+
+def from_tiff(data: bytes) -> Metadata:
+    """From the first directory of a TIFF; its descriptive tags become an EXIF block."""
+    tree = ifd.read_tree(data)
+    kept = {tag: entry for tag, entry in tree.entries.items() if tag in _DESCRIPTIVE_TAGS}
+    described = kept.keys() - {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _ORIENTATION}
+    directory = ifd.Directory(order=tree.order, entries=kept, children=tree.children)
+    return Metadata(
+        exif=ifd.write_tree(directory) if described or tree.children else None,
+        xmp=tree.value(_XMP),
+        iptc=tree.value(_IPTC),
+        dpi=_tiff_dpi(tree),
+        profile=tree.value(_ICC),
+    )
+
+
+def exif_block(exif: bytes | None) -> bytes | None:
+    """EXIF without the marker that JPEG needs and that some writers put into other formats as well."""
+    while exif and exif.startswith(b"Exif\0\0"):
+        exif = exif[6:]
+    return exif or None
+
+
+def _tiff_dpi(tree: ifd.Directory) -> tuple[float, float] | None:
+    per_unit = 2.54 if tree.integer(_RESOLUTION_UNIT, 2) == _CENTIMETRE else 1.0
+    across, down = tree.ratio(_X_RESOLUTION), tree.ratio(_Y_RESOLUTION)
+    return _plausible((across * per_unit, down * per_unit)) if across and down else None
+
+
+def _plausible(dpi: Any) -> tuple[float, float] | None:
+    """Densities as files can hold them: 1 to 65535 pixels per inch."""
+    if not isinstance(dpi, tuple) or len(dpi) != 2:
+        return None
+    # PNG counts per metre: rounding gives back the number that was meant.
+    across, down = round(float(dpi[0]), 2), round(float(dpi[1]), 2)
+    return (across, down) if all(math.isfinite(value) and 1 <= value <= 65535 for value in (across, down)) else None
+
+
+def _bytes_or_none(value: Any) -> bytes | None:
+    return value if isinstance(value, bytes) and value else None

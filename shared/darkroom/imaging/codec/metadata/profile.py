@@ -1,0 +1,212 @@
+"""How do the colours of a file become sRGB, without a shift?
+
+Embedded profiles are honoured by LittleCMS: relative colorimetric with black point compensation, which keeps every
+colour that sRGB can show where it is and does not crush the shadows of a printing profile. LittleCMS in Pillow has 8
+bits; 16-bit pictures with a matrix or grey profile go through its curves and matrix instead, band by band.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from darkroom.imaging.codec.intermediate import grey_to_rgb
+from darkroom.imaging.codec.metadata import icc
+from darkroom.imaging.codec.samples import Samples, Space, narrow
+from darkroom.imaging.picture import Pixels
+
+#: What LittleCMS and the parser of this project raise on a profile that cannot be used.
+PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError, ArithmeticError, struct.error)
+
+_CMS_SPACES: dict[Space, str] = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK", "lab": "Lab"}
+_CMS_MODES: dict[Space, str] = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK", "lab": "LAB"}
+
+#: Rows converted at once: bounds the memory of the conversion.
+_BAND_ROWS = 128
+
+#: A profile whose colours all land within this many 8-bit steps of sRGB's is sRGB.
+_SAME_STEPS = 1
+
+#: Bytes 24 to 36 of a profile are the moment of its making; LittleCMS writes the present one.
+_FIXED_DATE = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+
+Transform = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def to_srgb(samples: Samples, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
+    """The samples as sRGB (H, W, 3) of the same depth, with notes about what was converted, assumed or given up."""
+    if profile is None:
+        return _without_profile(samples)
+    try:
+        return _by_profile(samples, profile)
+    except PROFILE_ERRORS as exc:
+        pixels, notes = _without_profile(samples)
+        return pixels, (f"the embedded colour profile cannot be used and was ignored: {_reason(exc)}", *notes)
+
+
+def from_srgb(pixels: Pixels, profile: bytes) -> Pixels:
+    """sRGB pixels in the colours of an RGB `profile`, same depth.
+
+    Raises one of `PROFILE_ERRORS` if the profile is for another kind of picture or has no way back.
+    """
+    if icc.color_space(profile) != "RGB":
+        raise ValueError(f"it is for {icc.color_space(profile)} pictures and the result is RGB")
+    if is_srgb(profile):
+        return pixels
+    if pixels.dtype == np.uint8:
+        return _in_bands(pixels, _cms_transform(_srgb(), _opened(profile), "RGB", "RGB"))
+    matrix = icc.matrix_profile(profile)
+    if matrix is None:
+        raise ValueError("it is made of lookup tables, which have no way back at 16 bits")
+    return _in_bands(pixels, _back_transform(matrix))
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an RGB profile maps a grid of colours to where sRGB has them."""
+    if icc.color_space(profile) != "RGB":
+        return False
+    steps = np.linspace(0, 255, 9).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    mapped = _cms_transform(_opened(profile), _srgb(), "RGB", "RGB")(grid)
+    return bool(cv2.absdiff(mapped, grid).max() <= _SAME_STEPS)
+
+
+@cache
+def srgb_bytes() -> bytes:
+    """The sRGB profile that results carry: about 600 bytes, made by LittleCMS, the same at every run."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[:24] + _FIXED_DATE + made[36:]
+
+
+def describe(profile: bytes) -> str:
+    """The name that a profile gives itself, or its colour space if it has none."""
+    try:
+        return ImageCms.getProfileDescription(_opened(profile)).strip() or icc.color_space(profile)
+    except PROFILE_ERRORS:
+        return icc.color_space(profile)
+
+
+def _reason(exc: BaseException) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def _by_profile(samples: Samples, profile: bytes) -> tuple[Pixels, tuple[str, ...]]:
+    space, expected = icc.color_space(profile), _CMS_SPACES[samples.space]
+    if space != expected:
+        raise ValueError(f"it is for {space} pictures and this one is {expected}")
+    if space == "RGB" and is_srgb(profile):
+        return samples.values, ()
+    note = f"converted from the profile '{describe(profile)}' to sRGB"
+    if samples.values.dtype == np.uint8:
+        return _in_bands(samples.values, _cms_transform(_opened(profile), _srgb(), _CMS_MODES[samples.space], "RGB")), (
+            note,
+        )
+    deep = _deep_transform(samples.space, profile)
+    if deep is not None:
+        return _in_bands(samples.values, deep), (note,)
+    return _through_8_bits(samples, profile), (f"{note} through 8 bits: the profile is made of lookup tables",)
+
+
+def _without_profile(samples: Samples) -> tuple[Pixels, tuple[str, ...]]:
+    """Grey and RGB count as sRGB, as browsers take them; CMYK and Lab are converted by their definitions."""
+    if samples.space == "rgb":
+        return samples.values, ()
+    if samples.space == "grey":
+        return grey_to_rgb(samples.values), ()
+    if samples.space == "lab":
+        lab = ImageCms.createProfile("LAB")
+        return _in_bands(samples.values, _cms_transform(ImageCms.ImageCmsProfile(lab), _srgb(), "LAB", "RGB")), ()
+    note = "CMYK converted without a profile: colours are approximate"
+    return _in_bands(samples.values, _naive_cmyk), (note,)
+
+
+def _naive_cmyk(band: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(Image.fromarray(band, "CMYK").convert("RGB"))
+
+
+def _through_8_bits(samples: Samples, profile: bytes) -> Pixels:
+    transform = _cms_transform(_opened(profile), _srgb(), _CMS_MODES[samples.space], "RGB")
+
+    def convert(band: NDArray[Any]) -> NDArray[Any]:
+        return transform(narrow(band)).astype(np.uint16) * np.uint16(257)
+
+    return _in_bands(samples.values, convert)
+
+
+def _in_bands(values: NDArray[Any], transform: Transform) -> NDArray[Any]:
+    converted = np.empty((*values.shape[:2], 3), values.dtype)
+    for top in range(0, values.shape[0], _BAND_ROWS):
+        converted[top : top + _BAND_ROWS] = transform(values[top : top + _BAND_ROWS])
+    result: NDArray[Any] = converted
+    return result
+
+
+def _opened(profile: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(BytesIO(profile))
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return _opened(srgb_bytes())
+
+
+def _cms_transform(
+    source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile, source_mode: str, target_mode: str
+) -> Transform:
+    transform = ImageCms.buildTransform(
+        source,
+        target,
+        source_mode,
+        target_mode,
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+    def convert(band: NDArray[Any]) -> NDArray[Any]:
+        converted = ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(band), source_mode), transform)
+        return np.asarray(converted)
+
+    return convert
+
+
+def _deep_transform(space: Space, profile: bytes) -> Transform | None:
+    """A conversion of uint16 samples by the profile's own curves; None if it has lookup tables instead."""
+    if space == "grey":
+        curve = icc.grey_curve(profile)
+        return None if curve is None else _grey_transform(curve)
+    matrix = icc.matrix_profile(profile)
+    return None if matrix is None else _matrix_transform(matrix)
+
+
+def _grey_transform(curve: NDArray[np.float32]) -> Transform:
+    table = np.rint(icc.encode_srgb(curve.copy()) * 65535).astype(np.uint16)
+    return lambda band: table[band][..., np.newaxis]
+
+
+def _matrix_transform(profile: icc.MatrixProfile) -> Transform:
+    def convert(band: NDArray[Any]) -> NDArray[Any]:
+        linear = np.stack([profile.curves[channel][band[..., channel]] for channel in range(3)], axis=-1)
+        encoded: NDArray[np.float32] = np.rint(icc.encode_srgb(linear @ profile.matrix.T) * 65535)
+        return encoded
+
+    return convert
+
+
+def _back_transform(profile: icc.MatrixProfile) -> Transform:
+    back = np.linalg.inv(profile.matrix.astype(np.float64)).astype(np.float32).T
+    encoded = np.arange(65536, dtype=np.float32)
+    linear_srgb = icc.decode_srgb(encoded / np.float32(65535.0))
+
+    def convert(band: NDArray[Any]) -> NDArray[Any]:
+        linear = np.clip(linear_srgb[band] @ back, 0.0, 1.0)
+        planes = [np.interp(linear[..., channel], profile.curves[channel], encoded) for channel in range(3)]
+        restored: NDArray[np.float64] = np.rint(np.stack(planes, axis=-1))
+        return restored
+
+    return convert

@@ -1,0 +1,1 @@
+"""Mattes: which pixels belong to the subject."""

@@ -1,0 +1,127 @@
+"""How does a coarse mask follow the edges of the full-size picture?"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.imaging.filters import Floats, box_mean
+from darkroom.imaging.picture import Image, Plane
+
+#: A mask that is everywhere above this (or below one minus this) is believed, wholly so at 1 (0) and at SETTLED +
+#: 1 / SETTLED_SLOPE.
+SETTLED, SETTLED_SLOPE = 0.5, 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidedMatte:
+    """A matte as a locally linear function of colour, fitted on a small picture: matte = slope · colour + offset."""
+
+    #: (h, w, 3) and (h, w) at the small size.
+    slope: Floats
+    offset: Floats
+    #: (h, w): the matte is at least and at most this, whatever the colours say.
+    floor: Floats
+    ceiling: Floats
+
+    def on(self, image: Image, top: int, left: int, size: tuple[int, int]) -> Plane:
+        """Evaluate on the window of the full picture that starts at (`top`, `left`).
+
+        Parameters
+        ----------
+        image : (H, W, 3) float32 in [0, 1]
+            The window.
+        size : (int, int)
+            Height and width of the whole full-size picture.
+
+        Returns
+        -------
+        (H, W) float32 in [0, 1]
+        """
+        coloured, floor, ceiling = self.parts(image, top, left, size)
+        matte: Plane = np.clip(coloured, floor, ceiling)
+        return matte
+
+    def parts(self, image: Image, top: int, left: int, size: tuple[int, int]) -> tuple[Plane, Plane, Plane]:
+        """As `on`, but the linear function, the floor and the ceiling apart."""
+        window = image.shape[:2], (top, left), size
+        local = enlarged_window(np.dstack([self.slope, self.offset]), *window)
+        limits = enlarged_window(np.dstack([self.floor, self.ceiling]), *window)
+        coloured: Plane = (local[..., :3] * image).sum(axis=2) + local[..., 3]
+        return coloured, limits[..., 0], limits[..., 1]
+
+
+def fit(image: Image, mask: Plane, *, radius: int, epsilon: float) -> GuidedMatte:
+    """Fit a guided filter with a colour guide.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32 in [0, 1]
+        The guide, reduced.
+    mask : (H, W) float32 in [0, 1]
+    radius : int
+        Half side in pixels of the windows in which one linear function holds; larger follows edges farther from the
+        mask's own.
+    epsilon : float
+        Variance of colour below which there is no edge to follow; larger gives a softer matte.
+
+    References
+    ----------
+    K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE Transactions on Pattern Analysis and Machine Intelligence
+    35(6), 2013, https://doi.org/10.1109/TPAMI.2012.213
+    K. He, J. Sun, "Fast Guided Filter", 2015, https://arxiv.org/abs/1505.00996 (coefficients fitted on a reduction).
+    """
+    mean_image, mean_mask = box_mean(image, radius), box_mean(mask, radius)
+    cross = box_mean(image * mask[..., np.newaxis], radius) - mean_image * mean_mask[..., np.newaxis]
+    outer = image[..., :, np.newaxis] * image[..., np.newaxis, :]
+    flat = np.ascontiguousarray(outer.reshape(*image.shape[:2], 9))
+    covariance = box_mean(flat, radius).reshape(outer.shape) - mean_image[..., :, None] * mean_image[..., None, :]
+    covariance += np.eye(3, dtype=np.float32) * np.float32(epsilon)
+    slope = np.linalg.solve(covariance, cross[..., np.newaxis])[..., 0].astype(np.float32)
+    offset = mean_mask - (slope * mean_image).sum(axis=2)
+    return GuidedMatte(
+        slope=box_mean(slope, radius),
+        offset=box_mean(offset, radius),
+        floor=np.zeros_like(offset),
+        ceiling=np.ones_like(offset),
+    )
+
+
+def settle(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
+    """Let colours decide near the mask's edges only.
+
+    A subject with the background's colours somewhere inside would get holes there, and the background would get spots.
+
+    Parameters
+    ----------
+    mask : (h, w) float32 in [0, 1]
+        What `guided` was fitted on. Values near one half are doubt, and stay open.
+    radius : int
+        How far from the mask's edges, in its pixels, the colours decide.
+    """
+    around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    floor = np.clip(SETTLED_SLOPE * (cv2.erode(mask, around) - SETTLED), 0.0, 1.0)
+    ceiling = np.clip(1.0 - SETTLED_SLOPE * (1.0 - SETTLED - cv2.dilate(mask, around)), 0.0, 1.0)
+    return replace(guided, floor=floor.astype(np.float32), ceiling=ceiling.astype(np.float32))
+
+
+def enlarged_window(
+    small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """The part of `small`, enlarged to `size` by linear interpolation, that `window` (height, width) covers."""
+    rows, columns = small.shape[0] / size[0], small.shape[1] / size[1]
+    # From a full-size pixel to the small one with the same centre; warpAffine wants this inverse map.
+    to_small = np.array(
+        [
+            [columns, 0.0, (start[1] + 0.5) * columns - 0.5],
+            [0.0, rows, (start[0] + 0.5) * rows - 0.5],
+        ]
+    )
+    return cv2.warpAffine(  # type: ignore[return-value]
+        small,
+        to_small,
+        (window[1], window[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )

@@ -1,0 +1,1 @@
+"""Measurements of picture quality, and the score."""

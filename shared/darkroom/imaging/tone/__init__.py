@@ -1,0 +1,1 @@
+"""Light, contrast and colour of a whole picture."""

@@ -1,0 +1,48 @@
+"""How does an event reach the importer? Apart from the other entry points, so that no other function carries it."""
+
+from collections.abc import Callable
+from functools import cache
+
+from cloudevents.http import CloudEvent
+
+from darkroom.auth.signing import signing_key
+from darkroom.domain.products.messages import decode_catalogue
+from darkroom.domain.webhooks import decode_callback
+from darkroom.handlers.imports import Fetch, handle_import_message
+from darkroom.handlers.webhooks import deliver_callback
+from darkroom.importer.fetching import persistent, polite
+from darkroom.outbound.fetching import Fetcher
+from darkroom.outbound.fetching import fetch as fetch_public
+from darkroom.outbound.hosts import Hosts
+from darkroom.runtime.bootstrap import system
+from darkroom.runtime.functions import CloudFunction, parse_pubsub, reported
+
+
+def serving(fetch: Callable[[str], bytes]) -> CloudFunction:
+    """The function that fetches with `fetch`, which raises UnfetchableUrl."""
+
+    @cache
+    def fetch_politely() -> Fetch:
+        return polite(fetch, Hosts(system().settings.import_per_host))
+
+    @reported
+    def on_import(event: CloudEvent) -> None:
+        handle_import_message(system(), decode_catalogue(parse_pubsub(event.data).data), fetch_politely())
+
+    return on_import
+
+
+def telling(fetcher: Fetcher) -> CloudFunction:
+    """The function that tells whoever wants to hear of a job, under the fetcher's guard."""
+
+    @reported
+    def on_callback(event: CloudEvent) -> None:
+        due = decode_callback(parse_pubsub(event.data).data)
+        key = signing_key(system().settings)
+        deliver_callback(system(), due, post=persistent(fetcher), signing_key=key)
+
+    return on_callback
+
+
+on_import = serving(fetch_public)
+on_callback = telling(fetch_public)

@@ -1,0 +1,158 @@
+"""How is a graph loaded, asked what it takes and gives, and run?
+
+The one place that knows onnxruntime, and the one place where its errors become ours.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from darkroom.domain.errors import ModelUnusable, TransientError
+from darkroom.inference.contract import Contract
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, NodeArg
+
+_FLOAT = "tensor(float)"
+
+#: What runs a graph: the processor, or an NVIDIA GPU through onnxruntime-gpu.
+Accelerator = Literal["cpu", "cuda"]
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+#: What a graph's operators are offered to, first come first served. On a GPU no TF32, whose ten bits of mantissa show
+#: in 16-bit pictures, and no search for the fastest convolution by trial, which each new size of a picture would start.
+_PROVIDERS: Mapping[Accelerator, list[str | tuple[str, dict[str, Any]]]] = {
+    "cpu": [_CPU],
+    "cuda": [(_CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), _CPU],
+}
+
+#: A tensor's sizes; None stands for one that must be free.
+Shape = tuple[int | None, ...]
+FREE = (None, None)
+
+
+def load(graph: bytes, threads: int, model_id: str, *, accelerator: Accelerator = "cpu") -> "InferenceSession":
+    """A session for the bytes of a graph.
+
+    Raises ModelUnusable, code `model_contract`, if they are none; TransientError, code `no_accelerator`, if the GPU
+    that was asked for cannot be used: on another instance it may, and nobody shall pay for one that stands idle.
+    """
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = threads
+    # The pattern planner would keep 40-45 % more memory and saves no time here.
+    options.enable_mem_pattern = False
+    # Threads that wait for the next call must not burn the CPU that other stages need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # fatal: whatever else goes wrong is raised
+    if accelerator == "cuda":
+        _load_cuda(model_id)
+    with translated(model_id):
+        session = InferenceSession(graph, options, providers=_PROVIDERS[accelerator])
+    if accelerator == "cuda":
+        _require_cuda(session.get_providers(), model_id)
+    return session
+
+
+def _load_cuda(model_id: str) -> None:
+    """Load CUDA's libraries from the packages that hold them: they lie on no path that the system searches."""
+    from onnxruntime import get_available_providers, preload_dlls
+
+    _require_cuda(get_available_providers(), model_id)
+    preload_dlls()
+
+
+def _require_cuda(offered: Sequence[str], model_id: str) -> None:
+    """onnxruntime itself would go on without a word, on the processor."""
+    if _CUDA not in offered:
+        raise TransientError(
+            f"no NVIDIA GPU to run model {model_id!r}: onnxruntime offers {', '.join(offered)}", code="no_accelerator"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or an output of a graph."""
+
+    name: str
+    #: Numbers, or names of free sizes.
+    shape: tuple[int | str | None, ...]
+
+
+def ports(described: Sequence["NodeArg"]) -> tuple[Port, ...]:
+    """Inputs or outputs in the graph's order."""
+    return tuple(Port(name=each.name, shape=tuple(each.shape)) for each in described)
+
+
+def violations(session: "InferenceSession", contract: Contract) -> list[str]:
+    """Everything in which the graph's inputs and outputs differ from the contract."""
+    inputs = {each.name: each for each in session.get_inputs()}
+    outputs = {each.name: each for each in session.get_outputs()}
+    return [*_input_problems(inputs, contract), *_output_problems(outputs, contract)]
+
+
+def _input_problems(inputs: Mapping[str, "NodeArg"], contract: Contract) -> list[str]:
+    shapes: list[tuple[str, Shape | None]] = [
+        *((name, (1,)) for name in contract.scalars),
+        *((name, None) for name in contract.extra),
+        (contract.input, (1, contract.planes, *(contract.size or FREE))),
+    ]
+    expected = {name for name, _ in shapes}
+    told = f"the graph takes {sorted(inputs)}, the contract says {sorted(expected)}"
+    differs = [told] if set(inputs) != expected else []
+    return differs + [
+        problem for name, shape in shapes if name in inputs for problem in _tensor_problems(inputs[name], shape)
+    ]
+
+
+def _output_problems(outputs: Mapping[str, "NodeArg"], contract: Contract) -> list[str]:
+    sides = FREE if contract.size is None else tuple(side * contract.scale for side in contract.size)
+    shape: Shape | None = (1, 3, *sides) if contract.tiled else None
+    missing = [
+        f"the graph gives {sorted(outputs)}, the contract says {name!r}"
+        for name in contract.outputs.values()
+        if name not in outputs
+    ]
+    return missing + [
+        problem
+        for name in contract.outputs.values()
+        if name in outputs
+        for problem in _tensor_problems(outputs[name], shape)
+    ]
+
+
+def _tensor_problems(tensor: "NodeArg", shape: Shape | None) -> list[str]:
+    """What is wrong with one input or output; None in `shape` stands for a size that must be free."""
+    problems = [] if tensor.type == _FLOAT else [f"{tensor.name!r} is {tensor.type}, expected {_FLOAT}"]
+    found = list(tensor.shape)
+    if shape is None or (len(found) == len(shape) and all(map(_fits, found, shape))):
+        return problems
+    return [*problems, f"{tensor.name!r} has shape {found}, expected {[size or 'any' for size in shape]}"]
+
+
+def _fits(size: int | str | None, wanted: int | None) -> bool:
+    free = not isinstance(size, int)
+    return free or size == wanted
+
+
+@contextmanager
+def translated(model_id: str) -> Iterator[None]:
+    """onnxruntime's errors as ours; its classes have no common ancestor but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort
+
+    known = (
+        ort.Fail,
+        ort.InvalidArgument,
+        ort.InvalidGraph,
+        ort.InvalidProtobuf,
+        ort.NotImplemented,
+        ort.RuntimeException,
+    )
+    try:
+        yield
+    except known as error:
+        # Both Fail and RuntimeException can mean this; only the text tells.
+        if "Failed to allocate memory" in str(error):
+            raise TransientError(f"no memory to run model {model_id!r}: {error}", code="out_of_memory") from error
+        raise ModelUnusable(f"onnxruntime cannot run model {model_id!r}: {error}", code="model_contract") from error

@@ -1,0 +1,1 @@
+"""Settings, ports and wiring: how a process of Darkroom is put together."""

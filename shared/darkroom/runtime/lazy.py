@@ -1,0 +1,29 @@
+"""How is something built once in a process, however many requests ask for it at the same time?"""
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from typing import Generic, TypeVar
+
+Built = TypeVar("Built")
+
+
+class Lazy(Generic[Built]):
+    """Decorates a function without parameters: called once, and again only if it raised.
+
+    `functools.cache` alone lets everybody who comes before the first one is done build another; a process that starts
+    under load would have as many APIs as first requests, each with rates of its own.
+    """
+
+    def __init__(self, build: Callable[[], Built]) -> None:
+        self.__doc__ = build.__doc__
+        self._build, self._lock = cache(build), Lock()
+
+    def __call__(self) -> Built:
+        """What was built; whoever comes while it is being built waits for it."""
+        with self._lock:
+            return self._build()
+
+    def cache_clear(self) -> None:
+        """Forget it, so that the next call builds anew."""
+        self._build.cache_clear()

@@ -1,0 +1,101 @@
+"""What did each step do? One picture that shows them side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from darkroom.imaging.filters import resized
+from darkroom.imaging.picture import Picture, Pixels, to_float, to_pixels
+
+#: The largest side of a panel's picture, and the space around it, in pixels.
+CELL, GAP = 420, 16
+#: Sizes of title and subtitle, and the height that both take.
+TITLE_SIZE, SUBTITLE_SIZE, CAPTION = 21, 16, 58
+PAPER, INK, FAINT_INK = (250, 250, 248), (24, 24, 24), (96, 96, 96)
+#: Squares under transparent parts: side and shades.
+CHECK, CHECK_SHADES = 12, (205, 235)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One picture of a contact sheet."""
+
+    #: What made it, in a word or two.
+    title: str
+    #: One line: method, score, figures.
+    subtitle: str
+    picture: Picture
+
+
+def contact_sheet(panels: Sequence[Panel]) -> Picture:
+    """All panels on one sheet, in reading order, each in a cell of the same size with its caption below.
+
+    Pictures are reduced, never enlarged beyond the cell; transparent parts show a chequered ground. Raises ValueError
+    without panels.
+
+    >>> import numpy as np
+    >>> panel = Panel(title="input", subtitle="score 50", picture=Picture(pixels=np.zeros((40, 60, 3), np.uint8)))
+    >>> contact_sheet([panel, panel]).width > 2 * 420
+    True
+    """
+    if not panels:
+        raise ValueError("a contact sheet needs at least one panel")
+    columns = _columns(len(panels))
+    rows = ceil(len(panels) / columns)
+    height, width = _cell_size(panels)
+    sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + CAPTION + GAP) + GAP), PAPER)
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        corner = GAP + column * (width + GAP), GAP + row * (height + CAPTION + GAP)
+        _draw(sheet, panel, corner, (height, width))
+    return Picture(pixels=np.asarray(sheet).copy())
+
+
+def _columns(count: int) -> int:
+    """Wider than high: sheets are looked at on screens."""
+    return min(count, max(2, ceil(sqrt(1.5 * count)))) if count > 3 else count
+
+
+def _cell_size(panels: Sequence[Panel]) -> tuple[int, int]:
+    """The size that the most panels fill: that of the first picture's shape."""
+    first = panels[0].picture
+    return _fitting(first.height, first.width, (CELL, CELL))
+
+
+def _fitting(height: int, width: int, room: tuple[int, int]) -> tuple[int, int]:
+    factor = min(room[0] / height, room[1] / width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _draw(sheet: Image.Image, panel: Panel, corner: tuple[int, int], cell: tuple[int, int]) -> None:
+    height, width = _fitting(panel.picture.height, panel.picture.width, cell)
+    shown = _on_checks(panel.picture, height, width)
+    left, top = corner
+    sheet.paste(Image.fromarray(shown), (left + (cell[1] - width) // 2, top + (cell[0] - height) // 2))
+    pen = ImageDraw.Draw(sheet)
+    _write(pen, panel.title, (left, top + cell[0] + 6), TITLE_SIZE, INK, cell[1])
+    _write(pen, panel.subtitle, (left, top + cell[0] + 33), SUBTITLE_SIZE, FAINT_INK, cell[1])
+
+
+def _write(
+    pen: ImageDraw.ImageDraw, text: str, place: tuple[int, int], size: int, ink: tuple[int, int, int], room: int
+) -> None:
+    """One line, cut with an ellipsis where it is longer than `room`."""
+    font = ImageFont.load_default(size)
+    while text and pen.textlength(text, font=font) > room:
+        text = text[:-2].rstrip() + "…"
+    pen.text(place, text, fill=ink, font=font)
+
+
+def _on_checks(picture: Picture, height: int, width: int) -> Pixels:
+    """8-bit pixels of that size; what is transparent shows squares."""
+    image = to_float(resized(picture.pixels, height, width))
+    if picture.alpha is not None:
+        share = to_float(resized(picture.alpha, height, width))[..., np.newaxis]
+        rows, columns = np.indices((height, width)) // CHECK
+        checks = np.where((rows + columns) % 2, *CHECK_SHADES).astype(np.float32)[..., np.newaxis] / np.float32(255)
+        image = np.add(checks, (image - checks) * share, dtype=np.float32)
+    return to_pixels(image, np.dtype(np.uint8))
