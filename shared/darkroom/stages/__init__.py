@@ -1,4 +1,4 @@
-"""What is a stage given, and what does it give back?
+"""Defines the input and the output of a stage.
 
 One module per restoration stage, each with the same two functions:
 

@@ -1,4 +1,4 @@
-"""How is the subject cut out, with its own colours up to the very edge?"""
+"""Cuts out the subject and removes the old background's colour from its edge."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How does a greyscale picture get colours?"""
+"""Adds colours to a greyscale picture."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How does a restored picture become the file that somebody wanted?
+"""Crops, composites, adjusts, resizes and encodes the restored picture.
 
 crop to the subject → composite → adjust → size → smooth → sharpen → encode
 """

@@ -1,4 +1,4 @@
-"""How do scratches, dust, creases and tears leave a picture, and nothing else?"""
+"""Removes scratches, dust, creases and tears and leaves all other pixels unchanged."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,4 +1,4 @@
-"""How does a picture lose a colour cast and keep the colours of its scene?"""
+"""Removes a colour cast and keeps the colours of the scene."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What does the background stage make of a network's matte?"""
+"""Tests the background stage on the mattes of networks."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

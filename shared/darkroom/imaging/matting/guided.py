@@ -1,4 +1,4 @@
-"""How does a coarse mask follow the edges of the full-size picture?"""
+"""Aligns a coarse mask with the edges of the full-size picture by a guided filter."""
 
 from dataclasses import dataclass, replace
 

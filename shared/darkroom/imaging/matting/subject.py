@@ -1,4 +1,4 @@
-"""Where is the subject of a photograph, if it has one?"""
+"""Finds the subject of a photograph, with or without the matte of a network."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How do brightness, contrast, saturation and temperature change a picture?
+"""Adjusts brightness, contrast, saturation and temperature.
 
 All of them are relative: 0 changes nothing, ±1 is as far as they go.
 """

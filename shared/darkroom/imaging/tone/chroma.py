@@ -1,4 +1,4 @@
-"""How do colours that were found on a small picture come onto the full-size one, without changing its luma?
+"""Transfers colours from a small picture to the full-size one without changing its luma.
 
 Luma here is the weighted mean of the encoded channels (ITU-R BT.601), and colour is what red and blue differ from it
 by. Both are linear in the channels, so that luma stays while colour is added, scaled or smoothed.

@@ -1,4 +1,4 @@
-"""How is local contrast raised evenly, in floats, so that both bit depths get the same and no banding appears?"""
+"""Equalises local contrast in floats, with the same result for both bit depths and without banding."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What did time take from a photograph's dyes, and how does it get that back?
+"""Detects faded dyes in a photograph and restores the range of each channel.
 
 Dyes bleach, each at its own pace, and paper yellows: black becomes a light brown, white a dull yellow, and what lies
 between moves closer together. A scanner sees it as channels that no longer reach their ends.

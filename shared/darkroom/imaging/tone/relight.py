@@ -1,4 +1,4 @@
-"""How does a picture get the light changed that fell on it, differently in its parts, in bounded memory?"""
+"""Multiplies linear light by spatially varying gains in bounded memory."""
 
 from functools import cache
 
