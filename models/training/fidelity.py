@@ -1,4 +1,4 @@
-"""Measures the similarity of a degraded picture and its original as one number from 0 to 100."""
+"""Measures the similarity of a degraded picture and its original as one number from 0 to 1."""
 
 import cv2
 import numpy as np
