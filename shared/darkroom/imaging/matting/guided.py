@@ -112,7 +112,7 @@ def restrict_to_edges(guided: GuidedMatte, mask: Plane, *, radius: int) -> Guide
 def enlarged_window(
     small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """The window at `start` of `small`, enlarged to `size` by linear interpolation; `window` is its height and width."""
+    """The window at `start` of `small`, enlarged to `size` by linear interpolation; `window` is its size."""
     rows, columns = small.shape[0] / size[0], small.shape[1] / size[1]
     # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
     to_small = np.array(
