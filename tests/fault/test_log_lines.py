@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.envelope import encode
 from darkroom.domain.errors import RevisionConflict
 from darkroom.domain.job import Job
-from darkroom.domain.messages import DeadLetter, StageRequested, encode
-from darkroom.handlers.events import record_dead_letter
+from darkroom.domain.messages import DeadLetter, StageRequested
+from darkroom.handlers.dead_letters import record_dead_letter
 from darkroom.runtime.logs import configure
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
