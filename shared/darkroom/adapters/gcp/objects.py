@@ -46,12 +46,18 @@ class GcsObjectStore:
         return _info(blob)
 
     def read(self, ref: ObjectRef) -> bytes:
+        from google.cloud.storage.exceptions import DataCorruption
+
         blob = self._blob(ref.bucket, ref.name, generation=ref.generation)
         with translated(f"read {ref}", {"NotFound": generation_gone(ref)}):
-            # Raw: an object stored with gzip encoding is to come as it is stored, or no checksum fits it.
-            data: bytes = blob.download_as_bytes(
-                raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry
-            )
+            try:
+                return self._download(blob)
+            except DataCorruption:  # bytes that were spoilt on their way; a second read costs less than a delivery
+                return self._download(blob)
+
+    def _download(self, blob: "Blob") -> bytes:
+        # Raw: an object stored with gzip encoding is to come as it is stored, or no checksum fits it.
+        data: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry)
         return data
 
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
