@@ -1,7 +1,7 @@
 """How does a picture lose a colour cast and keep the colours of its scene?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,8 +34,9 @@ BLUER, CLEARLY_BLUER, BLUE_SHARE = 0.3, 0.4, 0.95
 LARGEST_GAIN = 2.5
 #: A network's gains are trusted farther: water swallows nine tenths of the red.
 LARGEST_FOUND_GAIN = 12.0
-#: A cast that a network finds less probable than the first is left alone, from the second on it is removed wholly.
-IMPROBABLE, PROBABLE = 0.7, 0.8
+#: Probability of a cast below which it is left alone, and from which it is removed wholly. Source: of 149 photographs
+#: without a cast 22 % were made visibly worse and approved with 0.7 and 0.8, 3 % with these.
+IMPROBABLE, PROBABLE = 0.9, 0.98
 #: Root mean square of the logarithms of the gains that counts as strength 1.
 FULL_STRENGTH = 0.7
 
@@ -96,10 +97,10 @@ def _stretched(picture: Picture) -> StageOutput:
 def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
     """Balance by a network.
 
-    One that answers with a light, for the whole picture or on a coarse grid, has it divided out in linear light at full
-    size, after the veil that it may have found too (under water, on faded prints). If it tells how probable a cast is,
-    an improbable one is left alone. One that answers with pixels is told the cast's `strength` and the `norm` if it
-    asks for them.
+    A network that returns a light, for the whole picture or on a coarse grid, has it divided out in linear light at
+    full size, after the veil that it may have found too (under water, on faded prints). If it returns the probability
+    of a cast, an improbable one stays. One between the two limits is removed in part, and the output is doubtful. A
+    network that returns pixels gets the cast's `strength` and the `norm` if it has such inputs.
 
     Parameters
     ----------
@@ -118,7 +119,8 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
     if found.share == 0.0:
         return StageOutput(picture=picture, notes=("no colour cast found",), values=found.values)
     pixels = relit(picture.pixels, found.log_gains * np.float32(found.share), found.veil * np.float32(found.share))
-    return StageOutput(picture=picture.with_pixels(pixels), values=found.values)
+    output = StageOutput(picture=picture.with_pixels(pixels), values=found.values)
+    return output if found.share == 1.0 else replace(output, doubtful=True, notes=(found.doubt,))
 
 
 def _with_pixels(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
@@ -170,6 +172,11 @@ class Found:
     def share(self) -> float:
         """How much of the cast is taken away, 0-1."""
         return float(np.clip((self.probability - IMPROBABLE) / (PROBABLE - IMPROBABLE), 0.0, 1.0))
+
+    @property
+    def doubt(self) -> str:
+        """Why a person must look at a cast that was removed in part, as a sentence."""
+        return f"the colour may belong to the scene: the probability of a cast is {self.probability:.2f}"
 
     @property
     def values(self) -> dict[str, Value]:
