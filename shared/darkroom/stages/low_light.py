@@ -1,4 +1,4 @@
-"""How is an underexposed picture lifted without washing it out or lifting its noise with it?"""
+"""Brightens an underexposed picture and keeps its contrast, colours and noise level."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -134,7 +134,7 @@ def _with_curves(picture: Picture, gamma: float | None, model: StageModel) -> St
     lifted = apply_table(picture.pixels, table if gamma is not None else keep_highlights(table, small))
     output = StageOutput(picture=picture.with_pixels(_cleaned(lifted, lift, model)), values=values)
     if gamma is None and _has_highlights(small):
-        return replace(output, doubtful=True, notes=(MAY_BE_NIGHT,))
+        return replace(output, low_confidence=True, notes=(MAY_BE_NIGHT,))
     return output
 
 

@@ -111,7 +111,7 @@ def test_an_improbable_cast_is_left_alone(probability: float, detected: bool) ->
     assert output.values["cast_detected"] is detected
     assert (output.picture.pixels is pixels) is not detected
     assert (float(output.values["cast_strength"]) > 0.2) is detected
-    assert not output.doubtful
+    assert not output.low_confidence
 
 
 def test_a_cast_that_may_belong_to_the_scene_is_removed_in_part_for_a_person_to_look_at() -> None:
@@ -121,7 +121,7 @@ def test_a_cast_that_may_belong_to_the_scene_is_removed_in_part_for_a_person_to_
         for probability in (0.94, 0.99)
     )
     assert 0.0 < difference(unsure.picture.pixels, pixels) < difference(sure.picture.pixels, pixels)
-    assert unsure.doubtful
+    assert unsure.low_confidence
     assert unsure.notes == ("the colour may belong to the scene: the probability of a cast is 0.94",)
 
 
@@ -199,12 +199,12 @@ def test_lifting_a_night_keeps_the_lamps_and_asks_a_person() -> None:
     assert float((lifted.max(axis=2) == 255).mean()) <= 0.002
     assert (np.diff(lifted[:4].reshape(-1, 3).astype(int), axis=0) >= 0).all()
     assert lifted[3, -1, 0] - int(lifted[0, 0, 0]) > 20
-    assert output.doubtful
+    assert output.low_confidence
     assert output.notes == ("the picture has bright parts: it may be dark on purpose",)
 
 
 def test_a_picture_with_too_little_light_everywhere_is_lifted_without_a_person() -> None:
-    assert not run("low_light", part(side=64) // 4, curves(3.0)).doubtful
+    assert not run("low_light", part(side=64) // 4, curves(3.0)).low_confidence
 
 
 @pytest.mark.parametrize("shape", [(50,), (3,), (3, 8, 8)])
