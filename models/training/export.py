@@ -75,9 +75,9 @@ def store_half(graph: GraphProto) -> None:
 def take_weights(network: nn.Module, exported: Path) -> None:
     """Give `network` the weights of a file that `export` has written, as exact as they are stored there.
 
-    Layers that the file lacks (a branch that was added to the recipe later) do not change. The file has merged each batch
-    normalisation into a convolution; it is restored as an equivalent one. Afterwards `calibrate_batchnorm` must set its
-    statistics. SystemExit if a tensor has another shape, or if nothing matches.
+    Layers that the file lacks (a branch that was added to the recipe later) do not change. The file has merged each
+    batch normalisation into a convolution; it is restored as an equivalent one. Afterwards `calibrate_batchnorm`
+    must set its statistics. SystemExit if a tensor has another shape, or if nothing matches.
     """
     graph = onnx.load(exported).graph
     stored = {each.name.removesuffix("_half"): each for each in graph.initializer}

@@ -83,7 +83,7 @@ class Training:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
     def start_from(self, exported: Path, examples: Split) -> None:
-        """Start with the weights of a file of this recipe that `export` has written; SystemExit if they do not match."""
+        """Start with the weights of a file of this recipe that `export` has written; SystemExit if they differ."""
         take_weights(self.network, exported)
         if any(isinstance(each, nn.BatchNorm2d) for each in self.network.modules()):
             drawn = batches(self.recipe, examples, first=0, workers=0)

@@ -20,6 +20,8 @@ from models.training.recipes.background import (  # noqa: E402
     centre,
     loss,
     score,
+    train_sample,
+    val_sample,
 )
 
 

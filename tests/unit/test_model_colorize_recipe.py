@@ -20,6 +20,8 @@ from models.training.recipes.colorize import (  # noqa: E402
     palette,
     revealed,
     score,
+    train_sample,
+    val_sample,
 )
 from tests.photographs import photograph  # noqa: E402
 
