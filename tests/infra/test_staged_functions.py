@@ -73,7 +73,7 @@ class Cloud:
 
     @property
     def catalogue(self) -> str:
-        return self.variables["importer"]["DARKROOM_CATALOGUE_BUCKET"]
+        return self.variables["importer"]["DARKROOM_PRODUCTS_BUCKET"]
 
     def upload(self, name: str, **metadata: str) -> ObjectInfo:
         """A photograph in the uploads bucket, as an adapter would describe it."""
