@@ -13,9 +13,10 @@ import pytest
 
 from darkroom.cli.main import COMMANDS, cli
 from darkroom.domain import errors
+from darkroom.domain.envelope import encode
 from darkroom.domain.job import Job
 from darkroom.domain.manifest import build_manifest
-from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
+from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.pipeline import PRESETS
 from darkroom.domain.planner import make_plan
@@ -207,6 +208,13 @@ def codes_of(call: ast.Call, classes: dict[str, type]) -> Iterator[str]:
 def test_the_table_of_error_codes_is_what_is_raised() -> None:
     told = [names(cells[0])[0] for cells in table("docs/operations.md", "code")]
     assert sorted(told) == sorted(raised())
+
+
+def test_the_codes_of_bad_input_are_raised_and_listed() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"`fault` is `input`\):(.*?)\. With any other code", page, re.DOTALL)
+    assert set(names(sentence)) == errors.INPUT_FAULTS
+    assert raised() >= errors.INPUT_FAULTS
 
 
 def test_codes_are_given_as_words_and_never_computed() -> None:

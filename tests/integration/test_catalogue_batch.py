@@ -14,7 +14,7 @@ from darkroom.handlers.batches import (
     PAGE_SIZE,
     cancel_batch,
     read_batch,
-    send_catalogue,
+    send,
     take,
 )
 from tests.api_client import Service, service
@@ -147,7 +147,7 @@ def test_every_page_is_chosen_once_however_often_its_message_comes(api: Service)
     told = post(api, {"sku_id": "A", "pipeline": AGAIN, "budget": PAGE_SIZE + 50})
     deliver_everything(api)
     again = PageRequested(batch_id=told["id"], page=0, room=PAGE_SIZE + 50)
-    send_catalogue(api.world.system, again)
+    send(api.world.system, again)
     deliver_everything(api)
     assert state(api, told["id"])["total"] == PAGE_SIZE + 50
     assert runs(api, 2 * PAGE_SIZE).count(2) == PAGE_SIZE + 50
@@ -221,12 +221,12 @@ class _Hidden:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def stat(self, bucket: str, name: str) -> Any:
+    def read_latest(self, bucket: str, name: str) -> Any:
         if name.endswith(self._ending):
             self.looks += 1
             if self.looks == 1:
                 raise ObjectNotFound(f"there is no object {bucket}/{name}")
-        return self._store.stat(bucket, name)
+        return self._store.read_latest(bucket, name)
 
 
 def test_a_batch_whose_messages_were_given_up_comes_to_its_end_and_says_so(api: Service) -> None:
