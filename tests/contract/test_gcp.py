@@ -145,6 +145,17 @@ class TestGcsObjectStoreWithPreconditions(ObjectStoreContract):
             store.create(bucket, "a", jpeg(b"once"))
         assert store.read(store.stat(bucket, "a").ref) == b"once"
 
+    def test_bytes_that_were_spoilt_on_their_way_are_read_a_second_time(
+        self, store: GcsObjectStore, bucket: str, faults: list[Fault]
+    ) -> None:
+        new = jpeg()
+        ref = store.create(bucket, "spoilt once", new).ref
+        faults.append("spoilt")
+        assert store.read(ref) == new.data
+        faults.extend(("spoilt", "spoilt"))
+        with pytest.raises(TransientError, match="spoilt once"):
+            store.read(ref)
+
     def test_a_put_is_never_sent_twice(self, store: GcsObjectStore, bucket: str, faults: list[Fault]) -> None:
         faults.append("unanswered")
         with pytest.raises(TransientError, match=f"write {bucket}/a"):

@@ -141,10 +141,10 @@ def is_exhausted(subscription: Subscription, attempts: int) -> bool:
 
 
 def backoff_s(subscription: Subscription, attempts: int, scale: float) -> float:
-    """Seconds until a message that failed `attempts` times is delivered again: doubled each time, up to the longest."""
-    # 2**64 s is beyond every longest backoff; the cap keeps the power finite for messages that are tried for ever.
-    doubled = subscription.min_backoff_s * 2.0 ** min(attempts - 1, 64)
-    return min(doubled, subscription.max_backoff_s) * scale
+    """Seconds until a message that failed `attempts` times is delivered again: more each time, up to the longest."""
+    # Beyond every longest backoff; the cap keeps the power finite for messages that are tried for ever.
+    grown = subscription.min_backoff_s * subscription.backoff_factor ** min(attempts - 1, 64)
+    return min(grown, subscription.max_backoff_s) * scale
 
 
 def dead_letter_attributes(delivery: Delivery) -> dict[str, str]:
