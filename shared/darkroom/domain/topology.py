@@ -15,7 +15,7 @@ from typing import get_args
 
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
 from darkroom.domain.parameters import Stage
-from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
+from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC, BatchCancelled
 from darkroom.domain.webhooks import CALLBACKS_TOPIC
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -50,6 +50,8 @@ class Subscription:
     max_attempts: int | None = MOST_ATTEMPTS
     #: Added to the number of finished steps where messages wait in one queue; the greatest sum is delivered first.
     precedence: int = 0
+    #: Values of the attribute `type` whose messages a queue on one machine delivers before all others.
+    urgent_types: tuple[str, ...] = ()
 
 
 def stage_subscription(stage: Stage) -> Subscription:
@@ -87,6 +89,8 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="dispatcher",
         entry_point="on_batch",
         ack_deadline_s=300,
+        # A cancellation that waits behind the work of its batch cancels nothing.
+        urgent_types=(BatchCancelled.__name__,),
     ),
     Subscription(
         name="importer-imports",

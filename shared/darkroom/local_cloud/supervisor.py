@@ -111,6 +111,7 @@ class Supervisor:
         self._selector.register(self._wake_reader, selectors.EVENT_READ, partial(os.read, self._wake_reader, 4096))
         released = self._parts.broker.release_leases(self._clock.now())
         abandoned = self._parts.objects.remove_abandoned()
+        self._parts.objects.forget_missing(self._settings.results_bucket)
         text = f"Delivering in {self._settings.home}; {released} deliveries were broken off, {abandoned} writes too."
         log("INFO", "supervisor_started", text)
         try:
