@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from google.api_core import exceptions
@@ -190,6 +191,27 @@ class TestFirestoreReservationStore(ReservationStoreContract):
         return FirestoreReservationStore(gcp_project)
 
 
+class CountingClient(firestore.Client):  # type: ignore[misc]
+    """A client of Firestore that counts its requests by name."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(project)
+        self.calls: Counter[str] = Counter()
+
+    @property
+    def _firestore_api(self) -> Any:
+        return _Counted(super()._firestore_api, self.calls)
+
+
+class _Counted:
+    def __init__(self, api: Any, calls: Counter[str]) -> None:
+        self._api, self._calls = api, calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls[name] += 1
+        return getattr(self._api, name)
+
+
 class TestFirestoreJobStore(JobStoreContract):
     @pytest.fixture
     def store(
@@ -197,6 +219,15 @@ class TestFirestoreJobStore(JobStoreContract):
     ) -> Iterator[FirestoreJobStore]:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
         return FirestoreJobStore(gcp_project)
+
+    def test_a_change_of_a_job_costs_one_read_and_one_write(self, store: FirestoreJobStore, gcp_project: str) -> None:
+        store.create(make_job())
+        client = CountingClient(gcp_project)
+        counted = FirestoreJobStore(gcp_project, client=client)
+        saved = counted.save(counted.get("job-1").noted(START, "changed", ""))
+        assert client.calls == Counter(batch_get_documents=1, commit=1)
+        counted.save(saved.noted(START, "changed", "once more"))
+        assert client.calls == Counter(batch_get_documents=1, commit=2)
 
     def test_a_counted_key_ends_long_after_the_records_of_its_batch(
         self, store: FirestoreJobStore, gcp_project: str
@@ -328,7 +359,7 @@ class TestServicesThatDoNotAnswer:
             "job",
             lambda: store.create(make_job()),
             lambda: store.get("job-1"),
-            lambda: store.save(make_job()),
+            lambda: store.save(make_job(version="0 2024-05-01T12:00:00.000000Z")),
             lambda: store.query(JobQuery()),
             lambda: store.count(JobQuery()),
             lambda: store.absent(["job-1"]),

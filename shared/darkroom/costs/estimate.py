@@ -204,9 +204,9 @@ def _services(
     pictures: int, steps: int, prices: Mapping[str, Mapping[str, float]], assumed: Assumptions
 ) -> tuple[Line, ...]:
     # Written: the upload, one object a step, the manifest. Read: a look-up and the input of each step, and once more
-    # the upload for `finish`. Job: created, then one read and two writes' worth of reads and one write for each answer.
+    # the upload for `finish`. Job: created, then one read and one write for each answer.
     writes, reads = pictures * (steps + 2), pictures * (2 * steps + 1)
-    saved, seen = pictures * (steps + 1), pictures * 2 * steps
+    saved, seen = pictures * (steps + 1), pictures * steps
     carried = pictures * 2 * steps * 2 * assumed.message_bytes / 2.0**40
     logged = pictures * steps * assumed.log_bytes / _GIB
     return (

@@ -92,6 +92,8 @@ class Job(Record):
     answered_by: str = ""
     #: Grows by one with every save; the compare-and-set of all writers.
     revision: int = Field(0, ge=0)
+    #: How the store that returned the job knows this state of it again; no part of what is stored.
+    version: str = Field("", exclude=True, repr=False)
 
     @property
     def short_id(self) -> str:
@@ -284,6 +286,7 @@ class Job(Record):
             updated_at=self.updated_at,
             expires_at=expires_at,
             revision=self.revision,
+            version=self.version,
         )
         text = f"run {fresh.run} with {pipeline.label}" + (f": {notes}" if notes else "")
         return fresh.noted(now, "rework", text, who=who)

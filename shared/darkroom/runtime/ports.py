@@ -99,7 +99,10 @@ class JobPage:
 
 
 class JobStore(Protocol):
-    """One document per job, changed by compare-and-set only."""
+    """One document per job, changed by compare-and-set only.
+
+    A store may mark the jobs that it returns with their `version`, so that `save` need not read them again.
+    """
 
     def create(self, job: Job) -> Job:
         """Store a job that does not exist yet, with revision 1. Raises JobExists, and then changes nothing."""
@@ -108,7 +111,7 @@ class JobStore(Protocol):
         """The job as last saved. Raises JobNotFound."""
 
     def save(self, job: Job) -> Job:
-        """Store `job` with the next revision if the stored revision is still `job.revision`, and return it.
+        """Store `job`, made from one that this store returned, if nobody has saved it since; return the next revision.
 
         Raises RevisionConflict if somebody saved in between, JobNotFound if the job is gone; then changes nothing.
         """
