@@ -35,8 +35,9 @@ FREE = (None, None)
 def load(graph: bytes, threads: int, model_id: str, *, accelerator: Accelerator = "cpu") -> "InferenceSession":
     """A session for the bytes of a graph.
 
-    Raises ModelUnusable, code `model_contract`, if the bytes are no graph; TransientError, code `no_accelerator`, if
-    the requested GPU cannot be used. A retry may reach another instance; running on the processor would waste a paid GPU.
+    Raises ModelUnusable, code `model_contract`, if the bytes are no graph; TransientError, code `no_accelerator`,
+    if the requested GPU cannot be used. A retry may reach another instance; running on the processor would waste a
+    paid GPU.
     """
     from onnxruntime import InferenceSession, SessionOptions
 
