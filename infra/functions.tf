@@ -103,7 +103,7 @@ locals {
     DARKROOM_ARTIFACTS_BUCKET = local.buckets.artifacts.name
     DARKROOM_RESULTS_BUCKET   = local.buckets.results.name
     DARKROOM_KEYS_BUCKET      = local.buckets.keys.name
-    DARKROOM_CATALOGUE_BUCKET = local.buckets.catalogue.name
+    DARKROOM_PRODUCTS_BUCKET  = local.buckets.catalogue.name
     DARKROOM_API_ORIGINS      = join(",", var.api.origins)
     }, {
     for name, value in var.settings : "DARKROOM_${upper(name)}" => tostring(value)

@@ -32,7 +32,7 @@ output "client_environment" {
     DARKROOM_ARTIFACTS_BUCKET = google_storage_bucket.this["artifacts"].name
     DARKROOM_RESULTS_BUCKET   = google_storage_bucket.this["results"].name
     DARKROOM_KEYS_BUCKET      = google_storage_bucket.this["keys"].name
-    DARKROOM_CATALOGUE_BUCKET = google_storage_bucket.this["catalogue"].name
+    DARKROOM_PRODUCTS_BUCKET  = google_storage_bucket.this["catalogue"].name
   }
 }
 

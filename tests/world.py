@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.envelope import Message, decode
 from darkroom.domain.errors import DarkroomError, PermanentError
 from darkroom.domain.job import Job, job_id
-from darkroom.domain.messages import DeadLetter, StageRequested, decode
-from darkroom.domain.products.messages import decode_catalogue
+from darkroom.domain.messages import DeadLetter, StageEvent, StageRequested
+from darkroom.domain.products.messages import ProductMessage
 from darkroom.domain.topology import STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription, stage_subscription
-from darkroom.domain.webhooks import decode_callback
+from darkroom.domain.webhooks import CallbackDue
 from darkroom.handlers.batches import handle_batch_message
-from darkroom.handlers.events import apply_stage_event, record_dead_letter
+from darkroom.handlers.dead_letters import record_dead_letter
+from darkroom.handlers.events import apply_stage_event
 from darkroom.handlers.imports import Fetch, handle_import_message
 from darkroom.handlers.stages import run_stage
 from darkroom.handlers.uploads import accept_upload
@@ -96,19 +98,23 @@ class World:
             accept_upload(self.system, parse_upload(json.loads(delivery.data)))
         elif delivery.subscription == "dispatcher-dead-letters":
             record_dead_letter(self.system, _letter(delivery))
-        elif delivery.subscription == "dispatcher-batches":
-            handle_batch_message(self.system, decode_catalogue(delivery.data))
+        else:
+            self._handle_message(delivery, decode(delivery.data))
+
+    def _handle_message(self, delivery: Delivery, message: Message) -> None:
+        if delivery.subscription == "dispatcher-batches":
+            assert isinstance(message, ProductMessage)
+            handle_batch_message(self.system, message)
         elif delivery.subscription == "importer-imports":
-            handle_import_message(self.system, decode_catalogue(delivery.data), self.fetch)
+            assert isinstance(message, ProductMessage)
+            handle_import_message(self.system, message, self.fetch)
         elif delivery.subscription == "importer-callbacks":
-            due = decode_callback(delivery.data)
-            deliver_callback(self.system, due, post=self.post, signing_key=self.system.settings.signing_key)
+            assert isinstance(message, CallbackDue)
+            deliver_callback(self.system, message, post=self.post, signing_key=self.system.settings.signing_key)
         elif delivery.subscription == "dispatcher-stage-events":
-            message = decode(delivery.data)
-            assert not isinstance(message, StageRequested)
+            assert isinstance(message, StageEvent)
             apply_stage_event(self.system, message, message_id=delivery.id)
         else:
-            message = decode(delivery.data)
             assert isinstance(message, StageRequested)
             run_stage(self.system, BY_SUBSCRIPTION[delivery.subscription], message)
 

@@ -1,4 +1,4 @@
-"""How do measured figures get into a model's card?
+"""Writes measured figures into a model's card.
 
 A card has a place for them between two comments, which a reader of the page does not see.
 """

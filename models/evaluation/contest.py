@@ -1,4 +1,4 @@
-"""How do scores of several methods on the same degraded photographs become a table?"""
+"""Compares several methods on the same degraded photographs and prints a table of scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What does a model cost in time and memory?"""
+"""Measures the time and the memory that a model needs."""
 
 import multiprocessing
 import statistics

@@ -1,4 +1,4 @@
-"""Which scenes hang on the sheet of each stage and each preset?"""
+"""Lists the scenes on the gallery sheet of each stage and each preset."""
 
 from collections.abc import Callable
 

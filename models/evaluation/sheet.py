@@ -1,4 +1,4 @@
-"""How do pictures hang beside each other, each with a title and a line of figures?"""
+"""Draws pictures side by side, each with a title and a line of figures."""
 
 import textwrap
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""In which arithmetic is a network trained the fastest?"""
+"""Selects the number format in which training is fastest on this device."""
 
 from contextlib import AbstractContextManager
 

@@ -1,4 +1,4 @@
-"""How does a photograph get blurred?
+"""Simulates blur: defocus, motion and softness.
 
 A `kernel` is what a point of light becomes: (K, K) float32, K odd, sum 1, its centre of mass in the middle, so that a
 blurred picture stays where it was. Sizes are in pixels.

@@ -1,4 +1,4 @@
-"""Which photographs teach what colours things have?"""
+"""Selects the photographs from which the colorizer learns the colours of things."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How do prints and negatives get damaged, and what only looks like it?
+"""Simulates damage to prints and negatives, and undamaged content that resembles it.
 
 Every kind of damage is a function from the (height, width) of a photograph to a `Layer`: what hides the photograph, and
 where. Lengths and widths are in pixels. Layers are drawn at twice the size and reduced, so that edges are soft.

@@ -1,4 +1,4 @@
-"""How do photographs go bad?
+"""Simulates noise, grain, overexposure, JPEG compression and reduction of photographs.
 
 Every function takes and returns an `image` (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. `sigma` is a
 noise standard deviation on the 0-255 scale.

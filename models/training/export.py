@@ -1,4 +1,4 @@
-"""How does a trained network become one self-contained ONNX file?"""
+"""Exports a trained network as one self-contained ONNX file."""
 
 import copy
 import hashlib

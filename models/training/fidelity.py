@@ -1,4 +1,4 @@
-"""How near is a degraded picture to its original, in one number that a network can learn to guess?"""
+"""Measures the similarity of a degraded picture and its original as one number from 0 to 1."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""What does print on labels, signs and screens look like?
+"""Draws printed text as it appears on labels, signs and screens.
 
 Photographs show little of it, and people look at it first.
 """

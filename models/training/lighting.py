@@ -1,4 +1,4 @@
-"""How does light spoil a photograph: its colour, its depth in water, its absence?
+"""Simulates faults of lighting: colour casts, water, and underexposure.
 
 Every function takes and returns an `image` (H, W, 3), float32, RGB, sRGB-encoded in [0, 1], and leaves its argument
 alone. A light is the colour of the illumination relative to the one under which the photograph is neutral: what each

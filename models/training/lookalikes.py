@@ -1,4 +1,4 @@
-"""What do photographs show that looks like damage and is none?
+"""Draws undamaged content that resembles damage: hard negatives for the repair network.
 
 Thin bright and dark structures: wires, masts, branches, whiskers, letters, pages, stars, glints, rims, grids, frames.
 Small things alone before an even ground: moons, trunks, whatever is far away.

@@ -1,4 +1,4 @@
-"""How is a network trained within a given time?
+"""Trains a network within a given time.
 
 Every batch has its own seed (recipe, step), so that a resumed training sees what an uninterrupted one would have
 seen, however many threads prepare the batches. The learning rate follows the clock, not the step count, so that

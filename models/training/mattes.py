@@ -1,4 +1,4 @@
-"""Which photographs with the matte of their subject are trained on?"""
+"""Selects the photographs with a matte that are used for training."""
 
 from collections.abc import Iterator
 from pathlib import Path

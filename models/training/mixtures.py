@@ -1,4 +1,4 @@
-"""How does a photograph look with several faults at once, each at a known grade?
+"""Combines several faults in one photograph, each at a known grade.
 
 In the order in which a camera brings them about: the light (exposure, cast), the lens (blur), the sensor (noise), the
 file (blocks). Every grade lies in [0, 1]; 0 leaves the photograph as it is, and the scales are chosen so that equal

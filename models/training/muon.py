@@ -1,4 +1,4 @@
-"""How are convolutions trained in few steps?"""
+"""Implements the Muon optimiser for convolutions, which needs few steps."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Which photographs are trained on, which are kept for validation, and how are patches cut from them?"""
+"""Splits photographs into training and validation sets and cuts patches from them."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What must be said to train one network?"""
+"""Defines what a recipe specifies to train one network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

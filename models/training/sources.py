@@ -1,4 +1,4 @@
-"""Where do training photographs come from, and what may be made of them?
+"""Lists the sources of training photographs and the uses that their licences permit.
 
 The name of a file begins with the key of its source (`cid22_0017.jpg`).
 """

@@ -12,8 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.envelope import encode
 from darkroom.domain.job import job_id
-from darkroom.domain.messages import ObjectRef, StageRequested, Step, encode
+from darkroom.domain.messages import ObjectRef, StageRequested, Step
 from darkroom.domain.parameters import Stage
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.settings import PREFIX

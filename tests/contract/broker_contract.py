@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from darkroom.adapters.broker import Broker, Delivery
+from darkroom.domain.envelope import STEPS_DONE
 from darkroom.domain.errors import ConfigurationError
-from darkroom.domain.messages import DEAD_LETTER_TOPIC, STEPS_DONE
+from darkroom.domain.messages import DEAD_LETTER_TOPIC
 from darkroom.domain.topology import Subscription
 from tests.contract.publisher_contract import SUBSCRIPTIONS as PLAIN
 from tests.contract.publisher_contract import PublisherContract

@@ -13,8 +13,8 @@ from darkroom.adapters.local.broker import LocalBroker
 from darkroom.adapters.local.database import FILE_NAME, KEPT_FREE_PAGES
 from darkroom.adapters.local.jobs import LocalJobStore
 from darkroom.adapters.local.objects import LocalObjectStore
+from darkroom.domain.envelope import STEPS_DONE
 from darkroom.domain.job import Job
-from darkroom.domain.messages import STEPS_DONE
 from darkroom.runtime.ports import JobQuery, NewObject
 from tests.contract.jobs import START, make_job
 from tests.fakes.memory import ManualClock

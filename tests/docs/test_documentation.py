@@ -13,9 +13,10 @@ import pytest
 
 from darkroom.cli.main import COMMANDS, cli
 from darkroom.domain import errors
+from darkroom.domain.envelope import encode
 from darkroom.domain.job import Job
 from darkroom.domain.manifest import build_manifest
-from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested, encode
+from darkroom.domain.messages import StageAttemptFailed, StageCompleted, StageFailed, StageRequested
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.pipeline import PRESETS
 from darkroom.domain.planner import make_plan

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom.adapters.broker import Delivery
+from darkroom.domain.envelope import encode
 from darkroom.domain.job import Job
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, stage_topic
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, MOST_ATTEMPTS
@@ -197,7 +198,7 @@ def test_a_dead_letter_of_a_finished_job_does_not_fail_it() -> None:
     (job_id,) = drop_some(world, 1)
     world.deliver_all()
     job: Job = world.job(job_id)
-    from darkroom.domain.messages import StageCompleted, encode
+    from darkroom.domain.messages import StageCompleted
 
     data, attributes = encode(
         StageCompleted(job_id=job.id, run=1, index=1, stage=job.plan[1].stage, record=job.records[1])

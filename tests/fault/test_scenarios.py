@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from darkroom.adapters.broker import Delivery
+from darkroom.domain.envelope import decode
 from darkroom.domain.errors import TransientError
-from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, decode, stage_topic
+from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, StageRequested, stage_topic
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import Quality, build_pipeline, preset_pipeline
 from darkroom.domain.planner import ModelRegistry

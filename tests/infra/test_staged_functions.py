@@ -23,25 +23,23 @@ from google.cloud import pubsub_v1
 
 from darkroom.adapters.finalized import finalized_event
 from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.domain.envelope import Message, decode, encode
 from darkroom.domain.job import Job, job_id
 from darkroom.domain.messages import (
-    Message,
     ObjectRef,
     StageAttemptFailed,
     StageCompleted,
     StageFailed,
     StageRequested,
     Step,
-    decode,
-    encode,
     stage_topic,
 )
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.products.batches import Batch, batch_name
-from darkroom.domain.products.messages import JobsChosen, Member, RowRequested, encode_catalogue
+from darkroom.domain.products.messages import JobsChosen, Member, RowRequested
 from darkroom.domain.products.rows import Row
 from darkroom.domain.topology import STAGES
-from darkroom.domain.webhooks import CALLBACK_KEY, CallbackDue, encode_callback
+from darkroom.domain.webhooks import CALLBACK_KEY, CallbackDue
 from darkroom.inference.registry import Registry
 from darkroom.runtime.ports import ObjectInfo
 from darkroom.runtime.settings import DEFAULT_REGISTRY
@@ -73,7 +71,7 @@ class Cloud:
 
     @property
     def catalogue(self) -> str:
-        return self.variables["importer"]["DARKROOM_CATALOGUE_BUCKET"]
+        return self.variables["importer"]["DARKROOM_PRODUCTS_BUCKET"]
 
     def upload(self, name: str, **metadata: str) -> ObjectInfo:
         """A photograph in the uploads bucket, as an adapter would describe it."""
@@ -295,7 +293,7 @@ def test_the_staged_dispatcher_takes_an_upload_into_a_batch_and_refuses_what_is_
     info = cloud.upload("optimize/dog.jpg")
     members = (Member(kind="object", name=info.ref.name), Member(kind="object", name="optimize/unicorn.jpg"))
     with dispatcher(cloud, staged, "on_batch") as port:
-        assert post(port, push(*encode_catalogue(JobsChosen(batch_id=batch.id, members=members))))[0] == 200
+        assert post(port, push(*encode(JobsChosen(batch_id=batch.id, members=members))))[0] == 200
     job = cloud.jobs.get(job_id(info.ref))
     assert (job.status, job.batches) == ("pending", (batch.id,))
     assert published("stage-assess").job_id == job.id
@@ -316,7 +314,7 @@ def test_the_staged_importer_refuses_a_row_of_the_metadata_server(
     row = Row(sku_id="4711", image_url="http://169.254.169.254/computeMetadata/v1/")
     asked = RowRequested(batch_id=batch.id, row=1, picture=row)
     with outgoing(cloud, staged, "importer", "on_import") as port:
-        assert post(port, push(*encode_catalogue(asked)))[0] == 200
+        assert post(port, push(*encode(asked)))[0] == 200
     assert len(refusals(cloud, batch)) == 1
 
 
@@ -325,7 +323,7 @@ def test_the_staged_caller_notes_on_the_job_that_it_calls_no_private_address(
 ) -> None:
     due = CallbackDue(job_id=begun.id, run=1, status="completed")
     with outgoing(cloud, staged, "caller", "on_callback") as port:
-        assert post(port, push(*encode_callback(due)))[0] == 200
+        assert post(port, push(*encode(due)))[0] == 200
     assert cloud.jobs.get(begun.id).history[-1].action == "callback_failed"
 
 

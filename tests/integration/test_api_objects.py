@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 
 from darkroom.api.routes.table import ROUTES
 from darkroom.auth.roles import Role
-from darkroom.domain.messages import StageRequested, decode
+from darkroom.domain.envelope import decode
+from darkroom.domain.messages import StageRequested
 from darkroom.runtime.ports import NewObject
 from tests.api_client import Service, service
 from tests.pictures import jpeg_bytes, png_bytes, scene_with_alpha

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
+from darkroom.domain.envelope import decode, encode
 from darkroom.domain.errors import BadMessage, ConfigurationError, PermanentError, TransientError
 from darkroom.domain.messages import ObjectRef, Upload
 from darkroom.domain.topology import SUBSCRIPTIONS
-from darkroom.domain.webhooks import CallbackDue, callback_key, decode_callback, encode_callback, signed_headers
+from darkroom.domain.webhooks import CallbackDue, callback_key, signed_headers
 from darkroom.handlers.webhooks import deliver_callback
 from darkroom.runtime.bootstrap import LocalParts, local_parts, system
 from darkroom.runtime.settings import Settings
@@ -170,9 +171,9 @@ def test_without_a_key_there_are_no_callbacks() -> None:
 
 
 def test_a_message_that_is_none_is_refused() -> None:
-    assert decode_callback(encode_callback(due())[0]) == due()
+    assert decode(encode(due())[0]) == due()
     with pytest.raises(BadMessage):
-        decode_callback(b"{}")
+        decode(b"{}")
 
 
 def due() -> CallbackDue:
@@ -230,7 +231,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPart
 def pushed(parts: LocalParts, url: str, source: Path = TESTED) -> int:
     """The status with which the function answers, for a job that wants to be told of at this URL."""
     parts.jobs.create(make_job(status="completed", owner="anna", source=_wanting(url)))
-    data, attributes = encode_callback(due())
+    data, attributes = encode(due())
     told = {"data": base64.b64encode(data).decode(), "messageId": "17", "attributes": attributes}
     app = create_app(target="on_callback", source=str(source))
     app.testing = False

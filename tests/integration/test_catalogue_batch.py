@@ -14,7 +14,7 @@ from darkroom.handlers.batches import (
     PAGE_SIZE,
     cancel_batch,
     read_batch,
-    send_catalogue,
+    send,
     take,
 )
 from tests.api_client import Service, service
@@ -147,7 +147,7 @@ def test_every_page_is_chosen_once_however_often_its_message_comes(api: Service)
     told = post(api, {"sku_id": "A", "pipeline": AGAIN, "budget": PAGE_SIZE + 50})
     deliver_everything(api)
     again = PageRequested(batch_id=told["id"], page=0, room=PAGE_SIZE + 50)
-    send_catalogue(api.world.system, again)
+    send(api.world.system, again)
     deliver_everything(api)
     assert state(api, told["id"])["total"] == PAGE_SIZE + 50
     assert runs(api, 2 * PAGE_SIZE).count(2) == PAGE_SIZE + 50

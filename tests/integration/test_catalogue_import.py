@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.envelope import encode
 from darkroom.domain.errors import PermanentError, TransientError
-from darkroom.domain.products.messages import PageRequested, encode_catalogue
+from darkroom.domain.products.messages import PageRequested
 from darkroom.domain.products.rows import MAX_ROWS, TEMPLATE
 from darkroom.domain.topology import SUBSCRIPTIONS
 from darkroom.handlers.schedule import sweep
@@ -311,6 +312,6 @@ def test_what_is_no_id_is_404(api: Service, batch_id: str) -> None:
 
 
 def test_a_message_for_a_batch_that_is_gone_is_dropped(api: Service) -> None:
-    api.world.broker.publish("batches", *encode_catalogue(PageRequested(batch_id="0" * 24, page=0, room=1)))
+    api.world.broker.publish("batches", *encode(PageRequested(batch_id="0" * 24, page=0, room=1)))
     api.world.deliver_all()
     assert api.world.broker.dead_letters() == []

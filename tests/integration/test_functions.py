@@ -21,17 +21,9 @@ from functions_framework import create_app
 
 from darkroom.adapters.finalized import finalized_event
 from darkroom.adapters.system import SystemClock
+from darkroom.domain.envelope import decode, encode
 from darkroom.domain.job import job_id
-from darkroom.domain.messages import (
-    ObjectRef,
-    StageCompleted,
-    StageFailed,
-    StageRequested,
-    Step,
-    StepRecord,
-    decode,
-    encode,
-)
+from darkroom.domain.messages import ObjectRef, StageCompleted, StageFailed, StageRequested, Step, StepRecord
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.topology import STAGES
 from darkroom.runtime.bootstrap import LocalParts, local_parts, system

@@ -14,16 +14,11 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
+from darkroom.domain.envelope import decode, encode
 from darkroom.domain.errors import PermanentError, TransientError
 from darkroom.domain.http_errors import UnfetchableUrl
 from darkroom.domain.products.batches import Batch, RowTotals
-from darkroom.domain.products.messages import (
-    CatalogueMessage,
-    RowRequested,
-    RowsListed,
-    decode_catalogue,
-    encode_catalogue,
-)
+from darkroom.domain.products.messages import ProductMessage, RowRequested, RowsListed
 from darkroom.domain.products.rows import Numbered, Row
 from darkroom.handlers.batches import progress_of, refusals
 from darkroom.handlers.imports import start_import
@@ -96,9 +91,9 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPart
     system.cache_clear()
 
 
-def push(message: CatalogueMessage, source: Path = TESTED) -> int:
+def push(message: ProductMessage, source: Path = TESTED) -> int:
     """The status with which the function answers a raw Pub/Sub push."""
-    data, attributes = encode_catalogue(message)
+    data, attributes = encode(message)
     told = {"data": base64.b64encode(data).decode(), "messageId": "17", "attributes": attributes}
     body = json.dumps({"subscription": "projects/p/subscriptions/s", "message": told, "deliveryAttempt": 1})
     app = create_app(target="on_import", source=str(source))
@@ -124,10 +119,10 @@ def reasons() -> list[tuple[str, str]]:
 def test_a_list_becomes_one_request_a_row(parts: LocalParts) -> None:
     requests = begin(picture("/a.jpg"), picture("/b.jpg"))
     waiting = parts.broker.lease(system().clock.now(), limit=10, subscriptions=["importer-imports"])
-    assert [decode_catalogue(each.data) for each in waiting] == [RowsListed(batch_id=BATCH.id, shard=0)]
+    assert [decode(each.data) for each in waiting] == [RowsListed(batch_id=BATCH.id, shard=0)]
     assert push(RowsListed(batch_id=BATCH.id, shard=0)) == 200
     waiting = parts.broker.lease(system().clock.now(), limit=10, subscriptions=["importer-imports"])
-    assert [decode_catalogue(each.data) for each in waiting] == requests
+    assert [decode(each.data) for each in waiting] == requests
 
 
 def test_a_picture_lands_in_the_uploads_bucket_with_all_that_the_row_says(parts: LocalParts, shop: Shop) -> None:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from darkroom.domain.envelope import Message, decode, encode
 from darkroom.domain.errors import BadMessage
 from darkroom.domain.messages import (
-    Message,
     ObjectRef,
     StageAttemptFailed,
     StageCompleted,
@@ -14,8 +14,6 @@ from darkroom.domain.messages import (
     StageRequested,
     Step,
     StepRecord,
-    decode,
-    encode,
     event_id,
 )
 from darkroom.domain.trace import traceparent

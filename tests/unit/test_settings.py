@@ -44,3 +44,8 @@ def test_settings_that_contradict_each_other_are_refused(environment: dict[str, 
 def test_a_misspelt_setting_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(ConfigurationError, match=r"unknown settings: DARKROOM_THREAD; there are .*DARKROOM_THREADS"):
         read_settings({"DARKROOM_THREAD": "4", "DARKROOM_REQUIRE_EMULATORS": "1"})
+
+
+def test_the_old_name_of_a_renamed_setting_is_refused_with_the_new_name() -> None:
+    with pytest.raises(ConfigurationError, match=r"DARKROOM_CATALOGUE_BUCKET is now DARKROOM_PRODUCTS_BUCKET"):
+        read_settings({"DARKROOM_CATALOGUE_BUCKET": "products"})

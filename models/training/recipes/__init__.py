@@ -1,4 +1,4 @@
-"""Which networks can be trained?"""
+"""Lists the networks that can be trained."""
 
 from models.training.recipe import Recipe
 from models.training.recipes import (

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Protocol
 
 from darkroom.adapters.finalized import rfc3339
+from darkroom.domain.envelope import STEPS_DONE
 from darkroom.domain.errors import BadMessage, ConfigurationError
-from darkroom.domain.messages import STEPS_DONE, DeadLetter
+from darkroom.domain.messages import DeadLetter
 from darkroom.domain.topology import Subscription
 from darkroom.runtime.ports import Publisher
 

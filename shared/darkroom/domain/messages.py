@@ -1,35 +1,20 @@
-"""What do the dispatcher and the stages say to each other?
+"""Defines the records that the dispatcher and the stages exchange.
 
-Messages carry names and generations of objects, never pixels. `encode` and `decode` are the only way onto and off the
-wire; the form is the same in memory, on a laptop and in Pub/Sub:
-
-    data        {"version": 1, "type": "StageRequested", "body": {…}}
-    attributes  type, job_id, stage, event_id, traceparent
+Messages carry names and generations of objects, never pixels. `darkroom.domain.envelope` encodes and decodes them.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from darkroom.domain.errors import BadMessage
 from darkroom.domain.parameters import Stage
-from darkroom.domain.trace import traceparent
-
-#: Version of the wire form that this code writes and understands.
-VERSION = 1
 
 
 class Record(BaseModel):
     """Base of every record that is stored or sent: immutable, and no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-#: A kind of message.
-Sealed = TypeVar("Sealed", bound=Record)
 
 
 class ObjectRef(Record):
@@ -114,7 +99,7 @@ class StepRecord(Record):
 
 
 class StageRequested(Record):
-    """The dispatcher asks a stage to do one step."""
+    """The dispatcher requests one step from a stage."""
 
     job_id: str = Field(min_length=1)
     run: int = Field(ge=1)
@@ -129,9 +114,13 @@ class StageRequested(Record):
     #: The upload, for its metadata, whichever stage asks.
     source: ObjectRef
 
+    @property
+    def stage(self) -> Stage:
+        return self.step.stage
+
 
 class StageAnswer(Record):
-    """What every answer of a stage tells: which step of which job it is about."""
+    """Base of every answer of a stage: the step of the job that it is about."""
 
     job_id: str = Field(min_length=1)
     run: int
@@ -161,17 +150,9 @@ class StageAttemptFailed(StageAnswer):
     message: str
 
 
-Message = StageRequested | StageCompleted | StageFailed | StageAttemptFailed
 StageEvent = StageCompleted | StageFailed | StageAttemptFailed
-_TYPES: dict[str, type[Message]] = {
-    "StageRequested": StageRequested,
-    "StageCompleted": StageCompleted,
-    "StageFailed": StageFailed,
-    "StageAttemptFailed": StageAttemptFailed,
-}
+StageMessage = StageRequested | StageEvent
 
-#: Attribute of a message: how many steps of its job's run are done.
-STEPS_DONE = "steps_done"
 #: The topic on which all stages answer.
 EVENTS_TOPIC = "stage-events"
 #: The topic that receives what could not be delivered.
@@ -183,67 +164,22 @@ def stage_topic(stage: Stage) -> str:
     return f"stage-{stage.replace('_', '-')}"
 
 
-def event_id(message: Message) -> str:
+def event_id(message: StageMessage) -> str:
     """The same for every copy of a message: what happened, to which job, run and step."""
-    stage = message.step.stage if isinstance(message, StageRequested) else message.stage
-    name = f"{type(message).__name__}/{message.job_id}/{message.run}/{message.index}/{stage}/{message.replay}"
+    name = f"{type(message).__name__}/{message.job_id}/{message.run}/{message.index}/{message.stage}/{message.replay}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def encode(message: Message) -> tuple[bytes, dict[str, str]]:
-    """The data and the attributes under which a message travels."""
-    kind = type(message).__name__
-    stage = message.step.stage if isinstance(message, StageRequested) else message.stage
-    body = {"version": VERSION, "type": kind, "body": message.model_dump(mode="json")}
-    attributes = {"type": kind, "job_id": message.job_id, "stage": stage, "event_id": event_id(message)}
-    # The answer to a step comes before the first request of another job.
-    attributes[STEPS_DONE] = str(message.index + (0 if isinstance(message, StageRequested) else 1))
-    attributes["traceparent"] = traceparent(message.job_id, attributes["event_id"])
-    return json.dumps(body, separators=(",", ":")).encode(), attributes
+def describe(error: ValidationError, *, skip: int = 0) -> str:
+    """A validation error as one line: the location, what is wrong, and the given value.
 
-
-def decode(data: bytes) -> Message:
-    """The message in `data`.
-
-    Raises BadMessage, naming what is wrong, if it is not JSON, of an unknown version or type, or incomplete.
+    `skip` is the number of parts to leave out at the beginning of each location.
     """
-    return opened(data, _TYPES)
+    return "; ".join(_problem(item, skip) for item in error.errors(include_url=False))
 
 
-def opened(data: bytes, types: Mapping[str, type[Sealed]]) -> Sealed:
-    """The message in `data`, which is one of `types`. Raises BadMessage as `decode` does."""
-    envelope = _envelope(data)
-    if envelope.get("version") != VERSION:
-        raise BadMessage(
-            f"message version {envelope.get('version')!r} is unknown, this code understands {VERSION}",
-            code="unknown_version",
-        )
-    kind = types.get(str(envelope.get("type")))
-    if kind is None:
-        raise BadMessage(f"message type {envelope.get('type')!r} is unknown, expected one of {', '.join(types)}")
-    try:
-        return kind.model_validate(envelope.get("body"))
-    except ValidationError as exc:
-        raise BadMessage(f"{kind.__name__} is not valid: {describe(exc)}") from exc
-
-
-def _envelope(data: bytes) -> Mapping[str, Any]:
-    try:
-        envelope = json.loads(data)
-    except ValueError as exc:
-        raise BadMessage(f"message is not JSON: {exc}") from exc
-    if not isinstance(envelope, dict):
-        raise BadMessage(f"message is a JSON {type(envelope).__name__}, expected an object")
-    return envelope
-
-
-def describe(error: ValidationError) -> str:
-    """A validation error as one line: where, what is wrong, and the value that was given."""
-    return "; ".join(_problem(item) for item in error.errors(include_url=False))
-
-
-def _problem(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "value"
+def _problem(item: Any, skip: int) -> str:
+    where = ".".join(str(part) for part in item["loc"][skip:]) or "value"
     if item["type"] == "value_error":  # raised by our own validators, which name the value
         return str(item["ctx"]["error"]) if where == "value" else f"{where}: {item['ctx']['error']}"
     given = "" if item["type"] == "missing" else f", not {_short(item['input'])}"

@@ -16,8 +16,7 @@ from datetime import datetime
 from pydantic import Field
 
 from darkroom.domain.job import Job, Status
-from darkroom.domain.messages import VERSION, Record, opened
-from darkroom.domain.trace import traceparent
+from darkroom.domain.messages import Record
 
 CALLBACKS_TOPIC = "callbacks"
 #: Metadata of an upload under which the URL lies.
@@ -35,19 +34,6 @@ class CallbackDue(Record):
     def event_id(self) -> str:
         """The same for every copy."""
         return hashlib.sha256(f"{self.job_id}/{self.run}/{self.status}".encode()).hexdigest()[:16]
-
-
-def encode_callback(due: CallbackDue) -> tuple[bytes, dict[str, str]]:
-    """The data and the attributes under which the message travels."""
-    body = {"version": VERSION, "type": "CallbackDue", "body": due.model_dump(mode="json")}
-    attributes = {"type": "CallbackDue", "job_id": due.job_id, "event_id": due.event_id}
-    attributes["traceparent"] = traceparent(due.job_id, due.event_id)
-    return json.dumps(body, separators=(",", ":")).encode(), attributes
-
-
-def decode_callback(data: bytes) -> CallbackDue:
-    """The message in `data`. Raises BadMessage."""
-    return opened(data, {"CallbackDue": CallbackDue})
 
 
 def callback_body(job: Job, due: CallbackDue) -> bytes:

@@ -100,7 +100,7 @@ def _restore(step: Step, parameters: RestorationParameters, picture: Picture, mo
         picture=output.picture,
         method=step.method,
         model=model.ref if model else None,
-        doubtful=output.doubtful,
+        doubtful=output.low_confidence,
         notes=output.notes,
         values=cast(Mapping[str, JsonValue], output.values),
     )

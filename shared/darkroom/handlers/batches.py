@@ -37,16 +37,14 @@ from darkroom.domain.products.batches import (
 )
 from darkroom.domain.products.messages import (
     BatchCancelled,
-    CatalogueMessage,
     JobsChosen,
     Member,
     PageRequested,
-    encode_catalogue,
-    topic_of,
+    ProductMessage,
 )
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_commands import cancel_job, reworked
-from darkroom.handlers.job_updates import change_job, publish_next_step
+from darkroom.handlers.job_updates import change_job, publish_next_step, send
 from darkroom.handlers.records import find_record, list_records, read_record, write_once
 from darkroom.handlers.uploads import BATCH_KEY, accept_upload, upload_of
 from darkroom.runtime.logs import log
@@ -59,16 +57,11 @@ CHOSEN_AT_ONCE = 20
 CANCELLED_AT_ONCE = 100
 
 
-def send_catalogue(system: System, message: CatalogueMessage) -> None:
-    """Publish one message of the catalogue."""
-    system.publisher.publish(topic_of(message), *encode_catalogue(message))
-
-
 def start_batch(system: System, batch: Batch) -> None:
     """Write the batch down and begin to choose its jobs."""
     write_once(system, batch_name(batch.id), batch)
     log("INFO", "batch_started", f"Began batch {batch.id} of at most {batch.budget} pictures.", event_id=batch.id)
-    send_catalogue(system, PageRequested(batch_id=batch.id, page=0, room=batch.budget))
+    send(system, PageRequested(batch_id=batch.id, page=0, room=batch.budget))
 
 
 def read_batch(system: System, batch_id: str) -> Batch:
@@ -101,7 +94,7 @@ def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
     system.jobs.tally(refusals_of(batch_id), name)
 
 
-def handle_batch_message(system: System, message: CatalogueMessage) -> None:
+def handle_batch_message(system: System, message: ProductMessage) -> None:
     """Choose, take or cancel. Raises PermanentError for a message that belongs elsewhere."""
     try:
         batch = read_batch(system, message.batch_id)
@@ -133,10 +126,10 @@ def choose_page(system: System, batch: Batch, asked: PageRequested) -> None:
         total = batch.budget - asked.room + len(page.members)
         write_once(system, chosen_name(batch.id), Chosen(total=total))
     for part in _parts(page.members):
-        send_catalogue(system, JobsChosen(batch_id=batch.id, members=part))
+        send(system, JobsChosen(batch_id=batch.id, members=part))
     if page.cursor is not None:
         following = PageRequested(batch_id=batch.id, page=asked.page + 1, cursor=page.cursor, room=page.room)
-        send_catalogue(system, following)
+        send(system, following)
 
 
 def _choose(system: System, batch: Batch, asked: PageRequested) -> Page:
@@ -243,7 +236,7 @@ def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
         return
     write_once(system, cancelled_name(batch.id), Cancelled(by=who, at=system.clock.now()))
     log("INFO", "batch_cancelled", f"Batch {batch.id} was cancelled.", event_id=batch.id)
-    send_catalogue(system, BatchCancelled(batch_id=batch.id))
+    send(system, BatchCancelled(batch_id=batch.id))
 
 
 def cancel_some(system: System, batch: Batch) -> None:
@@ -255,7 +248,7 @@ def cancel_some(system: System, batch: Batch) -> None:
         for job in page.jobs:
             _cancel(system, job.id, who)
         if page.next_cursor is not None:
-            send_catalogue(system, BatchCancelled(batch_id=batch.id))
+            send(system, BatchCancelled(batch_id=batch.id))
             return
 
 

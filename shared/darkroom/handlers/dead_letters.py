@@ -1,26 +1,122 @@
-"""A message of the catalogue was given up: what does the batch say about it?
+"""Handles messages that were given up after their last delivery.
 
-Every picture that the message would have brought on is written down as refused, so that a batch always comes to its
-end, and tells what is missing.
+A step fails its job. A callback is noted in its job. Every picture that a message of a batch would have processed is
+recorded as refused, so that each batch ends and its progress states what is missing.
 """
 
+from datetime import timedelta
+
+from darkroom.domain.envelope import decode
+from darkroom.domain.errors import BadMessage, JobNotFound, ObjectExists, TransientError
+from darkroom.domain.job import FINAL, Job
+from darkroom.domain.messages import DeadLetter, StageEvent, StageMessage, StageRequested
 from darkroom.domain.products.batches import Page, Refusal, Rows, page_name, rows_name
 from darkroom.domain.products.messages import (
     BatchCancelled,
-    CatalogueMessage,
     JobsChosen,
     PageRequested,
+    ProductMessage,
     RowRequested,
     RowsListed,
 )
+from darkroom.domain.topology import MAX_FAILURES, RETENTION_S
+from darkroom.domain.webhooks import CallbackDue
 from darkroom.handlers.batches import refuse
+from darkroom.handlers.events import apply_stage_event, write_manifest
 from darkroom.handlers.imports import give_up_row
+from darkroom.handlers.job_updates import change_job, send
 from darkroom.handlers.records import find_record, write_once
-from darkroom.runtime.logs import log
+from darkroom.handlers.webhooks import enqueue_webhook, give_up_callback
+from darkroom.runtime.logs import log, log_unexpected
+from darkroom.runtime.ports import NewObject
 from darkroom.runtime.system import System
 
 
-def give_up_catalogue(system: System, message: CatalogueMessage, deliveries: int) -> None:
+def record_dead_letter(system: System, letter: DeadLetter) -> None:
+    """Fail the job whose message was given up, saying why; keep the message itself if it names no job.
+
+    A job that had come to its end all the same keeps it, and gets the manifest that may not have been written.
+    """
+    try:
+        message = decode(letter.data)
+    except BadMessage as exc:
+        _keep(system, letter, str(exc))
+        return
+    if isinstance(message, CallbackDue):
+        give_up_callback(system, message, letter.deliveries)
+    elif isinstance(message, ProductMessage):
+        give_up_products(system, message, letter.deliveries)
+    else:
+        _give_up_step(system, message, letter)
+
+
+def _give_up_step(system: System, message: StageMessage, letter: DeadLetter) -> None:
+    try:
+        if not _continued(system, message, letter):
+            _give_up(system, message, letter)
+    except JobNotFound as exc:
+        _keep(system, letter, str(exc))
+
+
+def _continued(system: System, message: StageMessage, letter: DeadLetter) -> bool:
+    """Whether the job goes on all the same: its deliveries may have been refused for want of an instance."""
+    job = system.jobs.get(message.job_id)
+    if not job.awaits(message) or letter.deliveries <= MAX_FAILURES:
+        return False
+    if not isinstance(message, StageRequested):
+        return _applied(system, message)
+    if system.clock.now() - job.progressed_at > timedelta(seconds=RETENTION_S):
+        return False
+    stage, resent = message.stage, message.resent + 1
+    send(system, message.model_copy(update={"resent": resent}))
+    text = f"No answer of {stage} after {letter.deliveries} deliveries; sent again, for the {resent}. time."
+    log("WARNING", "request_resent", text, job_id=job.id, stage=stage)
+    return True
+
+
+def _applied(system: System, event: StageEvent) -> bool:
+    """Whether the event, whose delivery was given up, could be applied now. Raises TransientError."""
+    try:
+        apply_stage_event(system, event)
+    except (TransientError, JobNotFound):
+        raise
+    except Exception as exc:  # noqa: BLE001  whatever it is, the job fails of it, and the line has the traceback
+        log_unexpected(f"{type(event).__name__} cannot be applied: {exc}.", job_id=event.job_id)
+        return False
+    return True
+
+
+def _give_up(system: System, message: StageMessage, letter: DeadLetter) -> None:
+    job = change_job(system, message.job_id, lambda job: _given_up(system, job, message, letter))
+    if message.run == job.run:
+        enqueue_webhook(system, job)
+        if job.status == "completed":
+            write_manifest(system, job)
+
+
+def _given_up(system: System, job: Job, message: StageMessage, letter: DeadLetter) -> Job:
+    is_late = message.run != job.run or message.index < len(job.records)
+    if is_late or job.status in FINAL or (message.index == len(job.records) and not job.awaits(message)):
+        return job
+    attempts = [entry.text for entry in job.history if entry.action == "attempt_failed"]
+    cause = f"; the last attempt: {attempts[-1]}" if attempts else ""
+    text = f"given up after {letter.deliveries} deliveries to {letter.subscription}{cause}"
+    log("ERROR", "dead_letter", f"{text}.", job_id=job.id, stage=message.stage)
+    return job.failed(system.clock.now(), "delivery_exhausted", text, stage=message.stage)
+
+
+def _keep(system: System, letter: DeadLetter, reason: str) -> None:
+    """Nothing is lost: what no job can record becomes an object that an operator can look at."""
+    log("ERROR", "dead_letter", f"Kept message {letter.message_id}: {reason}.", event_id=letter.message_id)
+    metadata = {"reason": reason[:500], "subscription": letter.subscription}
+    kept = NewObject(data=letter.data, content_type="application/octet-stream", metadata=metadata)
+    try:
+        system.objects.create(system.settings.artifacts_bucket, f"dead-letters/{letter.message_id}", kept)
+    except ObjectExists:
+        return
+
+
+def give_up_products(system: System, message: ProductMessage, deliveries: int) -> None:
     """Write down what will not happen."""
     text = f"{type(message).__name__} of batch {message.batch_id} was given up after {deliveries} deliveries"
     log("ERROR", "dead_letter", f"{text}.", event_id=message.batch_id)

@@ -1,15 +1,13 @@
-"""A stage answered: how does the job go on?
+"""Applies the answers of the stages to their jobs.
 
-An event that was applied before changes nothing, but the redelivery of its message publishes the follow-up again: so a
-crash between saving and publishing heals itself.
+An event that was applied before changes nothing. The redelivery of its message publishes the next message again, so a
+crash between saving and publishing loses nothing.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 
 from darkroom.domain.errors import (
-    BadMessage,
     JobNotFound,
     ObjectExists,
     ObjectNotFound,
@@ -20,25 +18,17 @@ from darkroom.domain.errors import (
 from darkroom.domain.job import FINAL, Job
 from darkroom.domain.manifest import manifest_json
 from darkroom.domain.messages import (
-    DeadLetter,
-    Message,
     ObjectRef,
     StageAttemptFailed,
     StageCompleted,
     StageEvent,
-    StageRequested,
-    decode,
-    stage_topic,
 )
 from darkroom.domain.planner import make_plan
-from darkroom.domain.products.messages import decode_catalogue, is_catalogue
-from darkroom.domain.topology import MAX_FAILURES, RETENTION_S
-from darkroom.domain.webhooks import CallbackDue, decode_callback
-from darkroom.handlers.dead_letters import give_up_catalogue
-from darkroom.handlers.job_updates import change_job, given_up_name, publish_next_step, send
+from darkroom.domain.topology import MAX_FAILURES
+from darkroom.handlers.job_updates import change_job, given_up_name, publish_next_step
 from darkroom.handlers.objects import pin_objects
-from darkroom.handlers.webhooks import enqueue_webhook, give_up_callback
-from darkroom.runtime.logs import log, log_unexpected
+from darkroom.handlers.webhooks import enqueue_webhook
+from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.system import System
 
@@ -148,97 +138,5 @@ def write_manifest(system: System, job: Job) -> None:
     manifest = NewObject(data=manifest_json(job), content_type="application/json")
     try:
         system.objects.create(system.settings.results_bucket, job.manifest_name, manifest)
-    except ObjectExists:
-        return
-
-
-def record_dead_letter(system: System, letter: DeadLetter) -> None:
-    """Fail the job whose message was given up, saying why; keep the message itself if it names no job.
-
-    A job that had come to its end all the same keeps it, and gets the manifest that may not have been written.
-    """
-    if letter.attributes.get("type") == CallbackDue.__name__:
-        _give_up_callback(system, letter)
-        return
-    if is_catalogue(letter.attributes.get("type")):
-        _give_up_catalogue(system, letter)
-        return
-    try:
-        message = decode(letter.data)
-        if not _continued(system, message, letter):
-            _give_up(system, message, letter)
-    except (BadMessage, JobNotFound) as exc:
-        _keep(system, letter, str(exc))
-
-
-def _continued(system: System, message: Message, letter: DeadLetter) -> bool:
-    """Whether the job goes on all the same: its deliveries may have been refused for want of an instance."""
-    job = system.jobs.get(message.job_id)
-    if not job.awaits(message) or letter.deliveries <= MAX_FAILURES:
-        return False
-    if not isinstance(message, StageRequested):
-        return _applied(system, message)
-    if system.clock.now() - job.progressed_at > timedelta(seconds=RETENTION_S):
-        return False
-    stage, resent = message.step.stage, message.resent + 1
-    send(system, stage_topic(stage), message.model_copy(update={"resent": resent}))
-    text = f"No answer of {stage} after {letter.deliveries} deliveries; sent again, for the {resent}. time."
-    log("WARNING", "request_resent", text, job_id=job.id, stage=stage)
-    return True
-
-
-def _applied(system: System, event: StageEvent) -> bool:
-    """Whether the event, whose delivery was given up, could be applied now. Raises TransientError."""
-    try:
-        apply_stage_event(system, event)
-    except (TransientError, JobNotFound):
-        raise
-    except Exception as exc:  # noqa: BLE001  whatever it is, the job fails of it, and the line has the traceback
-        log_unexpected(f"{type(event).__name__} cannot be applied: {exc}.", job_id=event.job_id)
-        return False
-    return True
-
-
-def _give_up(system: System, message: Message, letter: DeadLetter) -> None:
-    job = change_job(system, message.job_id, lambda job: _given_up(system, job, message, letter))
-    if message.run == job.run:
-        enqueue_webhook(system, job)
-        if job.status == "completed":
-            write_manifest(system, job)
-
-
-def _give_up_callback(system: System, letter: DeadLetter) -> None:
-    try:
-        give_up_callback(system, decode_callback(letter.data), letter.deliveries)
-    except BadMessage as exc:
-        _keep(system, letter, str(exc))
-
-
-def _give_up_catalogue(system: System, letter: DeadLetter) -> None:
-    try:
-        give_up_catalogue(system, decode_catalogue(letter.data), letter.deliveries)
-    except BadMessage as exc:
-        _keep(system, letter, str(exc))
-
-
-def _given_up(system: System, job: Job, message: StageEvent | StageRequested, letter: DeadLetter) -> Job:
-    is_late = message.run != job.run or message.index < len(job.records)
-    if is_late or job.status in FINAL or (message.index == len(job.records) and not job.awaits(message)):
-        return job
-    attempts = [entry.text for entry in job.history if entry.action == "attempt_failed"]
-    cause = f"; the last attempt: {attempts[-1]}" if attempts else ""
-    text = f"given up after {letter.deliveries} deliveries to {letter.subscription}{cause}"
-    stage = message.step.stage if isinstance(message, StageRequested) else message.stage
-    log("ERROR", "dead_letter", f"{text}.", job_id=job.id, stage=stage)
-    return job.failed(system.clock.now(), "delivery_exhausted", text, stage=stage)
-
-
-def _keep(system: System, letter: DeadLetter, reason: str) -> None:
-    """Nothing is lost: what no job can record becomes an object that an operator can look at."""
-    log("ERROR", "dead_letter", f"Kept message {letter.message_id}: {reason}.", event_id=letter.message_id)
-    metadata = {"reason": reason[:500], "subscription": letter.subscription}
-    kept = NewObject(data=letter.data, content_type="application/octet-stream", metadata=metadata)
-    try:
-        system.objects.create(system.settings.artifacts_bucket, f"dead-letters/{letter.message_id}", kept)
     except ObjectExists:
         return

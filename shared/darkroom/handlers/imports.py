@@ -21,10 +21,10 @@ from darkroom.domain.errors import (
 from darkroom.domain.job import Job
 from darkroom.domain.messages import ObjectRef, Upload
 from darkroom.domain.products.batches import Batch, Refusal, Rows, attempt_name, batch_name, rows_name
-from darkroom.domain.products.messages import CatalogueMessage, RowRequested, RowsListed
+from darkroom.domain.products.messages import ProductMessage, RowRequested, RowsListed
 from darkroom.domain.products.rows import MAX_TEXT_BYTES, Numbered, Row
-from darkroom.handlers.batches import cancel_if_cancelled, is_cancelled, read_batch, refuse, send_catalogue
-from darkroom.handlers.job_updates import change_job
+from darkroom.handlers.batches import cancel_if_cancelled, is_cancelled, read_batch, refuse
+from darkroom.handlers.job_updates import change_job, send
 from darkroom.handlers.records import find_record, read_record, write_once
 from darkroom.handlers.uploads import (
     BATCH_KEY,
@@ -56,10 +56,10 @@ def start_import(system: System, batch: Batch, rows: Sequence[Numbered]) -> None
     write_once(system, batch_name(batch.id), batch)
     log("INFO", "batch_started", f"Began import {batch.id} of {len(rows)} pictures.", event_id=batch.id)
     for number in range(len(shards)):
-        send_catalogue(system, RowsListed(batch_id=batch.id, shard=number))
+        send(system, RowsListed(batch_id=batch.id, shard=number))
 
 
-def handle_import_message(system: System, message: CatalogueMessage, fetch: Fetch) -> None:
+def handle_import_message(system: System, message: ProductMessage, fetch: Fetch) -> None:
     """List rows, or fetch one. Raises PermanentError for a message that belongs elsewhere."""
     try:
         batch = read_batch(system, message.batch_id)
@@ -68,7 +68,7 @@ def handle_import_message(system: System, message: CatalogueMessage, fetch: Fetc
         return
     if isinstance(message, RowsListed):
         for each in _rows(system, message):
-            send_catalogue(system, RowRequested(batch_id=batch.id, row=each.row, picture=each.picture))
+            send(system, RowRequested(batch_id=batch.id, row=each.row, picture=each.picture))
     elif isinstance(message, RowRequested):
         _import_row(system, batch, message, fetch)
     else:

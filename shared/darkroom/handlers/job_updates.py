@@ -1,17 +1,18 @@
-"""How is a job changed when several do it at once?
+"""Changes jobs by compare-and-set, and publishes messages.
 
-By compare-and-set: read, change, save if nobody else saved; otherwise read again.
+A change reads the job, changes it and saves it. If another process has saved it meanwhile, it starts again.
 """
 
 from collections.abc import Callable
 
+from darkroom.domain.envelope import Message, encode, topic_of
 from darkroom.domain.errors import RevisionConflict, TransientError
 from darkroom.domain.job import Job
-from darkroom.domain.messages import Message, encode, stage_topic
+from darkroom.domain.messages import StageMessage
 from darkroom.runtime.system import System
 
-#: Rounds of the compare-and-set before the message is better delivered again.
-MAX_ROUNDS = 20
+#: Attempts of the compare-and-set before the message is delivered again.
+MAX_ATTEMPTS = 20
 
 
 def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job:
@@ -20,7 +21,7 @@ def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job
     `change` may run several times and must have no effect of its own. Raises JobNotFound, and whatever `change`
     raises; TransientError if others kept saving in between.
     """
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_ATTEMPTS):
         job = system.jobs.get(job_id)
         changed = change(job)
         if changed is job:
@@ -29,22 +30,21 @@ def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job
             return system.jobs.save(changed)
         except RevisionConflict:
             continue
-    raise TransientError(f"job {job_id} was changed by others {MAX_ROUNDS} times in a row")
+    raise TransientError(f"job {job_id} was changed by others {MAX_ATTEMPTS} times in a row")
 
 
 def publish_next_step(system: System, job: Job) -> None:
     """Publish the message that moves the job on, if there is one."""
     request = job.next_request()
     if request is not None:
-        send(system, stage_topic(request.step.stage), request)
+        send(system, request)
 
 
-def send(system: System, topic: str, message: Message) -> None:
-    """Publish one message."""
-    data, attributes = encode(message)
-    system.publisher.publish(topic, data, attributes)
+def send(system: System, message: Message) -> None:
+    """Publish one message on its topic."""
+    system.publisher.publish(topic_of(message), *encode(message))
 
 
-def given_up_name(message: Message) -> str:
+def given_up_name(message: StageMessage) -> str:
     """The object among a job's artifacts which says that nobody waits for an answer to a request any more."""
     return f"{message.job_id}/given-up/{message.run}-{message.index}-{message.replay}"

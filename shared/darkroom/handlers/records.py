@@ -19,7 +19,7 @@ Kept = TypeVar("Kept", bound=Record)
 
 def read_record(system: System, name: str, kind: type[Kept]) -> Kept:
     """The record of that name. Raises ObjectNotFound, or PermanentError if somebody else wrote it."""
-    ref = system.objects.stat(system.settings.catalogue_bucket, name).ref
+    ref = system.objects.stat(system.settings.products_bucket, name).ref
     content = system.objects.read(ref)
     try:
         return kind.model_validate_json(content)
@@ -38,7 +38,7 @@ def find_record(system: System, name: str, kind: type[Kept]) -> Kept | None:
 def write_once(system: System, name: str, record: Record, *, metadata: Mapping[str, str] | None = None) -> bool:
     """Write a record unless one of that name is there, which then stays; whether it was written."""
     try:
-        system.objects.create(system.settings.catalogue_bucket, name, _content(record, metadata or {}))
+        system.objects.create(system.settings.products_bucket, name, _content(record, metadata or {}))
     except ObjectExists:
         return False
     return True
@@ -46,17 +46,17 @@ def write_once(system: System, name: str, record: Record, *, metadata: Mapping[s
 
 def overwrite(system: System, name: str, record: Record) -> None:
     """Write a record in the place of any other."""
-    system.objects.put(system.settings.catalogue_bucket, name, _content(record, {}))
+    system.objects.put(system.settings.products_bucket, name, _content(record, {}))
 
 
 def list_records(system: System, prefix: str) -> Iterator[ObjectInfo]:
     """The records whose names begin so, in order of their names, without their content."""
-    return system.objects.list(system.settings.catalogue_bucket, prefix)
+    return system.objects.list(system.settings.products_bucket, prefix)
 
 
 def delete_record(system: System, name: str) -> None:
     """Delete a record. Raises ObjectNotFound."""
-    system.objects.delete(system.objects.stat(system.settings.catalogue_bucket, name).ref)
+    system.objects.delete(system.objects.stat(system.settings.products_bucket, name).ref)
 
 
 def _content(record: Record, metadata: Mapping[str, str]) -> NewObject:

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from darkroom.domain.errors import ObjectExists, ObjectNotFound, PermanentError, SourceGone, TransientError
 from darkroom.domain.messages import (
-    EVENTS_TOPIC,
     ObjectRef,
     StageAttemptFailed,
     StageCompleted,
@@ -54,16 +53,16 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
             record = _do(system, request)
     except PermanentError as exc:
         log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
-        send(system, EVENTS_TOPIC, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
+        send(system, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
         return
     except Exception as exc:
         code = getattr(exc, "code", type(exc).__name__)
         _log_attempt(stage, exc, _place(request))
-        send(system, EVENTS_TOPIC, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
+        send(system, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
         if _is_given_up(system, request):
             return
         raise
-    send(system, EVENTS_TOPIC, StageCompleted.model_validate({**told, "record": record}))
+    send(system, StageCompleted.model_validate({**told, "record": record}))
 
 
 def _place(request: StageRequested) -> dict[str, object]:

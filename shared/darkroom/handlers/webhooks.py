@@ -9,14 +9,12 @@ from darkroom.domain.errors import ConfigurationError, JobNotFound, PermanentErr
 from darkroom.domain.job import FINAL, Job
 from darkroom.domain.webhooks import (
     CALLBACK_KEY,
-    CALLBACKS_TOPIC,
     CallbackDue,
     callback_body,
     callback_key,
-    encode_callback,
     signed_headers,
 )
-from darkroom.handlers.job_updates import change_job
+from darkroom.handlers.job_updates import change_job, send
 from darkroom.runtime.logs import log
 from darkroom.runtime.system import System
 
@@ -27,8 +25,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], None]
 def enqueue_webhook(system: System, job: Job) -> None:
     """Have whoever wants to hear of the job told, if it has ended."""
     if job.status in FINAL and CALLBACK_KEY in job.source.metadata:
-        due = CallbackDue(job_id=job.id, run=job.run, status=job.status)
-        system.publisher.publish(CALLBACKS_TOPIC, *encode_callback(due))
+        send(system, CallbackDue(job_id=job.id, run=job.run, status=job.status))
 
 
 def deliver_callback(system: System, due: CallbackDue, *, post: Post, signing_key: str) -> None:

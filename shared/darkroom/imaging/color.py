@@ -1,4 +1,4 @@
-"""How do sRGB values relate to light, to lightness and to the eye?"""
+"""Converts between sRGB, linear light, luma and CIE L*a*b*."""
 
 from functools import cache
 

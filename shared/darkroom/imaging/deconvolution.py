@@ -1,4 +1,4 @@
-"""How is a known blur undone?"""
+"""Removes a known blur: Wiener filter, Richardson-Lucy, and inverse of a measured psf."""
 
 import cv2
 import numpy as np

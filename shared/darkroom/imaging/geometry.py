@@ -1,4 +1,4 @@
-"""Where do a picture's pixels lie on the canvas of the result?
+"""Plans and applies crop, resize and padding.
 
 The layout is computed first, as a value, and carried out second:
 

@@ -1,4 +1,4 @@
-"""What do the stages pass to each other?
+"""Defines `Picture`, the value that stages receive and return.
 
 One `Picture`: integer sRGB pixels with the orientation already applied, so that what a stage returns is exactly what
 the next one reads, whether it travelled through a bucket or stayed in memory.

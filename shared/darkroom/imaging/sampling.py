@@ -1,4 +1,4 @@
-"""Which pixels of a picture are looked at, so that measuring takes the same time for every size?"""
+"""Selects the pixels to measure, so that the time does not depend on the size of the picture."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How does a coarse grid of numbers become a smooth surface over a picture of any size?"""
+"""Interpolates a coarse grid of numbers to a smooth surface of any size."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""How is a large picture worked on piece by piece, so that memory stays bounded and no seam shows?
+"""Splits a large picture into tiles with a halo: bounded memory, no visible seams.
 
 The plan is a value, computed first and carried out second. In one direction, with a halo of two:
 

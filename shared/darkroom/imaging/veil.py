@@ -9,13 +9,16 @@ from darkroom.imaging.color import apply_table
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.imaging.sampling import reduced
 
-#: Percentiles that become black and white. Source: docs/stages.md, against photographs under uniform colours.
-BLACK, WHITE = 0.5, 99.5
-#: No channel is stretched more: what is left of it has few levels, and noise. Source: as for `BLACK`.
+#: Percentile of a channel that becomes black. Source: docs/stages.md, against photographs under uniform colours.
+BLACK = 0.5
+#: Percentile of a channel that becomes white. Source: as for `BLACK`.
+WHITE = 99.5
+#: Largest factor by which a channel is stretched. Beyond it few levels are left, and noise. Source: as for `BLACK`.
 LARGEST_GAIN = 5.0
-#: Weights of the quadratic terms of the measures in `veil_probability`, row by row. Source: logistic regression on 700
-#: photographs, each clean, under a coloured light, and under a colour of 20 to 60 % opacity.
+#: Weights of the measures in `veil_probability`. Source: logistic regression on 700 photographs, each clean, under a
+#: coloured light, and under a colour of 20 to 60 % opacity.
 LINEAR = (18.54, 16.16, 0.2, 0.46, 35.13, 8.42)
+#: Weights of the products of two measures, row by row. Source: as for `LINEAR`.
 QUADRATIC = (
     (-34.12, 15.76, 21.11, -13.53, 12.39, -61.85),
     (0.0, -25.81, 4.48, 7.48, -7.97, 8.51),
@@ -24,6 +27,7 @@ QUADRATIC = (
     (0.0, 0.0, 0.0, 0.0, -17.27, 4.37),
     (0.0, 0.0, 0.0, 0.0, 0.0, -6.98),
 )
+#: Constant term of the regression. Source: as for `LINEAR`.
 CONSTANT = -14.6
 
 
@@ -34,10 +38,10 @@ def channel_range(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def veil_probability(pixels: Pixels) -> float:
-    """How probably one colour lies over the whole picture.
+    """Estimate the probability that a uniform colour covers the whole picture.
 
-    Coloured light leaves black black. A veil lifts the darkest values of all channels, of each by its share of the
-    colour, and compresses the range of all.
+    Coloured light does not change black. A veil raises the darkest values of each channel, in proportion to its own
+    colour, and compresses the range of all channels.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ def veil_probability(pixels: Pixels) -> float:
     Returns
     -------
     float
-        0-1. Haze and flat light lift black too, but hardly coloured. About 3 ms.
+        0-1. Haze and flat light raise black too, but nearly without colour. About 3 ms.
     """
     low, high = channel_range(pixels)
     extent = high - low
@@ -73,7 +77,7 @@ def stretched(pixels: Pixels) -> Pixels:
     flat = high - low < 1.0 / 255.0
     gains = np.where(flat, 1.0, np.minimum(1.0 / np.maximum(high - low, 1e-6), LARGEST_GAIN))
     middle = (low + high) / 2.0
-    # Where the gain is limited the middle of the range stays in the middle.
+    # Where the gain is limited, the middle of the range becomes 0.5.
     target = np.where(flat, middle, np.where(gains < LARGEST_GAIN, 0.5, middle))
     levels = np.linspace(0.0, 1.0, int(np.iinfo(pixels.dtype).max) + 1)[:, np.newaxis]
     table = np.clip((levels - middle) * gains + target, 0.0, 1.0)

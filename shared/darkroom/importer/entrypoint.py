@@ -6,8 +6,9 @@ from functools import cache
 from cloudevents.http import CloudEvent
 
 from darkroom.auth.signing import signing_key
-from darkroom.domain.products.messages import decode_catalogue
-from darkroom.domain.webhooks import decode_callback
+from darkroom.domain.envelope import decode, wrong_message
+from darkroom.domain.products.messages import ProductMessage
+from darkroom.domain.webhooks import CallbackDue
 from darkroom.handlers.imports import Fetch, handle_import_message
 from darkroom.handlers.webhooks import deliver_callback
 from darkroom.importer.fetching import persistent, polite
@@ -27,7 +28,10 @@ def serving(fetch: Callable[[str], bytes]) -> CloudFunction:
 
     @reported
     def on_import(event: CloudEvent) -> None:
-        handle_import_message(system(), decode_catalogue(parse_pubsub(event.data).data), fetch_politely())
+        message = decode(parse_pubsub(event.data).data)
+        if not isinstance(message, ProductMessage):
+            raise wrong_message("the importer", message, expected="a message of an import")
+        handle_import_message(system(), message, fetch_politely())
 
     return on_import
 
@@ -37,7 +41,9 @@ def telling(fetcher: Fetcher) -> CloudFunction:
 
     @reported
     def on_callback(event: CloudEvent) -> None:
-        due = decode_callback(parse_pubsub(event.data).data)
+        due = decode(parse_pubsub(event.data).data)
+        if not isinstance(due, CallbackDue):
+            raise wrong_message("the importer", due, expected="CallbackDue")
         key = signing_key(system().settings)
         deliver_callback(system(), due, post=persistent(fetcher), signing_key=key)
 

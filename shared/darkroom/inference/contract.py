@@ -1,4 +1,4 @@
-"""What is a network given, and what does it give back?
+"""Defines the contract of a model: its inputs, outputs and their value ranges.
 
 Pure data, and what follows from it by arithmetic: no pixel library is imported here.
 """

@@ -1,4 +1,4 @@
-"""Which networks of others are known by name, and what does each of them promise?"""
+"""Reads the list of published models that can be installed by name."""
 
 import tomllib
 from pathlib import Path

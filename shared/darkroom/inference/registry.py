@@ -1,4 +1,4 @@
-"""Which models are there, may they be used, and what do they promise?
+"""Reads the model registry: available models, licences and contracts.
 
 Reads `models/registry.toml` and nothing else: no model is opened and no pixel library imported, so that the dispatcher
 can plan with it.

@@ -1,4 +1,4 @@
-"""How is a graph loaded, asked what it takes and gives, and run?
+"""Loads an ONNX graph, inspects its inputs and outputs, and runs it.
 
 The one place that knows onnxruntime, and the one place where its errors become ours.
 """

@@ -1,4 +1,4 @@
-"""How does a registered model become something that can be applied to pixels?"""
+"""Opens registered models and applies them to pixels."""
 
 import hashlib
 from collections.abc import Mapping

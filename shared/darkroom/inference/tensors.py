@@ -1,4 +1,4 @@
-"""How do pixels become the tensor that a network was trained on, and its answer what the stages work with?"""
+"""Converts pixels to input tensors, and output tensors to pixels, maps or numbers."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -19,12 +19,14 @@ from cloudevents.http import CloudEvent
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from darkroom.domain.envelope import decode, wrong_message
 from darkroom.domain.errors import BadMessage, TransientError
-from darkroom.domain.messages import DeadLetter, ObjectRef, StageRequested, Upload, decode, describe
+from darkroom.domain.messages import DeadLetter, ObjectRef, StageEvent, StageRequested, Upload, describe
 from darkroom.domain.parameters import Stage
-from darkroom.domain.products.messages import decode_catalogue
+from darkroom.domain.products.messages import ProductMessage
 from darkroom.handlers.batches import handle_batch_message
-from darkroom.handlers.events import apply_stage_event, record_dead_letter
+from darkroom.handlers.dead_letters import record_dead_letter
+from darkroom.handlers.events import apply_stage_event
 from darkroom.handlers.schedule import BUDGET_S, sweep
 from darkroom.handlers.uploads import accept_upload
 from darkroom.runtime.bootstrap import system
@@ -93,7 +95,7 @@ def stage_function(stage: Stage) -> CloudFunction:
 
         message = decode(parse_pubsub(event.data).data)
         if not isinstance(message, StageRequested):
-            raise BadMessage(f"{stage} received a {type(message).__name__}, expected StageRequested")
+            raise wrong_message(stage, message, expected="StageRequested")
         run_stage(system(), stage, message)
 
     serve.__name__ = stage
@@ -132,8 +134,8 @@ def on_stage_event(event: CloudEvent) -> None:
     """A stage answered."""
     pushed = parse_pubsub(event.data)
     message = decode(pushed.data)
-    if isinstance(message, StageRequested):
-        raise BadMessage("the dispatcher received a StageRequested, expected an answer of a stage")
+    if not isinstance(message, StageEvent):
+        raise wrong_message("the dispatcher", message, expected="an answer of a stage")
     apply_stage_event(system(), message, message_id=pushed.message_id)
 
 
@@ -146,7 +148,10 @@ def on_dead_letter(event: CloudEvent) -> None:
 @reported
 def on_batch(event: CloudEvent) -> None:
     """Jobs are to be chosen, taken into a batch, or cancelled with it."""
-    handle_batch_message(system(), decode_catalogue(parse_pubsub(event.data).data))
+    message = decode(parse_pubsub(event.data).data)
+    if not isinstance(message, ProductMessage):
+        raise wrong_message("the dispatcher", message, expected="a message of a batch")
+    handle_batch_message(system(), message)
 
 
 class _Tick(BaseModel):

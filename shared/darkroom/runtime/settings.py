@@ -23,6 +23,8 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 REQUIRE = "DARKROOM_REQUIRE_"
 #: The registry that travels with the code.
 DEFAULT_REGISTRY = MODELS / "registry.toml"
+#: Settings of version 0.1.0 that have another name now. The old name is refused with the new one.
+RENAMED = {"DARKROOM_CATALOGUE_BUCKET": "DARKROOM_PRODUCTS_BUCKET"}
 
 
 class Settings(Record):
@@ -54,7 +56,7 @@ class Settings(Record):
     keys_bucket: str = Field(
         "api-keys", min_length=3, description="bucket of the API keys, of which only hashes lie there"
     )
-    catalogue_bucket: str = Field(
+    products_bucket: str = Field(
         "catalogue", min_length=3, description="bucket of imports, batches and pipelines by group and SKU"
     )
     import_per_host: int = Field(
@@ -95,8 +97,8 @@ class Settings(Record):
             )
         if self.keys_bucket in names:
             problems.append(f"keys_bucket must differ from the buckets of pictures: {self.keys_bucket}")
-        if self.catalogue_bucket in names | {self.keys_bucket}:
-            problems.append(f"catalogue_bucket must differ from all other buckets: {self.catalogue_bucket}")
+        if self.products_bucket in names | {self.keys_bucket}:
+            problems.append(f"products_bucket must differ from all other buckets: {self.products_bucket}")
         if bad := [origin for origin in self.origins if not _ORIGIN.fullmatch(origin)]:
             problems.append(
                 f"api_origins holds {', '.join(map(repr, bad))}, expected scheme://host or scheme://host:port"
@@ -125,6 +127,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     unknown = sorted(
         name for name in environment if name.startswith(PREFIX) and name not in known and not name.startswith(REQUIRE)
     )
+    if renamed := [f"{name} is now {RENAMED[name]}" for name in unknown if name in RENAMED]:
+        raise ConfigurationError(f"renamed settings: {'; '.join(renamed)}")
     if unknown:
         raise ConfigurationError(f"unknown settings: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     given = {

@@ -1,4 +1,4 @@
-"""What is a stage given, and what does it give back?
+"""Defines the input and the output of a stage.
 
 One module per restoration stage, each with the same two functions:
 
@@ -22,29 +22,29 @@ from darkroom.imaging.picture import Picture, Pixels
 
 Value = float | str | bool
 
-#: What models take and give beside pixels: maps (C, h, w), numbers (K,).
+#: Inputs and outputs of models other than pixels: maps (C, h, w), numbers (K,).
 Tensor = NDArray[np.float32]
 
-#: What a stage found when it found nothing worth telling.
+#: The values of a stage that has none to report.
 NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageOutput:
-    """What a stage made of a picture."""
+    """The result of a stage."""
 
-    #: The very input if the stage had nothing to do.
+    #: The same object as the input if the stage changed nothing.
     picture: Picture
-    #: Sentences for the person who reads the record.
+    #: Messages for the user, shown in the record of the job.
     notes: tuple[str, ...] = ()
-    #: What the stage estimated or decided: sigma, radius, gamma, subject_share, …
+    #: Estimated values by name: sigma, radius, gamma, subject_share, …
     values: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
-    #: Whether the stage is not sure of its result, so that a person must look at it.
-    doubtful: bool = False
+    #: Whether the confidence in the result is low, so that a person must review it.
+    low_confidence: bool = False
 
 
 class StageModel(Protocol):
-    """A checked model: one that answers with pixels is applied, any other one is read."""
+    """A validated model. One that returns pixels is applied; any other one is read."""
 
     @property
     def ref(self) -> ModelRef:
@@ -52,39 +52,39 @@ class StageModel(Protocol):
 
     @property
     def answer(self) -> str:
-        """What the model gives: pixels, matte, chroma, tone, light, quality or blur."""
+        """Kind of the output: pixels, matte, chroma, tone, light, quality or blur."""
 
     @property
     def companion(self) -> "StageModel | None":
-        """A model of pixels that belongs to this one; None for most."""
+        """A second model, which returns pixels and runs after this one; None for most models."""
 
     @property
     def scale(self) -> int:
-        """How many times higher and wider the pixels are that come back."""
+        """Factor by which the output is larger than the input, in height and in width."""
 
     @property
     def scalars(self) -> Collection[str]:
-        """Names of the numbers that `apply` takes beside the pixels."""
+        """Names of the numbers that `apply` needs besides the pixels."""
 
     @property
     def extra(self) -> Collection[str]:
-        """Names of the tensors that `read` takes beside the pixels."""
+        """Names of the tensors that `read` needs besides the pixels."""
 
     def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
         """(H, W, 3) to (H·scale, W·scale, 3) of the same type."""
 
     def reduced(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which `read` sees a picture of that size."""
+        """Height and width to which `read` reduces a picture of the given size."""
 
     def read(self, pixels: Pixels, extra: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
         """(H, W, 3) of any size to maps (C, h, w) of the model's own size and numbers (K,), by name.
 
-        The first one is the answer: a matte (1, h, w) in [0, 1]; a* and b* (2, h, w).
+        The first one is the main output, for example a matte (1, h, w) in [0, 1], or a* and b* (2, h, w).
         """
 
 
 def run_model(model: StageModel, pixels: Pixels, offered: Mapping[str, float] | None = None) -> Pixels:
-    """Apply a model that keeps the size, with those of the `offered` numbers that it takes."""
+    """Apply a model of scale 1 to pixels; of the `offered` numbers it receives those that it needs."""
     if model.scale != 1:
         raise ModelUnusable(f"the model enlarges {model.scale} times; only upscale can use it", code="model_contract")
     known = offered or {}
@@ -92,6 +92,6 @@ def run_model(model: StageModel, pixels: Pixels, offered: Mapping[str, float] | 
 
 
 def read_model(model: StageModel, pixels: Pixels, offered: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
-    """Read a model, with those of the `offered` tensors that it takes."""
+    """Read a model; of the `offered` tensors it receives those that it needs."""
     known = offered or {}
     return model.read(pixels, {name: known[name] for name in model.extra if name in known})

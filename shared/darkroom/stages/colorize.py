@@ -1,4 +1,4 @@
-"""How does a greyscale picture get colours?"""
+"""Adds colours to a greyscale picture."""
 
 from collections.abc import Mapping
 
@@ -66,7 +66,7 @@ def _by_chroma(picture: Picture, hints: tuple[Hint, ...], model: StageModel, *, 
         picture=picture.with_pixels(coloured(picture.pixels, chroma)),
         notes=notes,
         values=values,
-        doubtful=told.get("confidence", 1.0) < DOUBTFUL_CONFIDENCE,
+        low_confidence=told.get("confidence", 1.0) < DOUBTFUL_CONFIDENCE,
     )
 
 

@@ -1,4 +1,4 @@
-"""What did each step do? One picture that shows them side by side."""
+"""Draws the result of each step side by side in one picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

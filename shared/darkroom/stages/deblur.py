@@ -1,4 +1,4 @@
-"""How does a slightly blurred picture become sharp, without halos and without more noise?"""
+"""Sharpens a slightly blurred picture without halos and without raising its noise."""
 
 from collections.abc import Callable
 

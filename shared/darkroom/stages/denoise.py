@@ -1,4 +1,4 @@
-"""How does noise, grain and JPEG blocking leave a picture without its texture?"""
+"""Removes noise, grain and JPEG blocks and keeps the texture."""
 
 from collections.abc import Sequence
 

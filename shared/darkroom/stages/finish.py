@@ -1,4 +1,4 @@
-"""How does a restored picture become the file that somebody wanted?
+"""Crops, composites, adjusts, resizes and encodes the restored picture.
 
 crop to the subject → composite → adjust → size → smooth → sharpen → encode
 """
@@ -24,13 +24,13 @@ from darkroom.imaging.tone.fading import unfading_table
 from darkroom.stages import NOTHING, Value
 from darkroom.stages.windows import SIDE
 
-#: A difference from the surroundings of this height is sharpened by half, smaller ones, which are grain, by less.
+#: Local contrast (luma, range [0, 1]) that is sharpened at half strength. Weaker contrast, such as grain, gets less.
 GRAIN = np.float32(2.0 / 255.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A result."""
+    """The encoded result."""
 
     #: The file.
     data: bytes
@@ -40,9 +40,9 @@ class Finished:
     height: int
     #: Width in pixels.
     width: int
-    #: Sentences about what could not be done as asked, or was done otherwise.
+    #: Messages for the user: requests that were not fulfilled, or fulfilled in another way.
     notes: tuple[str, ...] = ()
-    #: What was decided: format, quality, size_bytes.
+    #: Values of the result by name: format, quality, size_bytes.
     values: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
 
 
@@ -56,12 +56,12 @@ def finish(
     Parameters
     ----------
     picture : Picture
-        What the stages made.
+        Output of the restoration stages.
     parameters : FinishParameters
     source : Decoded or Header
         The upload: format for "keep", metadata, colour profile.
     background_picture : Picture or None
-        Lies under the subject, enlarged and cut to cover it; needed if `background_object` is named.
+        Placed behind the subject, resized and cropped to cover it; required if `background_object` is set.
 
     Raises
     ------
@@ -69,19 +69,19 @@ def finish(
         The result would be too large, or the background picture is missing.
     """
     if parameters.background_object is not None and background_picture is None:
-        message = f"the background {parameters.background_object!r} was not handed over"
+        message = f"the background {parameters.background_object!r} was not given"
         raise BadPipeline(message, code="background_missing")
-    made, notes = render(picture, parameters, background_picture)
-    chosen = output_format(parameters, source.format, has_alpha=made.alpha is not None)
-    encoded = encode(made, _options(parameters, chosen), source.metadata)
+    result, notes = render(picture, parameters, background_picture)
+    chosen = output_format(parameters, source.format, has_alpha=result.alpha is not None)
+    encoded = encode(result, _options(parameters, chosen), source.metadata)
     values: dict[str, Value] = {"format": chosen, "size_bytes": float(len(encoded.data))}
     if encoded.quality is not None:
         values["quality"] = float(encoded.quality)
     return Finished(
         data=encoded.data,
         content_type=encoded.content_type,
-        height=made.height,
-        width=made.width,
+        height=result.height,
+        width=result.width,
         notes=(*notes, *_format_notes(parameters, source, chosen), *encoded.notes),
         values=values,
     )
@@ -90,7 +90,7 @@ def finish(
 def render(
     picture: Picture, parameters: FinishParameters, background_picture: Picture | None = None
 ) -> tuple[Picture, tuple[str, ...]]:
-    """Everything that `finish` does to the pixels, and what there is to say about it."""
+    """Apply all pixel operations of `finish`; return the picture and the notes."""
     cropped, notes = _cropped(picture, parameters)
     laid = _composited(cropped, parameters, background_picture)
     adjusted = _adjusted(laid, parameters)
@@ -135,7 +135,7 @@ def _composited(picture: Picture, parameters: FinishParameters, behind: Picture 
 
 
 def _cover(behind: Picture, picture: Picture) -> Pixels:
-    """The background's pixels, in the picture's size and depth, cut so that they cover it."""
+    """Resize and crop the background to the size of the picture, in its bit depth."""
     factor = max(picture.height / behind.height, picture.width / behind.width)
     height = max(picture.height, round(behind.height * factor))
     width = max(picture.width, round(behind.width * factor))
@@ -152,7 +152,7 @@ def _cover(behind: Picture, picture: Picture) -> Pixels:
 
 
 def composite(picture: Picture, behind: Pixels) -> Pixels:
-    """Lay a picture with alpha on pixels of its size, in sRGB values as browsers and editors do."""
+    """Composite a picture with alpha over pixels of the same size, in sRGB values as browsers and editors do."""
     alpha = picture.alpha
     if alpha is None:
         return picture.pixels
@@ -202,9 +202,9 @@ def _sharpened(picture: Picture, parameters: FinishParameters) -> Picture:
 
 
 def _raised(plane: Plane, radius: float) -> Plane:
-    """What stands out from its surroundings, softly cut off: grain is not raised, and no line is drawn around what is.
+    """Return the detail of a plane (plane minus its Gaussian), with weak detail such as grain suppressed smoothly.
 
-    In place wherever possible: four bytes a pixel cost more time to get than to fill.
+    The operations are in place where possible: allocating four bytes a pixel takes more time than computing them.
     """
     detail = gaussian(plane, radius)
     np.subtract(plane, detail, out=detail)
@@ -216,7 +216,7 @@ def _raised(plane: Plane, radius: float) -> Plane:
 
 
 def _cleared(picture: Picture, parameters: FinishParameters) -> Picture:
-    """Nothing of the old background stays hidden under what is fully transparent, if that was asked for."""
+    """Set fully transparent pixels to 0 if a transparent background was requested, so that no old colours remain."""
     if parameters.background != "transparent" or picture.alpha is None:
         return picture
     pixels: Pixels = np.where(picture.alpha[..., np.newaxis] > 0, picture.pixels, np.zeros(1, picture.pixels.dtype))

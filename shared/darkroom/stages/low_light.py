@@ -1,4 +1,4 @@
-"""How is an underexposed picture lifted without washing it out or lifting its noise with it?"""
+"""Brightens an underexposed picture and keeps its contrast, colours and noise level."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How do scratches, dust, creases and tears leave a picture, and nothing else?"""
+"""Removes scratches, dust, creases and tears and leaves all other pixels unchanged."""
 
 from collections.abc import Callable
 from functools import cache
@@ -101,7 +101,7 @@ def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[f
     notes = (f"{share:.0%} of the picture was painted over",) if much else ()
     # Four significant digits, so that one pixel of a large picture is not rounded to nothing.
     values = {"damaged_share": float(f"{share:.4g}")}
-    return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, doubtful=much)
+    return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, low_confidence=much)
 
 
 def _changed_share(one: Pixels, other: Pixels) -> float:

@@ -1,4 +1,4 @@
-"""How does one restoration stage run, whatever it is?"""
+"""Runs one restoration stage: any of them, with a model or a classical method."""
 
 from dataclasses import replace
 from importlib import import_module

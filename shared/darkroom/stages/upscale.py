@@ -1,4 +1,4 @@
-"""How does a picture get larger, by any factor and to the exact size?"""
+"""Enlarges a picture by any factor to the exact size."""
 
 from darkroom.domain.parameters import UpscaleParameters
 from darkroom.domain.sizes import MAX_OUTPUT_PIXELS, SAME_SIZE_SCALE, has_work, target_size

@@ -1,4 +1,4 @@
-"""How does a picture lose a colour cast and keep the colours of its scene?"""
+"""Removes a colour cast and keeps the colours of the scene."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,21 +22,31 @@ from darkroom.imaging.tone.relight import HIGHLIGHT_POWER, relit
 from darkroom.imaging.veil import stretched, veil_probability
 from darkroom.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 
-#: Below the first strength a cast is left alone, from the second on it is removed as far as `cast_part` says.
-LEAST_CAST, CLEAR_CAST = 0.1, 0.35
-#: Share of the deviation from a usual scene's light that is cast and not scene. These and the strengths above gave the
-#: least error over 600 photographs with and without casts of 15 to 60 %.
-WARMTH_SHARE, TINT_SHARE = 0.65, 0.85
-#: Scenes are seldom blue: light that is bluer than usual by the second (half the log ratio of red to blue) is a cast
-#: whatever its strength, by the first it may be one; and of such a deviation this share is cast.
-BLUER, CLEARLY_BLUER, BLUE_SHARE = 0.3, 0.4, 0.95
-#: No channel is multiplied by more, nor divided by more.
+#: Cast strength, 0-1, below which a cast is not corrected. Source: least error over 600 photographs with and without
+#: casts of 15 to 60 %.
+LEAST_CAST = 0.1
+#: Cast strength, 0-1, from which the whole of `cast_part` is removed. Source: as for `LEAST_CAST`.
+CLEAR_CAST = 0.35
+#: Share of the deviation from usual light, blue to red, that is attributed to a cast and not to the scene. Source: as
+#: for `LEAST_CAST`.
+WARMTH_SHARE = 0.65
+#: The same share for the deviation from green to magenta. Source: as for `LEAST_CAST`.
+TINT_SHARE = 0.85
+#: Deviation to blue (half the log ratio of red to blue) from which light may be a cast at any strength.
+BLUER = 0.3
+#: Deviation to blue (same unit) from which light is certainly a cast: scenes are rarely blue.
+CLEARLY_BLUER = 0.4
+#: Share of such a deviation to blue that is attributed to the cast.
+BLUE_SHARE = 0.95
+#: Largest factor by which a channel is multiplied or divided.
 LARGEST_GAIN = 2.5
-#: A network's gains are trusted farther: water swallows nine tenths of the red.
+#: Largest factor for the gains of a network. It is larger because water absorbs nine tenths of the red light.
 LARGEST_FOUND_GAIN = 12.0
-#: A cast that a network finds less probable than the first is left alone, from the second on it is removed wholly.
-IMPROBABLE, PROBABLE = 0.7, 0.8
-#: Root mean square of the logarithms of the gains that counts as strength 1.
+#: Probability of a cast, from a network, below which the cast is not corrected.
+IMPROBABLE = 0.7
+#: Probability of a cast, from a network, from which it is removed completely.
+PROBABLE = 0.8
+#: Strength 1 corresponds to this root mean square of the natural logarithms of the gains.
 FULL_STRENGTH = 0.7
 
 
@@ -50,10 +60,10 @@ def classical(picture: Picture, parameters: WhiteBalanceParameters, method: str)
     parameters : WhiteBalanceParameters
         A larger `norm` trusts the brighter pixels more; 1 is grey-world.
     method : {"shades_of_grey", "grey_world", "white_patch", "grey_edge", "channel_stretch"}
-        The last one stretches each channel (`veil.stretched`) and divides by nothing. Of the others: how the light is
-        estimated, see `estimate_light`. How much of it is removed depends on the cast's strength
-        (`estimate_cast`): nothing below 0.1, all that is probably cast (`cast_part`) from 0.35 on; and all of a
-        clearly blue one, whose strength says little: it makes the brown parts of a scene neutral.
+        `channel_stretch` stretches each channel (`veil.stretched`). The other methods estimate the light in different
+        ways (see `estimate_light`). The cast's strength (`estimate_cast`) determines how much of the cast is removed:
+        nothing below 0.1, the whole of `cast_part` from 0.35 on. A clearly blue cast is removed completely: its
+        strength is not reliable, because it makes the brown parts of a scene neutral.
 
     References
     ----------
@@ -96,10 +106,10 @@ def _stretched(picture: Picture) -> StageOutput:
 def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
     """Balance by a network.
 
-    One that answers with a light, for the whole picture or on a coarse grid, has it divided out in linear light at full
-    size, after the veil that it may have found too (under water, on faded prints). If it tells how probable a cast is,
-    an improbable one is left alone. One that answers with pixels is told the cast's `strength` and the `norm` if it
-    asks for them.
+    The output is either a light, for the whole picture or on a coarse grid, or pixels. A light is divided out in linear
+    light at full size. If the network returns a veil too (under water, on faded prints), the veil is subtracted first.
+    If it returns the probability of a cast, an improbable cast is not corrected. A network that returns pixels receives
+    the cast's `strength` and the `norm` if they are among its inputs.
 
     Parameters
     ----------
@@ -107,18 +117,20 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
         Alpha stays as it is. Greyscale pictures stay as they are.
     parameters : WhiteBalanceParameters
     model : StageModel
-        Its answers by name: the first one is the light, (3,) or (3, h, w), relative to a neutral one; `veil` (3, h, w)
-        in linear light; `illuminant` (3,); `cast_probability` and `cast_strength` (1,).
+        Its outputs by name: the first is the light, (3,) or (3, h, w), relative to neutral light; `veil` (3, h, w) in
+        linear light; `illuminant` (3,); `cast_probability` and `cast_strength` (1,).
     """
     if model.answer == "pixels":
         return _with_pixels(picture, parameters, model)
     if is_grey(picture.pixels):
         return StageOutput(picture=picture, notes=("the picture has no colours",), values={"cast_detected": False})
-    found = Found.read(read_model(model, picture.pixels))
-    if found.share == 0.0:
-        return StageOutput(picture=picture, notes=("no colour cast found",), values=found.values)
-    pixels = relit(picture.pixels, found.log_gains * np.float32(found.share), found.veil * np.float32(found.share))
-    return StageOutput(picture=picture.with_pixels(pixels), values=found.values)
+    estimate = LightEstimate.read(read_model(model, picture.pixels))
+    if estimate.share == 0.0:
+        return StageOutput(picture=picture, notes=("no colour cast found",), values=estimate.values)
+    pixels = relit(
+        picture.pixels, estimate.log_gains * np.float32(estimate.share), estimate.veil * np.float32(estimate.share)
+    )
+    return StageOutput(picture=picture.with_pixels(pixels), values=estimate.values)
 
 
 def _with_pixels(picture: Picture, parameters: WhiteBalanceParameters, model: StageModel) -> StageOutput:
@@ -138,22 +150,23 @@ def is_grey(pixels: Pixels) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a network says about the light."""
+class LightEstimate:
+    """The light as estimated by a network."""
 
-    #: Logarithms of the gains that would make it neutral, (3, h, w).
+    #: Natural logarithms of the gains that neutralise it, (3, h, w).
     log_gains: Grid
-    #: Linear light in front of the scene, (3, h, w).
+    #: Scattered light in front of the scene, linear, (3, h, w).
     veil: Grid
     #: Red, green, blue of the light in linear sRGB; their mean is 1.
     illuminant: tuple[float, float, float]
-    #: 0-1; how probable a cast is, and how strong the one found.
+    #: Probability of a cast, 0-1.
     probability: float
+    #: Strength of the cast, 0-1.
     strength: float
 
     @classmethod
-    def read(cls, answers: Mapping[str, Tensor]) -> "Found":
-        """From a network's answers by name; what it does not tell follows from the light, which comes first."""
+    def read(cls, answers: Mapping[str, Tensor]) -> "LightEstimate":
+        """Read the outputs of a network by name. Values that are missing are derived from the light, the first one."""
         light = _as_grid(answers)
         log_gains = -np.log(np.clip(light, 1.0 / LARGEST_FOUND_GAIN, LARGEST_FOUND_GAIN))
         mean = np.asarray(answers.get("illuminant", light.mean(axis=(1, 2))), np.float32)
@@ -168,12 +181,12 @@ class Found:
 
     @property
     def share(self) -> float:
-        """How much of the cast is taken away, 0-1."""
+        """Share of the cast to remove, 0-1."""
         return float(np.clip((self.probability - IMPROBABLE) / (PROBABLE - IMPROBABLE), 0.0, 1.0))
 
     @property
     def values(self) -> dict[str, Value]:
-        """For the record."""
+        """Values for the record of the job."""
         red, green, blue = (round(value, 3) for value in self.illuminant)
         return {
             "cast_detected": self.share >= 0.5,
@@ -196,13 +209,13 @@ def _number(answers: Mapping[str, Tensor], name: str, otherwise: float) -> float
 
 
 def _strength(log_gains: Grid) -> float:
-    """Root mean square of what the gains change in colour, 1 from `FULL_STRENGTH` on."""
+    """Root mean square of the gains' effect on colour, relative to `FULL_STRENGTH`; at most 1."""
     chroma = log_gains - log_gains.mean(axis=0)
     return min(1.0, float(np.sqrt(np.square(chroma).sum(axis=0).mean())) / FULL_STRENGTH)
 
 
 def removed_share(cast: Cast) -> float:
-    """How much of what is probably cast is taken away, 0-1; 1 if there is a cast beyond doubt."""
+    """Share of `cast_part` to remove, 0-1; 1 if a cast is certain."""
     red, _, blue = np.log(np.maximum(cast.illuminant, 1e-4))
     bluer = USUAL_WARMTH - float(red - blue) / 2.0
     by_strength = (cast.strength - LEAST_CAST) / (CLEAR_CAST - LEAST_CAST)
@@ -211,9 +224,9 @@ def removed_share(cast: Cast) -> float:
 
 
 def _gains(pixels: Pixels, light: Triple, share: float) -> Triple:
-    """Factors of linear red, green and blue that take away `share` of the cast and no luminance."""
+    """Factors of linear red, green and blue that remove `share` of the cast and keep the mean luminance."""
     warmth, tint = cast_part(light)
-    # The inverse of the axes in `cast_part`, with green as the one that stays.
+    # The inverse of the axes in `cast_part`; green is unchanged.
     logs = np.array([warmth + tint, 0.0, tint - warmth]) * -share
     gains = np.clip(np.exp(logs), 1.0 / LARGEST_GAIN, LARGEST_GAIN)
     mean = linear_from_pixels(reduced(pixels)).mean(axis=(0, 1))
@@ -223,11 +236,12 @@ def _gains(pixels: Pixels, light: Triple, share: float) -> Triple:
 
 
 def cast_part(light: Triple) -> tuple[float, float]:
-    """What of an estimated light's colour is cast and not scene, as log ratios: blue to red, and green to magenta.
+    """Estimate the part of the light's colour that is a cast, as log ratios: blue to red, and green to magenta.
 
-    The estimate is the sum of both. Scenes vary around a slight warmth, far more from blue to red than from green to
-    magenta; the most probable cast is the deviation from that, shrunk by the scenes' share of the variance, which is
-    next to nothing far on the blue side. It never exceeds the estimate itself: neutral stays neutral.
+    The estimated colour of the light is the sum of the cast and the colour of the scene. Scenes are slightly warm on
+    average, and vary far more from blue to red than from green to magenta. The most probable cast is the deviation from
+    this average, reduced by the scenes' share of the variance. Far on the blue side this share is close to 0. The
+    result never exceeds the estimate itself, so that neutral light stays neutral.
     """
     red, green, blue = np.log(np.maximum(light, 1e-4))
     warmth, tint = float(red - blue) / 2.0, float(red + blue) / 2.0 - float(green)
@@ -239,6 +253,6 @@ def cast_part(light: Triple) -> tuple[float, float]:
 def _multiplied(pixels: Pixels, gains: Triple) -> Pixels:
     levels = int(np.iinfo(pixels.dtype).max) + 1
     linear = linear_from_srgb(np.linspace(0.0, 1.0, levels, dtype=np.float32))[:, np.newaxis]
-    # A gain below 1 would tint what is blown out; the added term brings 1 back to 1 and fades fast below it.
+    # A gain below 1 would tint blown-out highlights. The added term keeps 1 at 1 and fades fast below it.
     returned = np.maximum(1.0 - gains, 0.0) * linear**HIGHLIGHT_POWER
     return apply_table(pixels, srgb_from_linear(np.clip(linear * gains + returned, 0.0, 1.0).astype(np.float32)))

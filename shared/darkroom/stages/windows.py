@@ -1,4 +1,4 @@
-"""How does a float operation run over a picture of any size in bounded memory?"""
+"""Applies a float operation to a picture of any size in bounded memory."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which files become pictures, and are the pictures right?"""
+"""Tests which files can be decoded and the pixels that result."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""A TIFF's samples may be of almost any kind: which are read, how, and which are refused by name?"""
+"""Tests which sample types of TIFF are read, how, and which are rejected by name."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""Does a finished picture become the file that was asked for, and is it said where the format falls short?"""
+"""Tests the encoded file and the notes about what its format cannot hold."""
 
 import struct
 from io import BytesIO

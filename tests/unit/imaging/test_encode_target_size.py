@@ -1,4 +1,4 @@
-"""Is a target size met from below, and is it said when it cannot be?"""
+"""Tests that a target size is met from below, and the note if it cannot be met."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Does what travels between two stages arrive bit for bit?"""
+"""Tests that the file between two stages is lossless."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Does docs/formats.md say what the code does?"""
+"""Tests that docs/formats.md agrees with the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which descriptions of the original reach the result, and in what state?"""
+"""Tests which metadata of the original the result contains, and how it is changed."""
 
 from dataclasses import replace
 from io import BytesIO

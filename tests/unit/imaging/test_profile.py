@@ -1,4 +1,4 @@
-"""Do colours stay what they were on their way through sRGB?"""
+"""Tests the conversion of ICC profiles to sRGB."""
 
 from io import BytesIO
 

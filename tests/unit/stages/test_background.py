@@ -1,4 +1,4 @@
-"""What does the background stage make of a network's matte?"""
+"""Tests the background stage on the mattes of networks."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from darkroom.domain.errors import ModelUnusable
 from darkroom.domain.parameters import BackgroundParameters
-from darkroom.imaging.matting.guided import fit, settle
-from darkroom.imaging.matting.subject import decided, is_doubtful, sure_parts
+from darkroom.imaging.matting.guided import fit, restrict_to_edges
+from darkroom.imaging.matting.subject import certain_parts, decide_by_colour, is_uncertain
 from darkroom.imaging.picture import Picture, Pixels, Plane
 from darkroom.stages import StageOutput
 from darkroom.stages.restore import restore
@@ -68,7 +68,7 @@ def test_the_matte_becomes_the_alpha_channel_at_full_size() -> None:
     assert ((alpha > 127) == wanted).mean() > 0.995
     assert output.values["subject_found"] is True
     assert output.values["subject_share"] == pytest.approx(wanted.mean(), abs=0.005)
-    assert not output.doubtful
+    assert not output.low_confidence
 
 
 def test_a_blurred_matte_is_drawn_to_the_edges_of_the_picture() -> None:
@@ -100,7 +100,7 @@ def test_what_the_network_doubts_is_decided_by_the_colours_of_what_it_is_sure_of
     pixels, matte = on_ground(64, disc()), disc()
     matte[32:, :] = 0.4
     matte[60:, :] = 0.0
-    result = decided(pixels, matte)
+    result = decide_by_colour(pixels, matte)
     assert result[36:44, 26:38].min() > 0.85
     assert result[40:58, :10].max() < 0.15
 
@@ -109,13 +109,13 @@ def test_a_spot_in_the_colour_of_the_ground_is_no_hole_if_the_network_holds_it_f
     pixels, matte = on_ground(64, disc()), disc()
     pixels[27:37, 27:37] = (30, 60, 160)
     matte[27:37, 27:37] = 0.7
-    assert decided(pixels, matte)[27:37, 27:37].min() > 0.9
+    assert decide_by_colour(pixels, matte)[27:37, 27:37].min() > 0.9
 
 
 @pytest.mark.parametrize("level", [0.2, 0.8])
 def test_a_matte_without_two_sides_is_left_as_it_is(level: float) -> None:
     matte = np.full((64, 64), level, np.float32)
-    assert (decided(on_ground(64, disc()), matte) == matte).all()
+    assert (decide_by_colour(on_ground(64, disc()), matte) == matte).all()
 
 
 def test_several_subjects_are_kept() -> None:
@@ -141,7 +141,7 @@ def test_a_matte_of_nothing_or_everything_finds_no_subject(level: float) -> None
     output = restore("background", picture, BackgroundParameters(), "model", MatteModel(matte))
     assert output.picture is picture
     assert output.values["subject_found"] is False
-    assert output.doubtful
+    assert output.low_confidence
 
 
 def test_what_is_too_faint_to_be_cut_out_leaves_no_empty_picture() -> None:
@@ -152,18 +152,18 @@ def test_what_is_too_faint_to_be_cut_out_leaves_no_empty_picture() -> None:
     assert output.picture is picture
     assert output.values["subject_found"] is False
     assert output.notes
-    assert output.doubtful
+    assert output.low_confidence
 
 
 def test_a_grey_matte_is_for_a_person_to_look_at() -> None:
-    assert cut_out(on_ground(128, disc()), disc(level=0.65)).doubtful
-    assert not cut_out(on_ground(128, disc()), disc(level=0.995)).doubtful
+    assert cut_out(on_ground(128, disc()), disc(level=0.65)).low_confidence
+    assert not cut_out(on_ground(128, disc()), disc(level=0.995)).low_confidence
 
 
 @pytest.mark.parametrize("radius", [3, 40])
 def test_a_subject_of_next_to_nothing_or_nearly_everything_is_for_a_person_to_look_at(radius: int) -> None:
-    assert is_doubtful(disc(radius=radius))
-    assert not is_doubtful(disc(radius=16))
+    assert is_uncertain(disc(radius=radius))
+    assert not is_uncertain(disc(radius=16))
 
 
 def test_half_the_strength_leaves_the_background_half_visible() -> None:
@@ -222,8 +222,8 @@ def test_a_model_that_does_not_answer_with_a_matte_is_refused() -> None:
 
 
 def test_a_matte_that_is_sure_of_nothing_is_none() -> None:
-    assert sure_parts(disc(level=0.4)) is None
-    kept = sure_parts(disc(level=0.8))
+    assert certain_parts(disc(level=0.4)) is None
+    kept = certain_parts(disc(level=0.8))
     assert kept is not None
     assert (kept == disc(level=0.8)).all()
 
@@ -231,7 +231,10 @@ def test_a_matte_that_is_sure_of_nothing_is_none() -> None:
 def test_settling_leaves_the_surroundings_of_the_edge_to_the_colours() -> None:
     image = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
     fitted = fit(image, disc(), radius=3, epsilon=1e-4)
-    free, settled = fitted.on(image, 0, 0, (64, 64)), settle(fitted, disc(), radius=3).on(image, 0, 0, (64, 64))
+    free, settled = (
+        fitted.on(image, 0, 0, (64, 64)),
+        restrict_to_edges(fitted, disc(), radius=3).on(image, 0, 0, (64, 64)),
+    )
     far_inside, near_edge = disc(radius=11) == 1, disc(radius=18) - disc(radius=14) > 0.5
     assert settled[far_inside].min() == 1
     assert settled[disc(radius=21) == 0].max() == 0
@@ -297,7 +300,7 @@ def test_several_subjects_of_a_fine_matte_are_kept_and_a_faint_one_is_dropped() 
 def test_a_fine_matte_of_nothing_or_everything_finds_no_subject(level: float) -> None:
     output = cut_out(mixed(disc(), 30, 200), np.full((512, 512), level, np.float32))
     assert output.values["subject_found"] is False
-    assert output.doubtful
+    assert output.low_confidence
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (7, 3), (2500, 40)])
@@ -309,6 +312,6 @@ def test_any_size_is_cut_out_by_a_fine_matte(size: tuple[int, int]) -> None:
 def test_the_soft_rim_of_a_fine_matte_is_no_doubt_and_a_grey_part_is() -> None:
     matte = disc(512, centre=(256, 256), radius=130)
     pixels = mixed(matte, 30, 200)
-    assert not cut_out(pixels, as_seen(matte)).doubtful
+    assert not cut_out(pixels, as_seen(matte)).low_confidence
     grey = np.maximum(as_seen(matte), disc(512, centre=(256, 400), radius=90, level=0.5))
-    assert cut_out(pixels, grey).doubtful
+    assert cut_out(pixels, grey).low_confidence

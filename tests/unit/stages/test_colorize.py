@@ -135,9 +135,9 @@ def test_colours_fade_where_the_network_is_unsure() -> None:
 
 def test_little_confidence_asks_for_a_person() -> None:
     unsure, sure = run(grey(), Painter(confidence=0.1)), run(grey(), Painter(confidence=0.9))
-    assert (unsure.doubtful, unsure.values["confidence"]) == (True, 0.1)
-    assert (sure.doubtful, sure.values["confidence"]) == (False, 0.9)
-    assert not run(grey(), Painter()).doubtful
+    assert (unsure.low_confidence, unsure.values["confidence"]) == (True, 0.1)
+    assert (sure.low_confidence, sure.values["confidence"]) == (False, 0.9)
+    assert not run(grey(), Painter()).low_confidence
 
 
 def test_a_hint_colours_its_place_and_leaves_the_others() -> None:

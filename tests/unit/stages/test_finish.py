@@ -72,8 +72,8 @@ def test_another_picture_lies_under_the_subject_and_covers_it() -> None:
     assert (laid.pixels[-1, -1] == 200).all()
 
 
-def test_a_background_that_was_not_handed_over_is_an_error() -> None:
-    with pytest.raises(BadPipeline, match=r"'wall.png' was not handed over"):
+def test_a_background_that_was_not_given_is_an_error() -> None:
+    with pytest.raises(BadPipeline, match=r"'wall.png' was not given"):
         finished(cut_out(), decode(png_bytes()), background_object="wall.png")
 
 

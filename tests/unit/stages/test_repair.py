@@ -68,7 +68,7 @@ def test_a_scratch_is_filled_from_its_sides(level: int) -> None:
     output = repaired(damaged)
     assert psnr_db(output.picture.pixels[:, 60:62], clean[:, 60:62]) > 30.0
     assert output.values["damaged_share"] == pytest.approx(2 / 128, abs=2 * RIM / 128 + 0.001)
-    assert not output.doubtful
+    assert not output.low_confidence
 
 
 def test_nothing_beside_the_damage_changes() -> None:
@@ -163,7 +163,7 @@ def test_a_model_that_changes_nothing_returns_the_very_input() -> None:
 def test_a_result_that_is_largely_painted_goes_to_a_person() -> None:
     picture = Picture(pixels=np.full((10, 100, 3), 7, np.uint8))
     output = restore("repair", picture, RepairParameters(), "model", FillingModel(columns=int(100 * MUCH) + 5))
-    assert output.doubtful
+    assert output.low_confidence
     assert output.notes == ("20% of the picture was painted over",)
 
 

@@ -1,22 +1,22 @@
-"""What travels while rows are fetched and jobs are taken into a batch?
+"""Defines the messages of imports and batches.
 
     imports   RowsListed ──▶ one RowRequested for each row ──▶ a picture in the uploads bucket, or a refusal
     batches   PageRequested ──▶ JobsChosen, several a page ──▶ jobs at work again; and the next PageRequested
               BatchCancelled ──▶ jobs cancelled, and the next BatchCancelled until none is left
 
-The form is that of `darkroom.domain.messages`, with the attributes `type` and `batch_id`.
+`darkroom.domain.envelope` encodes and decodes them.
 """
 
-import json
 from typing import Literal
 
 from pydantic import Field
 
-from darkroom.domain.messages import VERSION, Record, opened
+from darkroom.domain.messages import Record
 from darkroom.domain.products.rows import Row
 
-#: The topic of rows to fetch, and that of jobs to take.
+#: The topic of rows to fetch.
 IMPORTS_TOPIC = "imports"
+#: The topic of jobs to add to a batch.
 BATCHES_TOPIC = "batches"
 
 
@@ -65,33 +65,4 @@ class BatchCancelled(Record):
     batch_id: str = Field(min_length=1)
 
 
-CatalogueMessage = RowsListed | RowRequested | PageRequested | JobsChosen | BatchCancelled
-_TYPES: dict[str, type[CatalogueMessage]] = {
-    "RowsListed": RowsListed,
-    "RowRequested": RowRequested,
-    "PageRequested": PageRequested,
-    "JobsChosen": JobsChosen,
-    "BatchCancelled": BatchCancelled,
-}
-
-
-def topic_of(message: CatalogueMessage) -> str:
-    """Where a message belongs."""
-    return IMPORTS_TOPIC if isinstance(message, (RowsListed, RowRequested)) else BATCHES_TOPIC
-
-
-def encode_catalogue(message: CatalogueMessage) -> tuple[bytes, dict[str, str]]:
-    """The data and the attributes under which a message travels."""
-    kind = type(message).__name__
-    body = {"version": VERSION, "type": kind, "body": message.model_dump(mode="json")}
-    return json.dumps(body, separators=(",", ":")).encode(), {"type": kind, "batch_id": message.batch_id}
-
-
-def decode_catalogue(data: bytes) -> CatalogueMessage:
-    """The message in `data`. Raises BadMessage, naming what is wrong."""
-    return opened(data, _TYPES)
-
-
-def is_catalogue(type_name: str | None) -> bool:
-    """Whether the attribute `type` names a message of this module."""
-    return type_name in _TYPES
+ProductMessage = RowsListed | RowRequested | PageRequested | JobsChosen | BatchCancelled

@@ -1,4 +1,4 @@
-"""Where do pictures enter and leave? One import for the whole of it.
+"""Reads and writes picture files; the public interface of the codec.
 
 bytes ──decode──▶ Picture ──encode_working──▶ artifact ──decode_working──▶ Picture ──encode──▶ bytes
 """

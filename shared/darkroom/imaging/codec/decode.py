@@ -1,4 +1,4 @@
-"""How do the bytes of a photograph become a picture, and which bytes cannot?
+"""Decodes the bytes of a photograph into a picture, or rejects them with a clear error.
 
 bytes ─▶ size in bytes ─▶ magic ─▶ header: pixels ─▶ full decode ─▶ sRGB ─▶ upright ─▶ Picture
 """

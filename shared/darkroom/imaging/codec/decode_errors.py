@@ -1,4 +1,4 @@
-"""How does whatever a decoder raises on damaged bytes become a `BadImage`?"""
+"""Translates the exceptions that decoders raise on damaged bytes into `BadImage`."""
 
 import struct
 import zlib

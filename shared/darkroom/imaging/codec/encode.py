@@ -1,4 +1,4 @@
-"""How does a finished picture become a file that people can open, and what is said where the format falls short?"""
+"""Encodes a finished picture as a file and reports what the format cannot hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

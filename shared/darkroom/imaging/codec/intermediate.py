@@ -1,4 +1,4 @@
-"""In which form does a picture travel from one stage to the next, without losing a bit?"""
+"""Stores a picture between two stages as a lossless file."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""How large may a picture be before anybody spends memory on it?"""
+"""Limits the size of files and pictures before memory is allocated."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""With which settings is a format written: the default quality, the one asked for, or the one that meets a size?"""
+"""Selects the quality of the result: the default, the requested one, or one that meets a size."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What has been read from a file, before its colours are converted and its orientation is applied?"""
+"""Defines decoded samples before colour conversion and orientation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which quality brings a file just below the size that was asked for?"""
+"""Searches the highest quality whose file stays within a size limit."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How does a coarse mask follow the edges of the full-size picture?"""
+"""Aligns a coarse mask with the edges of the full-size picture by a guided filter."""
 
 from dataclasses import dataclass, replace
 
@@ -9,20 +9,23 @@ from numpy.typing import NDArray
 from darkroom.imaging.filters import Floats, box_mean
 from darkroom.imaging.picture import Image, Plane
 
-#: A mask that is everywhere above this (or below one minus this) is believed, wholly so at 1 (0) and at SETTLED +
-#: 1 / SETTLED_SLOPE.
-SETTLED, SETTLED_SLOPE = 0.5, 4.0
+#: Mask value, range [0, 1], above which the floor of the matte rises above 0. The ceiling is its mirror image.
+SETTLED = 0.5
+#: Slope of floor and ceiling over the mask value: they reach their ends at SETTLED + 1 / SETTLED_SLOPE.
+SETTLED_SLOPE = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidedMatte:
     """A matte as a locally linear function of colour, fitted on a small picture: matte = slope · colour + offset."""
 
-    #: (h, w, 3) and (h, w) at the small size.
+    #: (h, w, 3) at the small size.
     slope: Floats
+    #: (h, w) at the small size.
     offset: Floats
-    #: (h, w): the matte is at least and at most this, whatever the colours say.
+    #: (h, w): lower limit of the matte, whatever the colours.
     floor: Floats
+    #: (h, w): upper limit of the matte.
     ceiling: Floats
 
     def on(self, image: Image, top: int, left: int, size: tuple[int, int]) -> Plane:
@@ -44,7 +47,7 @@ class GuidedMatte:
         return matte
 
     def parts(self, image: Image, top: int, left: int, size: tuple[int, int]) -> tuple[Plane, Plane, Plane]:
-        """As `on`, but the linear function, the floor and the ceiling apart."""
+        """The linear function, the floor and the ceiling that `on` combines, each (H, W)."""
         window = image.shape[:2], (top, left), size
         local = enlarged_window(np.dstack([self.slope, self.offset]), *window)
         limits = enlarged_window(np.dstack([self.floor, self.ceiling]), *window)
@@ -61,10 +64,10 @@ def fit(image: Image, mask: Plane, *, radius: int, epsilon: float) -> GuidedMatt
         The guide, reduced.
     mask : (H, W) float32 in [0, 1]
     radius : int
-        Half side in pixels of the windows in which one linear function holds; larger follows edges farther from the
-        mask's own.
+        Half side in pixels of the windows of one linear function. A larger one follows edges farther away from those
+        of the mask.
     epsilon : float
-        Variance of colour below which there is no edge to follow; larger gives a softer matte.
+        Variance of colour below which there is no edge; larger gives a softer matte.
 
     References
     ----------
@@ -88,17 +91,17 @@ def fit(image: Image, mask: Plane, *, radius: int, epsilon: float) -> GuidedMatt
     )
 
 
-def settle(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
-    """Let colours decide near the mask's edges only.
+def restrict_to_edges(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
+    """Restrict the influence of colour to the surroundings of the mask's edges.
 
-    A subject with the background's colours somewhere inside would get holes there, and the background would get spots.
+    Otherwise parts of the subject with the background's colours would become holes, and the background would get spots.
 
     Parameters
     ----------
     mask : (h, w) float32 in [0, 1]
-        What `guided` was fitted on. Values near one half are doubt, and stay open.
+        The mask that `guided` was fitted on. Values near one half are uncertain and remain unrestricted.
     radius : int
-        How far from the mask's edges, in its pixels, the colours decide.
+        Distance from the mask's edges, in pixels of the mask, within which colours decide.
     """
     around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     floor = np.clip(SETTLED_SLOPE * (cv2.erode(mask, around) - SETTLED), 0.0, 1.0)
@@ -109,9 +112,9 @@ def settle(guided: GuidedMatte, mask: Plane, *, radius: int) -> GuidedMatte:
 def enlarged_window(
     small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """The part of `small`, enlarged to `size` by linear interpolation, that `window` (height, width) covers."""
+    """The window at `start` of `small`, enlarged to `size` by linear interpolation; `window` is its size."""
     rows, columns = small.shape[0] / size[0], small.shape[1] / size[1]
-    # From a full-size pixel to the small one with the same centre; warpAffine wants this inverse map.
+    # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
     to_small = np.array(
         [
             [columns, 0.0, (start[1] + 0.5) * columns - 0.5],

@@ -19,43 +19,47 @@ NETWORK_SIDE = 160
 STRONG_EDGE = 6.0
 #: Radius of the contour's rim in pixels of the network's own matte: always grey. Source: as `STRONG_EDGE`.
 RIM = 1
-#: Radii in pixels: edges beyond the first lie outside the matte, those within the second touch it.
-OUTSIDE, TOUCHING = 2, 4
+#: Distance in pixels from the matte beyond which an edge lies outside it.
+OUTSIDE = 2
+#: Distance in pixels from the matte within which an edge touches it.
+TOUCHING = 4
 #: Added to shares before their logarithm is taken, so that none is infinite.
 FLOOR = 0.005
-#: Weights of the evidence in the order of `Evidence`, and the constant. Source: logistic regression on 567 validation
-#: pairs of models/training/mattes.py; the wanted answer is an intersection over union below 0.85.
-WEIGHTS, CONSTANT = (1.18, 2.06, 0.21), 3.44
+#: Weights of the evidence in the order of `Evidence`. Source: logistic regression on 567 validation pairs of
+#: models/training/mattes.py; the target is an intersection over union below 0.85.
+WEIGHTS = (1.18, 2.06, 0.21)
+#: Constant term of the regression. Source: as for `WEIGHTS`.
+CONSTANT = 3.44
 #: Largest probability of a wrong matte that is approved. Source: 5 % wrong ones among the approved, cross-validated.
 MOST_DOUBT = 0.2
-#: Terms of a usual good matte. Source: medians of the pairs whose intersection over union is 0.9 and more.
+#: Terms of a typical good matte. Source: medians of the pairs whose intersection over union is 0.9 and more.
 USUAL = (-4.63, 0.0, 0.42)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What speaks against a matte."""
+    """Evidence that a matte is wrong."""
 
-    #: Sum of the distances of the network's matte from 0 and 1, its rim left out, relative to the subject's area.
+    #: Sum of the distances of the network's matte from 0 and 1, without its rim, relative to the subject's area.
     ambiguity: float
     #: Share of the picture's border that the subject covers, 0 to 1.
     frame: float
-    #: Pixels on strong edges that go on outside the matte, per pixel of its contour.
+    #: Pixels on strong edges that continue outside the matte, per pixel of its contour.
     crossing: float
 
     @property
     def doubt(self) -> float:
-        """Probability, 0 to 1, that less than 0.85 of the matte and the true one is common to both."""
+        """Probability, 0 to 1, that the intersection over union with the true matte is below 0.85."""
         return 1.0 / (1.0 + math.exp(-(CONSTANT + sum(w * x for w, x in zip(WEIGHTS, self.terms, strict=True)))))
 
     @property
     def terms(self) -> tuple[float, float, float]:
-        """What the weights are applied to."""
+        """The values that are multiplied by the weights."""
         return math.log(self.ambiguity + FLOOR), self.frame, math.log(self.crossing + FLOOR)
 
     @property
     def sentence(self) -> str:
-        """What speaks most against the matte, for the person who looks."""
+        """The strongest evidence against the matte, for the person who reviews it."""
         weights = [w * (x - usual) for w, x, usual in zip(WEIGHTS, self.terms, USUAL, strict=True)]
         return _SENTENCES[int(np.argmax(weights))]
 
@@ -68,16 +72,16 @@ _SENTENCES = (
 
 
 def matte_evidence(pixels: Pixels, found: Plane, alpha: Pixels) -> Evidence:
-    """What speaks against a matte that is to be cut out.
+    """Measure the evidence that a matte is wrong.
 
     Parameters
     ----------
     pixels : (H, W, 3) uint8 or uint16, RGB, of any size
     found : (h, w) float32 in [0, 1]
-        What the network answered, at its own size, before its doubts were settled. A larger one is reduced, so that
-        its grey rim, which is many of its pixels wide, is not taken for ambiguity.
+        The network's output at its own size, before it was decided by colour. A larger one is reduced, so that its
+        grey rim, which is many pixels wide, does not count as ambiguity.
     alpha : (H, W) uint8 or uint16
-        The matte that is cut out.
+        The matte of the cut-out.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Alpha matting: the share of the subject in each pixel of the full-size picture, and the subject's own colours."""
+"""Refines a matte at full size: the share of the subject in each pixel, and the subject's own colours."""
 
 from dataclasses import dataclass
 
@@ -6,31 +6,36 @@ import cv2
 import numpy as np
 
 from darkroom.imaging.filters import Floats, box_mean
+from darkroom.imaging.matting.edge_colours import subject_colours
 from darkroom.imaging.matting.guided import GuidedMatte, enlarged_window
 from darkroom.imaging.picture import Image, Plane
 
-#: Half sides in pixels of the windows that colours are averaged in, from the widest to the nearest.
-COLOUR_RADII = (32, 12, 4)
-#: Weight of the wider window's colour where the nearer one holds few known pixels.
+#: Half sides in pixels of the windows in which the known colours are averaged, from wide to narrow.
+RADII = (32, 12, 4)
+#: Weight of the wider window's colour, where the narrower window holds few known pixels.
 WIDER = np.float32(0.02)
-#: Squared distance of two colours (RGB in [0, 1]) at which they tell a mixture as well as the matte does.
+#: Squared distance of two colours (RGB in [0, 1]) at which the share by colour is as reliable as the matte.
 NOISE = np.float32(0.004)
-#: Times the variance of both colours that is added to the noise.
+#: Factor of the variance of both colours that is added to `NOISE`.
 VARIANCE_WEIGHT = np.float32(3.0)
-#: The share between these is stretched to the full range: less than this is noise, and would show as a haze.
-SHARE_LOW, SHARE_HIGH = 0.08, 0.92
-#: A matte beyond these is known to be background or subject.
-KNOWN_BELOW, KNOWN_ABOVE = 0.1, 0.9
+#: Share at and below which a pixel becomes background: it is noise, and would show as a haze.
+SHARE_LOW = 0.08
+#: Share at and above which a pixel becomes subject.
+SHARE_HIGH = 0.92
+#: Alpha below which a pixel is known background.
+KNOWN_BELOW = 0.1
+#: Alpha above which a pixel is known subject.
+KNOWN_ABOVE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourFields:
-    """The colours of subject and background around each pixel of a reduced picture, and how well they differ."""
+    """Mean colours of subject and background around each pixel of a reduced picture, and how reliably they differ."""
 
     #: (h, w, 3) each, RGB in [0, 1].
     subject: Floats
     background: Floats
-    #: (h, w) in [0, 1]: trust in the share that follows from the two colours, against the guided filter's.
+    #: (h, w) in [0, 1]: weight of the share by colour against the share of the guided filter.
     trust: Floats
 
 
@@ -40,7 +45,7 @@ class Cut:
 
     #: (H, W) in [0, 1].
     matte: Plane
-    #: (H, W, 3): the subject's colours, without what the old background added to them.
+    #: (H, W, 3): the subject's colours without the old background's.
     colours: Image
 
 
@@ -53,14 +58,14 @@ def colour_fields(image: Image, matte: Plane, *, reach: int) -> ColourFields:
         The reduced picture.
     matte : (h, w) float32 in [0, 1]
     reach : int
-        Pixels around the unknown part of the matte that are not taken for known either; a larger one helps a less
-        exact matte, and brings wrong colours into narrow parts.
+        Distance in pixels from the unknown part of the matte within which no pixel counts as known. A larger one suits
+        a less exact matte, and brings wrong colours into narrow parts.
 
     Returns
     -------
     ColourFields
-        Estimated twice: from the known pixels alone, then from all by their share, so that a strand or a bar in which
-        nothing is known gives its own colour.
+        Estimated twice: from the known pixels alone, then from all pixels weighted by their share. By the second
+        estimate a strand without known pixels contributes its own colour.
     """
     around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     inside = (cv2.erode(matte, around) > KNOWN_ABOVE).astype(np.float32)
@@ -80,11 +85,11 @@ def _fields(image: Image, inside: Floats, outside: Floats) -> ColourFields:
 
 
 def _local(image: Image, weight: Floats) -> tuple[Floats, Floats]:
-    """Mean and variance of the colours of weight around each pixel, as near as there are any."""
+    """Weighted mean and variance of the colours around each pixel, in the narrowest window that holds any weight."""
     values = np.dstack([image, (image**2).sum(axis=2)])
     total = max(float(weight.sum()), 1.0)
     mean = np.broadcast_to((values * weight[..., None]).sum(axis=(0, 1)) / np.float32(total), values.shape)
-    for radius in COLOUR_RADII:
+    for radius in RADII:
         near = box_mean(weight, radius)[..., None]
         mean = (box_mean(values * weight[..., None], radius) + WIDER * mean) / (near + WIDER)
     colour = np.ascontiguousarray(mean[..., :3], np.float32)
@@ -92,7 +97,7 @@ def _local(image: Image, weight: Floats) -> tuple[Floats, Floats]:
 
 
 def _share(image: Image, subject: Floats, background: Floats) -> Plane:
-    """The share of `subject` in the mixture with `background` that is nearest to each pixel's colour."""
+    """The share of `subject` for which its mixture with `background` is nearest to the pixel's colour."""
     apart = subject - background
     share: Plane = ((image - background) * apart).sum(axis=2) / np.maximum((apart**2).sum(axis=2), 1e-6)
     return np.clip(share, 0, 1)
@@ -103,8 +108,8 @@ def cut_window(
 ) -> Cut:
     """Cut out a window of the full-size picture.
 
-    The share of the subject follows from its colour and the background's where these differ clearly, and from the
-    guided filter elsewhere; it never leaves the limits of `guided`.
+    Where the colours of subject and background differ clearly, they determine the share of the subject. Elsewhere the
+    guided filter does. The share always stays within the limits of `guided`.
 
     Parameters
     ----------
@@ -126,10 +131,8 @@ def cut_window(
     window = image.shape[:2], start, size
     local = enlarged_window(np.dstack([fields.subject, fields.background, fields.trust]), *window)
     subject, background, trust = local[..., :3], local[..., 3:6], local[..., 6]
-    told = _share(image, subject, background)
-    share = trust * told + (1 - trust) * prior
+    by_colour = _share(image, subject, background)
+    share = trust * by_colour + (1 - trust) * prior
     matte = np.clip(share, floor, ceiling)
     matte = np.clip((matte - np.float32(SHARE_LOW)) / np.float32(SHARE_HIGH - SHARE_LOW), 0, 1)
-    mixed = matte[..., None]
-    unexplained = image - mixed * subject - (1 - mixed) * background
-    return Cut(matte=matte, colours=np.clip(subject + mixed * unexplained, 0, 1))
+    return Cut(matte=matte, colours=subject_colours(image, matte[..., None], subject, background))

@@ -1,4 +1,4 @@
-"""Where is the subject of a photograph, if it has one?"""
+"""Finds the subject of a photograph, with or without the matte of a network."""
 
 from dataclasses import dataclass
 
@@ -12,49 +12,61 @@ from darkroom.imaging.picture import Image, Pixels, Plane, to_float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
-    """What a connected part needs at least, so that it is neither a speck nor a mistake."""
+class PartLimits:
+    """Lower limits for a connected part; a part below them is a speck or a mistake."""
 
-    #: Of the picture.
+    #: Area as a share of the picture.
     share: float
-    #: How much the network believes in it, on average.
-    opinion: float
+    #: Mean certainty of the network for this part, 0-1.
+    certainty: float
 
 
-#: Width of the border strip that is taken for background, as a share of the shorter side.
+#: Width of the border strip that counts as background, as a share of the shorter side.
 BORDER = 0.03
-#: Colours that the background is described by.
+#: Number of colours that describe the background.
 BORDER_COLOURS = 5
-#: Distance in L*a*b* at which a colour is clearly none of the background's.
+#: Distance in L*a*b* at which a colour certainly does not belong to the background.
 CLEAR_DISTANCE = 30.0
+#: Iterations of GrabCut for a subject found by its colours.
 GRABCUT_ITERATIONS = 4
-#: A subject covers at least and at most these shares of the picture.
-LEAST_SHARE, LARGEST_SHARE = 0.01, 0.9
-#: Mean distance from the border's colours that the subject must have over the surroundings, in L*a*b*.
+#: Smallest share of the picture that a subject covers.
+LEAST_SHARE = 0.01
+#: Largest share of the picture that a subject covers.
+LARGEST_SHARE = 0.9
+#: Least difference between subject and surroundings in their mean distance from the border's colours, in L*a*b*.
 LEAST_CONTRAST = 6.0
 #: Parts smaller than this share of the largest part are dust.
 DUST = 0.05
 
-#: A network's matte beyond these is believed; between them colours have a say, of this weight, after so many rounds.
-BELIEVED_BELOW, BELIEVED_ABOVE = 0.03, 0.97
-COLOURS_WEIGHT, COLOUR_ROUNDS = 0.8, 2
-#: What colours decide stands for parts of the subject, and for holes in it and parts of the background, of this size.
-#: And where they overturn what the network said, they do so only if it was in doubt there.
-PART, HOLE = Backing(share=0.002, opinion=0.4), Backing(share=0.004, opinion=0.7)
-CONVICTION = Backing(share=0.0, opinion=0.5)
-#: A network's matte below this is background, and a part of it that nowhere reaches the second is an afterthought.
-FAINT, SURE = 0.2, 0.5
-#: A network's subject covers more than this share of the picture and leaves more than this uncovered.
+#: Value of a network's matte below which a pixel is certain background; colours do not decide it.
+CERTAIN_BELOW = 0.03
+#: Value of a network's matte above which a pixel is certain subject; colours do not decide it.
+CERTAIN_ABOVE = 0.97
+#: Weight of the decision by colour against the network's matte.
+COLOURS_WEIGHT = 0.8
+#: Iterations of GrabCut for a network's matte.
+COLOUR_ITERATIONS = 2
+#: Limits for a part of the subject that colours have decided.
+PART = PartLimits(share=0.002, certainty=0.4)
+#: Limits for a hole in the subject, or a part of the background, that colours have decided.
+HOLE = PartLimits(share=0.004, certainty=0.7)
+#: Limits for a part where colours contradict the network. A part of higher certainty keeps the network's value.
+CONTRADICTION = PartLimits(share=0.0, certainty=0.5)
+#: Value of a network's matte below which a pixel is background.
+FAINT = 0.2
+#: Value of a network's matte that a part of the subject must exceed somewhere.
+SURE = 0.5
+#: Least share of the picture that a network's subject covers, and least share that it leaves uncovered.
 NEXT_TO_NOTHING = 0.001
-#: Mean distance of a matte from 0 and 1, relative to the subject's share, from which on the network was guessing.
+#: Mean distance of a matte from 0 and 1, relative to the subject's share, above which the matte is uncertain.
 GUESSED = 0.3
 
 
 def find_subject(pixels: Pixels) -> Plane | None:
     """Separate a subject from its surroundings without a trained model.
 
-    The border is taken for background and described by a few colours; what is far from them and near the centre is
-    taken for subject; GrabCut then settles every pixel by colour and edges.
+    The border counts as background and is described by a few colours. Pixels that differ from these colours and are
+    near the centre initialise the subject. GrabCut then labels every pixel by colour and edges.
 
     Parameters
     ----------
@@ -64,9 +76,9 @@ def find_subject(pixels: Pixels) -> Plane | None:
     Returns
     -------
     (H, W) float32 of 0 and 1, or None
-        None if nothing stands out, or what stands out is nearly nothing or nearly everything. It fails where the
-        subject has the background's colours, where it covers most of the border, and on busy surroundings. What
-        shows through a handle or a ring counts as subject.
+        None if nothing differs from the background, or if the subject covers nearly nothing or nearly everything. The
+        method fails for a subject of the background's colours, for one that covers most of the border, and for busy
+        surroundings. Background inside a handle or a ring counts as subject.
 
     References
     ----------
@@ -79,12 +91,12 @@ def find_subject(pixels: Pixels) -> Plane | None:
     seed = _seed(distance)
     if not (seed == cv2.GC_PR_FGD).any() and not (seed == cv2.GC_FGD).any():
         return None
-    mask = _without_dust(_grabcut(pixels, seed, rounds=GRABCUT_ITERATIONS))
+    mask = _without_dust(_grabcut(pixels, seed, iterations=GRABCUT_ITERATIONS))
     return mask.astype(np.float32) if _stands_out(mask, distance) else None
 
 
-def sure_parts(matte: Plane) -> Plane | None:
-    """A network's matte without the parts that it is nowhere sure of: they become as faint as background is.
+def certain_parts(matte: Plane) -> Plane | None:
+    """Remove the parts of a network's matte that are nowhere certain: they become as faint as background.
 
     Parameters
     ----------
@@ -93,7 +105,7 @@ def sure_parts(matte: Plane) -> Plane | None:
     Returns
     -------
     (H, W) float32 in [0, 1], or None
-        None if it is sure of nothing, or of next to nothing, or of nearly everything: then there is no subject.
+        None if no part is certain, or if the certain parts cover nearly nothing or nearly everything.
     """
     count, labels = cv2.connectedComponents((matte > FAINT).astype(np.uint8), connectivity=4)
     peaks = np.zeros(count, np.float32)
@@ -104,16 +116,16 @@ def sure_parts(matte: Plane) -> Plane | None:
 
 
 def shows_subject(mask: NDArray[np.bool_]) -> bool:
-    """Whether a mask holds more than next to nothing, and leaves more than that."""
+    """Whether a mask covers at least `NEXT_TO_NOTHING` of the picture, and leaves at least that uncovered."""
     return NEXT_TO_NOTHING <= float(mask.mean()) <= 1.0 - NEXT_TO_NOTHING
 
 
-def decided(pixels: Pixels, matte: Plane) -> Plane:
-    """A network's matte, its doubts settled by what the sure parts look like.
+def decide_by_colour(pixels: Pixels, matte: Plane) -> Plane:
+    """Decide the uncertain parts of a network's matte by the colours of its certain parts.
 
-    A network that has seen the collar of an orange suit may be in doubt about its sleeve; a half transparent sleeve is
-    wrong in any case. GrabCut learns the colours of the sure subject and the sure background and decides every pixel
-    between, where neighbours of one colour go together.
+    A network may be certain about the collar of an orange suit and uncertain about its sleeve. A half transparent
+    sleeve is wrong in any case. GrabCut learns the colours of the certain subject and the certain background. It then
+    labels all other pixels; neighbours of similar colour get the same label.
 
     Parameters
     ----------
@@ -124,7 +136,7 @@ def decided(pixels: Pixels, matte: Plane) -> Plane:
     Returns
     -------
     (H, W) float32 in [0, 1]
-        Mostly the decision, with some of the matte left in it, whose edges are softer.
+        Weighted mean of the decision and the matte. The matte keeps the edges soft.
 
     References
     ----------
@@ -134,25 +146,25 @@ def decided(pixels: Pixels, matte: Plane) -> Plane:
     if likely.all() or not likely.any():
         return matte
     seed = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    seed[matte > BELIEVED_ABOVE], seed[matte < BELIEVED_BELOW] = cv2.GC_FGD, cv2.GC_BGD
-    decision = _backed(_grabcut(pixels, seed, rounds=COLOUR_ROUNDS), matte, PART)
-    decision = ~_backed(~decision, 1.0 - matte, HOLE)
-    decision ^= _backed(decision ^ likely, np.abs(2.0 * matte - 1.0), CONVICTION)
+    seed[matte > CERTAIN_ABOVE], seed[matte < CERTAIN_BELOW] = cv2.GC_FGD, cv2.GC_BGD
+    decision = _supported(_grabcut(pixels, seed, iterations=COLOUR_ITERATIONS), matte, PART)
+    decision = ~_supported(~decision, 1.0 - matte, HOLE)
+    decision ^= _supported(decision ^ likely, np.abs(2.0 * matte - 1.0), CONTRADICTION)
     return cv2.addWeighted(decision.astype(np.float32), COLOURS_WEIGHT, matte, 1.0 - COLOURS_WEIGHT, 0.0)  # type: ignore[return-value]
 
 
-def _backed(mask: NDArray[np.bool_], opinion: Plane, least: Backing) -> NDArray[np.bool_]:
-    """The mask without those of its parts that are too small or that the network itself hardly believes in."""
+def _supported(mask: NDArray[np.bool_], certainty: Plane, least: PartLimits) -> NDArray[np.bool_]:
+    """The mask without its connected parts that are too small or of too little certainty."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA]
-    means = np.bincount(labels.ravel(), opinion.ravel(), minlength=count) / np.maximum(areas, 1)
-    kept = (areas > least.share * mask.size) & (means > least.opinion)
+    means = np.bincount(labels.ravel(), certainty.ravel(), minlength=count) / np.maximum(areas, 1)
+    kept = (areas > least.share * mask.size) & (means > least.certainty)
     kept[0] = False
     return np.isin(labels, np.flatnonzero(kept))
 
 
-def is_doubtful(matte: Plane) -> bool:
-    """Whether a person should look at a network's matte: much of it is grey, or it is nearly all or nearly nothing."""
+def is_uncertain(matte: Plane) -> bool:
+    """Whether a person should review a matte: much of it is grey, or it covers nearly all or nearly nothing."""
     share = float((matte > SURE).mean())
     grey = float(np.minimum(matte, 1.0 - matte).mean())
     return grey > GUESSED * share or not LEAST_SHARE <= share <= LARGEST_SHARE
@@ -168,7 +180,7 @@ def border_distance(image: Image) -> Plane:
     cv2.setRNGSeed(0)
     _, labels, centres = cv2.kmeans(samples, count, None, criteria, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     shares = np.bincount(labels.ravel(), minlength=count) / len(labels)
-    # A colour that the border hardly shows may be the subject's own, cut by the frame.
+    # A rare colour of the border may belong to the subject, where the frame cuts it.
     kept = centres[shares >= 0.08]
     distances = np.stack([np.linalg.norm(lab - centre, axis=2) for centre in kept])
     nearest: Plane = distances.min(axis=0).astype(np.float32)
@@ -201,23 +213,23 @@ def _otsu(plane: Plane) -> float:
     return float(threshold) / 255.0
 
 
-def _grabcut(pixels: Pixels, seed: NDArray[np.uint8], *, rounds: int) -> NDArray[np.bool_]:
+def _grabcut(pixels: Pixels, seed: NDArray[np.uint8], *, iterations: int) -> NDArray[np.bool_]:
     cv2.setRNGSeed(0)
     labels, background, foreground = seed.copy(), np.zeros((1, 65)), np.zeros((1, 65))
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    cv2.grabCut(bgr, labels, None, background, foreground, rounds, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    cv2.grabCut(bgr, labels, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _without_dust(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Small islands off, small gaps closed, and filled what the subject surrounds."""
+    """Remove small islands, close small gaps, and fill the holes inside the subject."""
     return _filled(~_large_parts(~_large_parts(mask)))
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without holes: what is inside a cup is the cup's, even if it has the table's colour."""
+    """Fill the holes: the inside of a cup belongs to the cup, even in the colour of the table."""
     _, labels = cv2.connectedComponents((~np.pad(mask, 1)).astype(np.uint8), connectivity=4)
-    # The corner lies in the padding, from which only what reaches the frame can be reached.
+    # The corner lies in the padding. Its component is the background that is connected to the frame.
     filled: NDArray[np.bool_] = (labels != labels[0, 0])[1:-1, 1:-1]
     return filled
 

@@ -1,4 +1,4 @@
-"""How clearly do the 8x8 blocks of JPEG compression show?"""
+"""Measures the visibility of 8x8 JPEG blocks."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which colour had the light, and does a picture have a colour cast?"""
+"""Estimates the colour of the light and the strength of a colour cast."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What do a picture's pixels say about its quality?"""
+"""Measures the quality of a picture from its pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How noisy is a picture?"""
+"""Estimates the noise of a picture: white noise and grain."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

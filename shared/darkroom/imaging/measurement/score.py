@@ -1,4 +1,4 @@
-"""How good does a picture look, from 0 to 100?"""
+"""Computes a quality score from 0 to 100 from measurements."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

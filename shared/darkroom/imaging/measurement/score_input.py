@@ -1,4 +1,4 @@
-"""What does the judging network see of a picture?"""
+"""Prepares the input of the score model and reads its output."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

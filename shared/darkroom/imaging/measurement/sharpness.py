@@ -1,4 +1,4 @@
-"""How sharp are a picture's edges?"""
+"""Estimates the blur of a picture from its edges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""How do brightness, contrast, saturation and temperature change a picture?
+"""Adjusts brightness, contrast, saturation and temperature.
 
-All of them are relative: 0 changes nothing, ±1 is as far as they go.
+All parameters are relative: 0 changes nothing, ±1 is the strongest change.
 """
 
 import cv2
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from darkroom.imaging.color import LUMINANCE_WEIGHTS, linear_from_srgb, srgb_from_linear
 from darkroom.imaging.filters import Array
 
-#: Steepness in the middle of the curve at contrast 1.
+#: Slope of the tone curve at its middle, at contrast 1.
 STEEPEST = 2.0
-#: Half the log ratio of red to blue at temperature 1: from daylight about to a warm evening.
+#: Half the log ratio of the gains of red and blue at temperature 1: about the step from daylight to evening light.
 WARMEST = 0.35
 
 Curve = NDArray[np.float32]
@@ -21,8 +21,8 @@ Curve = NDArray[np.float32]
 def tone_curve(values: Curve, brightness: float, contrast: float) -> Curve:
     """Brightness, then contrast, of sRGB-encoded values in [0, 1]; black stays black and white stays white.
 
-    A larger brightness lifts the middle (a power of 2 to 1/2); a larger contrast steepens the middle by a
-    smooth curve that clips nothing, a negative one flattens it towards grey.
+    A larger brightness raises the middle (exponents from 2 to 1/2). A larger contrast makes the middle steeper, by a
+    smooth curve that does not clip. A negative contrast moves all values towards grey.
 
     >>> curve = tone_curve(np.array([0.0, 0.5, 1.0], np.float32), 0.5, 0.0)
     >>> bool(curve[0] == 0 and curve[1] > 0.5 and curve[2] == 1)
@@ -38,7 +38,7 @@ def tone_curve(values: Curve, brightness: float, contrast: float) -> Curve:
 
 
 def temperature_gains(temperature: float) -> NDArray[np.float32]:
-    """Factors of linear red, green and blue; above 0 warmer. A grey keeps its luminance."""
+    """Factors of linear red, green and blue. A value above 0 is warmer. A grey keeps its luminance."""
     gains = np.exp(np.array([WARMEST, 0.0, -WARMEST]) * temperature)
     normalised: NDArray[np.float32] = (gains / float(gains @ LUMINANCE_WEIGHTS)).astype(np.float32)
     return normalised
@@ -56,8 +56,8 @@ def adjustment_table(levels: int, brightness: float, contrast: float, temperatur
 def saturate(values: Array, saturation: float) -> Array:
     """Move colours away from (above 0) or towards (below 0) the grey of their luma; -1 is black and white.
 
-    Of (H, W, 3) RGB. Integers are rounded and kept in their range, greys among them stay what they are; the luma is
-    rounded too, which makes a difference of half a step at most, times `saturation`.
+    `values` is (H, W, 3), RGB. Integers are rounded and clipped to their range, and greys do not change. The luma is
+    rounded too: the error is at most half a step times `saturation`.
     """
     grey = cv2.cvtColor(cv2.cvtColor(values, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(values, 1.0 + saturation, grey, -saturation, 0.0)  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""How do colours that were found on a small picture come onto the full-size one, without changing its luma?
+"""Transfers colours from a small picture to the full-size one without changing its luma.
 
-Luma here is the weighted mean of the encoded channels (ITU-R BT.601), and colour is what red and blue differ from it
-by. Both are linear in the channels, so that luma stays while colour is added, scaled or smoothed.
+Luma is the weighted mean of the encoded channels (ITU-R BT.601). Colour is red minus luma and blue minus luma. Both are
+linear in the channels, so that luma does not change when colour is added, scaled or smoothed.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,25 @@ from darkroom.imaging.color import image_from_lab, lab_from_image, luma, luma_of
 from darkroom.imaging.filters import Floats, box_mean, resized
 from darkroom.imaging.picture import Pixels
 
-#: Weights of red, green and blue in luma, as OpenCV has them.
-RED, GREEN, BLUE = 0.299, 0.587, 0.114
-#: Longest side in pixels at which colours are aligned with edges.
+#: Weight of red in luma. Source: ITU-R BT.601, as in OpenCV.
+RED = 0.299
+#: Weight of green in luma. Source: as for `RED`.
+GREEN = 0.587
+#: Weight of blue in luma. Source: as for `RED`.
+BLUE = 0.114
+#: Longest side in pixels of the reduced picture that guides the colours.
 GUIDE_SIDE = 384
-#: Half side of the windows in which colour is a linear function of luma, as a share of the guide's longest side.
+#: Half side of the guided filter's windows, as a share of the guide's longest side.
 RADIUS = 0.012
-#: Variance of luma (range [0, 1]) below which there is no edge to follow; larger gives softer transitions.
+#: Variance of luma (range [0, 1]) below which there is no edge; larger gives softer transitions.
 EPSILON = 5e-4
-#: Pixels of the full-size picture that are worked on at a time: 4 MB for each plane of floats.
+#: Pixels of the full-size picture in one band: 4 MB for each plane of floats.
 BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidedChroma:
-    """Red and blue minus luma, each as a locally linear function of luma that was fitted on a small picture."""
+    """Red and blue minus luma, each as a locally linear function of luma, fitted on a small picture."""
 
     #: (h, w, 4) float32: slopes of red and of blue, offsets of red and of blue.
     coefficients: Floats
@@ -39,13 +43,13 @@ class GuidedChroma:
         Parameters
         ----------
         pixels : (H, W, 3) uint8 or uint16
-            Its luma counts alone.
+            Only its luma is used.
 
         Returns
         -------
         (H, W, 3), dtype of `pixels`
-            Of the same luma. Where no colour of that luma is so strong, it is brought as near to grey as it must be,
-            which keeps the hue. 0.05 s for one megapixel.
+            Same luma. Where the colour would leave the range at this luma, it is moved towards grey, which keeps the
+            hue. 0.05 s for one megapixel.
         """
         coloured: Pixels = np.empty_like(pixels)
         step = max(1, BAND_PIXELS // pixels.shape[1])
@@ -57,7 +61,7 @@ class GuidedChroma:
     def _enlarged(self, top: int, rows: int, size: tuple[int, ...]) -> Floats:
         """The coefficients for `rows` rows from `top` on of a picture of `size`, by linear interpolation."""
         down, across = self.coefficients.shape[0] / size[0], self.coefficients.shape[1] / size[1]
-        # From a full-size pixel to the small one with the same centre; warpAffine wants this inverse map.
+        # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
         to_small = np.array([[across, 0.0, 0.5 * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(  # type: ignore[return-value]
@@ -105,7 +109,7 @@ def _guide(pixels: Pixels) -> Pixels:
 
 
 def _red_and_blue(guide: Floats, chroma: NDArray[np.float32]) -> Floats:
-    """What red and blue differ from luma by, (h, w, 2), where a picture of luma `guide` has `chroma`."""
+    """Red and blue minus luma, (h, w, 2), of a picture with the luma `guide` and the given `chroma`."""
     smooth = cv2.resize(chroma, guide.shape[::-1], interpolation=cv2.INTER_LINEAR)
     lightness = lab_from_image(np.repeat(guide[..., np.newaxis], 3, axis=2))[..., :1]
     image = image_from_lab(np.dstack([lightness, smooth]))
@@ -113,7 +117,7 @@ def _red_and_blue(guide: Floats, chroma: NDArray[np.float32]) -> Floats:
 
 
 def _coloured(pixels: Pixels, coefficients: Floats) -> Pixels:
-    """The luma of `pixels` with the colour that `coefficients` (same height and width, 4) make of it."""
+    """Pixels with the luma of `pixels` and the colour that follows from `coefficients`, (H, W, 4)."""
     top = np.float32(np.iinfo(pixels.dtype).max)
     plane = luma(pixels)
     offsets = coefficients[..., :2] * plane[..., np.newaxis] + coefficients[..., 2:]
@@ -122,7 +126,7 @@ def _coloured(pixels: Pixels, coefficients: Floats) -> Pixels:
     share = np.minimum.reduce([_room(plane, each) for each in (red, green, blue)])
     wanted = plane * top
     whole_red, whole_blue = (np.rint(wanted + share * each * top) for each in (red, blue))
-    # Green carries what the rounding of red and blue did to luma: what is left is too little to change its integer.
+    # Green compensates the rounding of red and blue in luma. The remaining error is too small to change its integer.
     whole_green = np.rint(
         (wanted - whole_red * np.float32(RED) - whole_blue * np.float32(BLUE)) * np.float32(1 / GREEN)
     )

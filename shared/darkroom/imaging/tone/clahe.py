@@ -1,4 +1,4 @@
-"""How is local contrast raised evenly, in floats, so that both bit depths get the same and no banding appears?"""
+"""Equalises local contrast in floats, with the same result for both bit depths and without banding."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from darkroom.imaging.picture import Plane
 
-#: Steps of the histograms; the curves are interpolated between them.
+#: Bins of the histograms; the curves are interpolated between them.
 BINS = 256
 
 Curves = NDArray[np.float32]
@@ -16,8 +16,8 @@ Curves = NDArray[np.float32]
 def equalise(plane: Plane, *, grid: int, clip_limit: float) -> Plane:
     """Contrast-limited adaptive histogram equalisation.
 
-    The plane is seen as `grid` x `grid` regions, each with its own equalising curve; a pixel gets the bilinear
-    mixture of the four nearest regions' curves.
+    The plane is divided into `grid` x `grid` regions, each with its own equalising curve. A pixel gets the bilinear
+    interpolation of the curves of the four nearest regions.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def equalise(plane: Plane, *, grid: int, clip_limit: float) -> Plane:
     grid : int
         More regions follow the light more locally.
     clip_limit : float
-        How often a value may be as frequent as all on average before the rest is spread over the others; 1 changes
-        next to nothing, a larger limit gives more contrast and raises more noise.
+        Largest count of a bin, relative to the mean count. The excess is distributed over all bins. 1 changes nearly
+        nothing; a larger limit gives more contrast and amplifies more noise.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def equalise(plane: Plane, *, grid: int, clip_limit: float) -> Plane:
     curves = _curves(plane, row_edges, column_edges, clip_limit)
     row_centres, column_centres = _centres(row_edges), _centres(column_edges)
     answer = np.empty_like(plane)
-    # Between two neighbouring centres, in both directions, the same four curves hold.
+    # All pixels between two neighbouring centres, in both directions, use the same four curves.
     for top, bottom in pairwise(_breaks(row_centres, plane.shape[0])):
         for left, right in pairwise(_breaks(column_centres, plane.shape[1])):
             rows, columns = np.arange(top, bottom), np.arange(left, right)
@@ -82,7 +82,7 @@ def _curves(
 
 
 def _curve(region: Plane, clip_limit: float) -> Curves:
-    """The new value at each of BINS + 1 old ones."""
+    """The output value at each of the BINS + 1 bin edges."""
     counts = np.bincount(np.minimum(region * BINS, BINS - 1).astype(np.intp).ravel(), minlength=BINS) / region.size
     excess = np.maximum(counts - clip_limit / BINS, 0.0).sum()
     spread = np.minimum(counts, clip_limit / BINS) + excess / BINS
@@ -90,7 +90,7 @@ def _curve(region: Plane, clip_limit: float) -> Curves:
 
 
 def _weights(places: NDArray[np.intp], centres: NDArray[np.float64]) -> tuple[int, int, NDArray[np.float32]]:
-    """Two neighbouring regions, and the second one's share at each place, which lie all between their centres."""
+    """Two neighbouring regions and the weight of the second at each place; all places lie between their centres."""
     second = int(np.clip(np.searchsorted(centres, places[0], side="right"), 1, max(len(centres) - 1, 1)))
     if len(centres) == 1:
         return 0, 0, np.zeros(len(places), np.float32)

@@ -1,7 +1,7 @@
-"""What did time take from a photograph's dyes, and how does it get that back?
+"""Detects faded dyes in a photograph and restores the range of each channel.
 
-Dyes bleach, each at its own pace, and paper yellows: black becomes a light brown, white a dull yellow, and what lies
-between moves closer together. A scanner sees it as channels that no longer reach their ends.
+Dyes bleach at different rates, and paper turns yellow: black becomes a light brown, white becomes a dull yellow, and
+the contrast falls. In a scan the channels no longer use their full range.
 """
 
 import numpy as np
@@ -11,26 +11,31 @@ from darkroom.imaging.filters import gaussian
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.imaging.sampling import reduced
 
-#: Shares of the pixels that may be darker than black and brighter than white after it: specks and glints.
-DARKEST, BRIGHTEST = 0.005, 0.995
-#: Darker than this share of the pixels nothing may be in a faded print; few photographs of today have no real black.
+#: Quantile of a channel that becomes black. Darker pixels are specks and are clipped.
+DARKEST = 0.005
+#: Quantile of a channel that becomes white. Brighter pixels are glints and are clipped.
+BRIGHTEST = 0.995
+#: Quantile of a channel that is tested for a real black. Few unfaded photographs have no real black.
 BLACK_SHARE = 0.001
-#: Share of each side that is not looked at: scans have margins.
+#: Share of each side of the picture that is ignored: scans have margins.
 MARGIN = 0.05
-#: A picture whose blackest black has all channels above the first number begins to count as faded, above the second
-#: one it does.
-FADING, FADED = 0.06, 0.12
-#: So much more red than blue has the black of a yellowed print, at least and surely. Haze and flat light are grey or
-#: blue: without this eighteen of 65 photographs of today would be taken for faded, with it five.
-WARM, WARMER = 0.05, 0.10
-#: No channel's range is widened more than so many times: what is left has few levels, and noise.
+#: Value of the darkest channel at `BLACK_SHARE`, range [0, 1], above which a picture may be faded.
+FADING = 0.06
+#: The same value above which a picture is certainly faded.
+FADED = 0.12
+#: Red minus blue of the black, range [0, 1], above which a print may be yellowed. Haze and flat light are grey or blue:
+#: without this test 18 of 65 unfaded photographs are detected as faded, with it 5.
+WARM = 0.05
+#: Red minus blue of the black above which a print is certainly yellowed.
+WARMER = 0.10
+#: Largest factor by which the range of a channel is widened. Beyond it few levels are left, and noise.
 LARGEST_GAIN = 2.0
-#: A channel's white may lie so far below that of the brightest: a picture of a red wall has no white.
+#: Least white of a channel relative to that of the brightest channel: a picture of a red wall has no white.
 YELLOWEST = 0.7
 
 
 def faded_range(pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Black and white of each channel, and how sure it is that the picture has faded.
+    """Estimate black and white of each channel, and the certainty that the picture is faded.
 
     Parameters
     ----------
@@ -40,7 +45,7 @@ def faded_range(pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32
     -------
     black, white : (3,) float32 in [0, 1]
     share : float
-        0 for a picture that has a real black, 1 for one that surely has none, and a warm grey in its place.
+        0 for a picture with a real black; 1 for one that certainly has a warm grey in its place.
 
     Examples
     --------
@@ -60,16 +65,16 @@ def faded_range(pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def unfading_table(pixels: Pixels, amount: float) -> NDArray[np.float32] | None:
-    """A table for each channel that gives back the range, (levels, 3) float32, see `apply_table`.
+    """A table per channel that restores the range, (levels, 3) float32, see `apply_table`.
 
-    A larger `amount` in [0, 1] gives back more. None for a picture that has not faded.
+    A larger `amount` in [0, 1] restores more. None for a picture that is not faded.
     """
     black, white, share = faded_range(pixels)
     if share == 0.0:
         return None
     gain = np.minimum(1.0 / np.maximum(white - black, 1e-3), LARGEST_GAIN)
     values = np.linspace(0.0, 1.0, int(np.iinfo(pixels.dtype).max) + 1, dtype=np.float32)[:, np.newaxis]
-    # Where the gain is limited the middle of the range stays in the middle.
+    # Where the gain is limited, the middle of the range becomes 0.5.
     restored = 0.5 + (values - (black + white) / 2) * gain
     table: NDArray[np.float32] = (values + np.float32(amount * share) * (restored - values)).astype(np.float32)
     return table

@@ -1,4 +1,4 @@
-"""How does a picture get the light changed that fell on it, differently in its parts, in bounded memory?"""
+"""Multiplies linear light by spatially varying gains in bounded memory."""
 
 from functools import cache
 
@@ -10,32 +10,32 @@ from darkroom.imaging.picture import Pixels, to_pixels
 from darkroom.imaging.surface import Grid, surface
 from darkroom.imaging.tiling import Region, plan_tiles
 
-#: Side of a window in pixels; in float its light, gains and veil take 3 MB each, which stay in the cache: windows of
+#: Side of a tile in pixels. Light, gains and veil of a tile take 3 MB each as floats and fit into the cache; tiles of
 #: twice the side take a third longer.
 SIDE = 512
-#: How close to the top of the range a value keeps its place: what is blown out stays white.
+#: Exponent of the term that keeps highlights white. A larger one affects a narrower range below 1.
 HIGHLIGHT_POWER = 32
-#: Steps of the table from linear light to sRGB, even in the square root, where sRGB is nearly straight: finer than
-#: those of 16 bits.
+#: Entries of the table from linear light to sRGB. They are equidistant in the square root of light, where sRGB is
+#: nearly linear, and so finer than 16-bit steps.
 _STEPS = 65536
 
 
 def relit(pixels: Pixels, log_gains: Grid, veil: Grid) -> Pixels:
-    """Take away a veil of scattered light and multiply what is left, in linear light.
+    """Subtract a veil of scattered light and multiply the remaining linear light by gains.
 
     Parameters
     ----------
     pixels : (H, W, 3) uint8 or uint16, sRGB
     log_gains : (3, h, w) float32
-        Natural logarithms of what red, green and blue are multiplied by, on a coarse grid; 0 changes nothing, a larger
-        value brightens. The grids become smooth `surface`s.
+        Natural logarithms of the gains of red, green and blue on a coarse grid; 0 changes nothing, a larger value
+        brightens. The grids are interpolated by `surface`.
     veil : (3, h, w) float32
-        Linear light in [0, 1] that is subtracted before.
+        Linear light in [0, 1] that is subtracted first.
 
     Returns
     -------
     ndarray
-        As `pixels`. Values at the very top of the range are not darkened, so that what is blown out stays white.
+        As `pixels`. Values at the top of the range are not darkened, so that blown-out highlights stay white.
         About 30 ms a megapixel.
 
     Examples
@@ -63,7 +63,7 @@ def _relit(
     linear: NDArray[np.float32], log_gains: NDArray[np.float32], veil: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
     gains = np.exp(log_gains, out=log_gains)
-    # A gain below 1 would tint what is blown out; the added term brings 1 back to 1 and fades fast below it.
+    # A gain below 1 would tint blown-out highlights. The added term keeps 1 at 1 and fades fast below it.
     returned = linear.copy()
     for _ in range(int(np.log2(HIGHLIGHT_POWER))):
         np.multiply(returned, returned, out=returned)

@@ -1,4 +1,4 @@
-"""How large does a file's header say that the picture is, before anything is decoded?"""
+"""Reads the size of a picture from the header of its file, before anything is decoded."""
 
 import re
 import struct

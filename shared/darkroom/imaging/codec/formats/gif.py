@@ -1,4 +1,4 @@
-"""How many frames does a GIF hold?
+"""Counts the frames of a GIF.
 
 Counted block by block without decoding, as Pillow's own count builds every frame. Format: GIF89a specification,
 CompuServe, 1990.

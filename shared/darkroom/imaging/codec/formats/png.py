@@ -1,4 +1,4 @@
-"""Which chunks does a PNG consist of, and how are others put beside its pixels?
+"""Reads the chunks of a PNG and inserts further ones.
 
 Format: Portable Network Graphics (PNG) Specification (Third Edition), W3C, 2025.
 """

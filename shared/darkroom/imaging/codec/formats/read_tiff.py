@@ -1,4 +1,4 @@
-"""How is a TIFF read, whose samples may be of almost any kind?
+"""Reads TIFF files of almost any sample type.
 
 Pillow reads what has 8 bits or fewer. OpenCV reads what Pillow would cut to 8 bits or refuse: 16-bit colour, 32-bit
 integers, floats. What neither reads rightly is refused by name.

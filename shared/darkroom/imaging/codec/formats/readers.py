@@ -1,4 +1,4 @@
-"""Which library reads which format, and what does each lose?
+"""Selects the library that reads each format and works around its losses.
 
 Pillow reads everything but HEIC; where it would cut samples to 8 bits (PNG, AVIF and TIFF with more), OpenCV does.
 """

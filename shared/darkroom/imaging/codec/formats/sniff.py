@@ -1,4 +1,4 @@
-"""What kind of file are these bytes, whatever their name says?"""
+"""Detects the format of a file from its first bytes; the file's name is ignored."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

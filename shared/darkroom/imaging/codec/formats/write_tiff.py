@@ -1,4 +1,4 @@
-"""How is a TIFF of 8 or 16 bits written, with everything that it can carry?
+"""Writes TIFF files of 8 or 16 bits with their metadata.
 
 Deflate with horizontal differencing, in strips. Format: TIFF Revision 6.0, Adobe, 1992; deflate: Adobe Photoshop TIFF
 Technical Notes, 2002.

@@ -1,4 +1,4 @@
-"""How are prepared pixels written in each format, at one quality?"""
+"""Writes prepared pixels in each format at a given quality."""
 
 import struct
 from dataclasses import dataclass

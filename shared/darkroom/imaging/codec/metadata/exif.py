@@ -1,4 +1,4 @@
-"""What must change in an EXIF block when the picture has changed?
+"""Updates an EXIF block for a changed picture.
 
 The picture is upright now, has another size, is sRGB, and no longer looks like its thumbnail. Everything else stays as
 the camera wrote it. Tags: Exif 2.32 (CIPA DC-008-2019).

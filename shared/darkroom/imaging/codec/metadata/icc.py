@@ -1,4 +1,4 @@
-"""What does an ICC profile of the matrix or grey kind say, as curves and a matrix that work at any bit depth?
+"""Reads matrix and grey ICC profiles as curves and a matrix for any bit depth.
 
 Format: ICC.1:2022 (profile version 4.4), International Color Consortium, sections 7, 9.2, 10.6 and 10.18; version 2
 profiles have the same tags. sRGB: IEC 61966-2-1:1999.

@@ -1,4 +1,4 @@
-"""How are the directories of a TIFF or EXIF block read and written, entry by entry, without changing a value?
+"""Reads and writes the directories of TIFF and EXIF blocks without changing values.
 
     header ─▶ IFD0 ─▶ IFD1 (thumbnail, never followed)
                ├── 8769 Exif ──▶ directory ── A005 Interoperability ──▶ directory

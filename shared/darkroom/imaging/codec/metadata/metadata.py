@@ -1,4 +1,4 @@
-"""What does a file say about its picture besides the pixels?"""
+"""Extracts EXIF, XMP, IPTC, resolution and ICC profile from a file."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How does a picture become upright, whichever of the eight ways the camera was held?"""
+"""Applies the EXIF orientation to the pixels."""
 
 from darkroom.imaging.codec.intermediate import contiguous
 from darkroom.imaging.picture import Pixels

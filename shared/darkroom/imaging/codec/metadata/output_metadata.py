@@ -1,4 +1,4 @@
-"""Which of a file's descriptions go into the result, and which cannot?"""
+"""Selects the metadata that is written into the result."""
 
 import struct
 from dataclasses import dataclass, replace

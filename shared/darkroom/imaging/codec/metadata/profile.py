@@ -1,4 +1,4 @@
-"""How do the colours of a file become sRGB, without a shift?
+"""Converts the colours of a file to sRGB.
 
 Embedded profiles are honoured by LittleCMS: relative colorimetric with black point compensation, which keeps every
 colour that sRGB can show where it is and does not crush the shadows of a printing profile. LittleCMS in Pillow has 8

@@ -1,4 +1,4 @@
-"""What must change in an XMP packet when the picture has changed, and how are places taken out of it?
+"""Updates an XMP packet for a changed picture and removes GPS coordinates.
 
 Properties are edited as text, as attribute (`exif:Foo="1"`) or element (`<exif:Foo>1</exif:Foo>`): parsing and writing
 XML anew would rename prefixes and drop the packet's wrapper, and an XML parser is a door for expansion attacks. Every
