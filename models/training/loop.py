@@ -7,11 +7,12 @@ training ends when it was told to, on any machine.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -187,7 +188,7 @@ def batches(
 
 def _batch(recipe: Recipe, examples: Split, step: int, draw: Draw) -> Batch:
     rng = np.random.default_rng([*recipe.id.encode(), step])
-    drawn = (examples.training[rng.integers(len(examples.training))] for _ in range(recipe.batch))
+    drawn = (examples.training[int(rng.integers(len(examples.training)))] for _ in range(recipe.batch))
     return collate([draw(example, rng) for example in drawn])
 
 
@@ -204,7 +205,7 @@ def collate(samples: list[Sample]) -> Batch:
     return inputs, _stack([sample.target for sample in samples])
 
 
-def _stack(values: list) -> Tensor:
+def _stack(values: Sequence[Any]) -> Tensor:
     stacked = torch.from_numpy(np.stack(values).astype(np.float32, copy=False))
     if stacked.ndim != 4:
         return stacked
