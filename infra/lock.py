@@ -1,8 +1,7 @@
 """Writes the hashes of every pinned package into the requirements, so that pip installs no other file.
 
 `make lock` after a pin has changed. Comments and order stay. Every pin gets the hashes of all files of its version, for
-every Python and machine, as the package index lists them; `uv` asks it. The pins without hashes go into
-`requirements.in`, from which setuptools takes what the wheel needs, since it cannot read hashes.
+every Python and machine, as the package index lists them; `uv` asks it.
 """
 
 import subprocess
@@ -15,19 +14,12 @@ from infra.staging.requirements import PIN, canonical
 ROOT = Path(__file__).resolve().parents[1]
 #: Files whose packages are installed with hashes.
 FILES = ("requirements.txt", "requirements-dev.txt", "requirements-gpu.txt")
-#: The pins of the first of these without hashes.
-UNLOCKED = "requirements.in"
 _COMMAND = ("pip", "compile", "--quiet", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "-")
 
 
 def locked(text: str, hashes: Mapping[str, str]) -> str:
     """`text` with `hashes`, the lines of each package by its canonical name, in the place of those that it has."""
     return PIN.sub(lambda found: f"{found['pin']}{hashes[canonical(found['name'])]}", text)
-
-
-def unlocked(text: str) -> str:
-    """`text` without hashes."""
-    return PIN.sub(lambda found: found["pin"], text)
 
 
 def hashes_of(text: str, uv: str) -> dict[str, str]:
@@ -43,7 +35,6 @@ def main() -> None:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         path.write_text(locked(text, hashes_of(text, uv)), encoding="utf-8")
-    (ROOT / UNLOCKED).write_text(unlocked((ROOT / FILES[0]).read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

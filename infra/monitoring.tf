@@ -7,8 +7,8 @@ locals {
   counters = {
     jobs = {
       description = "Jobs that ended, by outcome"
-      filter      = "${local.logged}=(\"job_completed\" OR \"job_failed\" OR \"dead_letter\" OR \"upload_rejected\")"
-      labels      = { outcome = "EXTRACT(jsonPayload.action)" }
+      filter      = "${local.logged}=(\"job_completed\" OR \"job_failed\" OR \"upload_rejected\")"
+      labels      = { outcome = "EXTRACT(jsonPayload.action)", fault = "EXTRACT(jsonPayload.fault)" }
     }
     stages = {
       description = "Steps that ended, by stage and outcome"
@@ -17,7 +17,7 @@ locals {
     }
     problems = {
       description = "Events that nobody expected, by kind"
-      filter      = "${local.logged}=(\"unexpected\" OR \"event_malformed\")"
+      filter      = "${local.logged}=(\"unexpected\" OR \"event_malformed\" OR \"dead_letter\")"
       labels      = { kind = "EXTRACT(jsonPayload.action)" }
     }
     sweeps = {
@@ -291,10 +291,11 @@ resource "google_monitoring_alert_policy" "failing" {
   }
 
   conditions {
-    display_name = "share of jobs that fail, over half an hour"
+    # Photographs that cannot be read, and wishes that cannot be met, are their senders' business.
+    display_name = "share of jobs that fail by the fault of the service, over half an hour"
 
     condition_threshold {
-      filter             = "${local.metric.jobs} AND metric.label.outcome=one_of(\"job_failed\", \"dead_letter\")"
+      filter             = "${local.metric.jobs} AND metric.label.outcome=\"job_failed\" AND metric.label.fault=\"service\""
       denominator_filter = local.metric.jobs
       comparison         = "COMPARISON_GT"
       threshold_value    = var.alerts.failed_share

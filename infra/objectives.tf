@@ -28,7 +28,7 @@ resource "google_monitoring_slo" "in_time" {
   depends_on = [google_logging_metric.distribution, module.function]
 }
 
-# An upload that is no photograph is rejected, and counts for neither side.
+# A photograph that cannot be read, or a wish that cannot be met, is no fault of the service and counts for neither side.
 resource "google_monitoring_slo" "completed" {
   service             = google_monitoring_custom_service.this.service_id
   slo_id              = "photographs-completed"
@@ -39,7 +39,7 @@ resource "google_monitoring_slo" "completed" {
   request_based_sli {
     good_total_ratio {
       good_service_filter = "${local.metric.jobs} AND metric.label.outcome=\"job_completed\""
-      bad_service_filter  = "${local.metric.jobs} AND metric.label.outcome=one_of(\"job_failed\", \"dead_letter\")"
+      bad_service_filter  = "${local.metric.jobs} AND metric.label.outcome=\"job_failed\" AND metric.label.fault=\"service\""
     }
   }
 

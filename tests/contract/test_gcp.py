@@ -230,6 +230,7 @@ def test_every_query_that_a_job_query_can_become_has_its_indexes() -> None:
     equalities = {"status": "failed", "qc_status": "approved", "owner": "me", "label": ("k", "v"), "batch": "b"}
     times = (
         {},
+        {"order": "oldest_first"},
         {"updated_before": START},
         {"expires_before": START},
         {"updated_before": START, "expires_before": START},

@@ -210,6 +210,13 @@ def test_the_table_of_error_codes_is_what_is_raised() -> None:
     assert sorted(told) == sorted(raised())
 
 
+def test_the_codes_of_bad_input_are_raised_and_listed() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"`fault` is `input`\):(.*?)\. With any other code", page, re.DOTALL)
+    assert set(names(sentence)) == errors.INPUT_FAULTS
+    assert raised() >= errors.INPUT_FAULTS
+
+
 def test_codes_are_given_as_words_and_never_computed() -> None:
     """Otherwise the table could not be held to the code."""
     classes = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}

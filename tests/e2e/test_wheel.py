@@ -1,5 +1,6 @@
-"""An installed wheel does its work: nothing of the checkout is on the path, and no package that only tests need."""
+"""Tests of an installed wheel in an environment without the checkout and without the packages of the tests."""
 
+import json
 import os
 import re
 import shutil
@@ -7,11 +8,15 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from email.parser import HeaderParser
 from importlib.metadata import distribution
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 from darkroom.cli.support.degrade import Damage, degrade
@@ -27,7 +32,6 @@ _SOURCES = (
     "setup.py",
     "MANIFEST.in",
     "pyproject.toml",
-    "requirements.in",
     "README.md",
     "LICENSE",
 )
@@ -56,36 +60,72 @@ def _copy(source: Path, target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of programs of an environment with the wheel, and with what its own requirements name."""
-    folder = tmp_path_factory.mktemp("environment")
+    """The folder of programs of an environment with the wheel and what its metadata require without an extra."""
+    return _environment(wheel, tmp_path_factory.mktemp("environment"), extras=())
+
+
+@pytest.fixture(scope="module")
+def programs_with_gcp(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the extra `gcp`."""
+    return _environment(wheel, tmp_path_factory.mktemp("environment-gcp"), extras=("gcp",))
+
+
+def _environment(wheel: Path, folder: Path, *, extras: tuple[str, ...]) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    for path in _required_paths(wheel):
-        if not (site / path.name).exists():
-            (site / path.name).symlink_to(path)
+    for name in sorted(_closure(_required_by(wheel), extras)):
+        _link(name, site)
     return folder / "bin"
 
 
-def _required_paths(wheel: Path) -> Iterator[Path]:
-    """The folders and modules of every distribution that the wheel's metadata require, where the tests have them."""
+def _required_by(wheel: Path) -> list[str]:
+    """The lines `Requires-Dist` of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        required = re.findall(r"^Requires-Dist: ([\w.-]+)", archive.read(metadata).decode(), re.MULTILINE)
-    for name in required:
-        found = distribution(name)
-        tops = {path.parts[0] for path in found.files or () if path.parts[0] not in ("..", "__pycache__")}
-        yield from (Path(str(found.locate_file(top))) for top in tops)
+        return HeaderParser().parsestr(archive.read(metadata).decode()).get_all("Requires-Dist") or []
 
 
-def _run(programs: Path, folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+def _closure(lines: Iterable[str], extras: tuple[str, ...]) -> set[str]:
+    """Every distribution that these requirements and their own requirements need, in the versions of the tests."""
+    waiting, found = list(_applicable(lines, extras)), set[tuple[str, tuple[str, ...]]]()
+    while waiting:
+        requirement = waiting.pop()
+        entry = canonicalize_name(requirement.name), tuple(sorted(requirement.extras))
+        if entry not in found:
+            found.add(entry)
+            waiting += _applicable(distribution(entry[0]).requires or (), entry[1])
+    return {name for name, _ in found}
+
+
+def _applicable(lines: Iterable[str], extras: tuple[str, ...]) -> Iterator[Requirement]:
+    for requirement in map(Requirement, lines):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield requirement
+
+
+def _link(name: str, site: Path) -> None:
+    """Link every file of a distribution that the tests have; folders of a namespace are shared, so they are created."""
+    found = distribution(name)
+    for path in found.files or ():
+        target = site / str(path)
+        if ".." in path.parts or "__pycache__" in path.parts or target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(Path(str(found.locate_file(path))))
+
+
+def _run(
+    programs: Path, folder: Path, *command: str, settings: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     return subprocess.run(
         [str(programs / command[0]), *command[1:]],
         cwd=folder,
-        env={**kept, "PATH": f"{programs}:/usr/bin:/bin"},
+        env={**kept, "PATH": f"{programs}:/usr/bin:/bin", **(settings or {})},
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_S,
@@ -113,14 +153,17 @@ def test_whatever_the_registry_names_is_in_the_wheel(wheel: Path) -> None:
 
 def test_the_environment_has_nothing_of_the_checkout_and_no_package_of_the_tests(programs: Path, photo: Path) -> None:
     code = (
-        "import importlib.util as i, darkroom\n"
-        "print(darkroom.__file__, *(i.find_spec(n) is None for n in ('skimage', 'pytest', 'tests', 'shared')))"
+        "import darkroom, importlib.util as i, pathlib, sys\n"
+        "absent = [i.find_spec(name) is None for name in ('skimage', 'pytest', 'tests', 'shared')]\n"
+        "clouds = (path for folder in sys.path for path in pathlib.Path(folder, 'google', 'cloud').glob('*'))\n"
+        "clients = [path for path in clouds if not path.name.startswith('functions')]  # of functions-framework\n"
+        "print(darkroom.__file__, *absent, clients == [])"
     )
     done = _run(programs, photo.parent, "python", "-c", code)
     assert done.returncode == 0, done.stderr
     file, *absent = done.stdout.split()
     assert Path(file).is_relative_to(programs.parent)
-    assert absent == ["True"] * 4
+    assert absent == ["True"] * 5
 
 
 def test_every_registered_model_opens_from_the_wheel(programs: Path, photo: Path) -> None:
@@ -162,3 +205,50 @@ def test_the_demo_runs_to_its_end_from_the_wheel(programs: Path, tmp_path: Path)
     assert gains is not None, done.stdout
     assert float(gains[1]) > 1.0
     assert float(gains[2]) > 0.1
+
+
+def test_the_library_enhances_a_photograph_without_any_google_client(programs: Path, photo: Path) -> None:
+    code = f"from darkroom import enhance; print(enhance({str(photo)!r}, preset='optimize').content_type)"
+    done = _run(programs, photo.parent, "python", "-c", code)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "image/jpeg", "")
+
+
+def test_the_service_on_one_machine_runs_without_any_google_client(programs: Path, photo: Path, tmp_path: Path) -> None:
+    """`darkroom demo` starts the stages and the supervisor; `darkroom up` also starts the HTTP API."""
+    command = [str(programs / "darkroom"), "up", "--port", "0", "--workers", "1", "--quiet"]
+    service = subprocess.Popen(
+        command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        lines = iter(service.stdout)  # type: ignore[arg-type]
+        address = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+        done = _run(programs, tmp_path, "darkroom", "submit", str(photo), "--preset", "optimize", "--wait")
+        assert done.returncode == 0, done.stderr
+        with urlopen(f"{address}/v1/jobs", timeout=_TIMEOUT_S) as response:
+            (job,) = json.load(response)["jobs"]
+        assert job["status"] == "completed"
+    finally:
+        service.terminate()
+        service.communicate(timeout=_TIMEOUT_S)
+
+
+_GCP = {"DARKROOM_BACKEND": "gcp", "DARKROOM_PROJECT": "test-project"}
+
+
+def test_a_command_for_google_cloud_names_the_missing_extra_in_one_line(programs: Path, tmp_path: Path) -> None:
+    done = _run(programs, tmp_path, "darkroom", "jobs", settings=_GCP)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"darkroom: the module [\w.]+ is not installed: pip install 'darkroom\[gcp\]'\n", done.stderr)
+
+
+def test_sign_in_with_google_names_the_missing_extra_before_anything_starts(programs: Path, tmp_path: Path) -> None:
+    settings = {"DARKROOM_GOOGLE_AUDIENCE": "https://darkroom.example"}
+    done = _run(programs, tmp_path, "darkroom", "up", "--port", "0", settings=settings)
+    assert done.returncode == 1
+    assert done.stderr == "darkroom: the module google.auth is not installed: pip install 'darkroom[server]'\n"
+
+
+def test_with_the_extra_the_clients_of_google_cloud_are_there(programs_with_gcp: Path, tmp_path: Path) -> None:
+    code = "from google.cloud import firestore, pubsub_v1, storage; import google.auth.transport.requests"
+    done = _run(programs_with_gcp, tmp_path, "python", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")

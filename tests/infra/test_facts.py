@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from darkroom.adapters.gcp.firestore_indexes import REQUIRED_INDEXES
+from darkroom.domain.errors import is_input_fault
 from darkroom.domain.topology import SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.handlers.schedule import sweep
 from darkroom.runtime.logs import Action, configure
@@ -35,11 +36,18 @@ def test_no_subscription_setting_or_index_is_left_out() -> None:
 
 
 def test_every_action_that_a_metric_counts_is_logged_by_somebody() -> None:
-    counted = set(
-        re.findall(r'\\"([a-z_]+)\\"', " ".join(re.findall(r"filter +=.*(?:local\.logged|outcome).*", MONITORING)))
-    )
+    counted = set(re.findall(r'\\"([a-z_]+)\\"', " ".join(re.findall(r"filter +=.*(?:local\.logged).*", MONITORING))))
     assert {"job_failed", "swept", "stage_completed"} <= counted
     assert counted <= set(get_args(Action))
+
+
+def test_the_alert_on_failing_jobs_hears_of_faults_of_the_service_alone() -> None:
+    (alert,) = re.findall(r'filter += "\$\{local\.metric\.jobs\} AND (.*)"', MONITORING)
+    assert alert == r"metric.label.outcome=\"job_failed\" AND metric.label.fault=\"service\""
+    assert 'fault = "EXTRACT(jsonPayload.fault)"' in MONITORING
+    assert is_input_fault("unsupported_format")
+    assert not is_input_fault("delivery_exhausted")
+    assert not is_input_fault("a code that is not known yet")
 
 
 @pytest.fixture
@@ -74,7 +82,7 @@ def test_the_alert_on_stuck_jobs_hears_of_a_job_that_was_driven_in_vain_and_not_
 
 
 def test_what_the_distributions_measure_is_logged_with_every_completed_step() -> None:
-    measured = set(re.findall(r"EXTRACT\(jsonPayload\.(\w+)\)", MONITORING)) - {"action", "elapsed_s"}
+    measured = set(re.findall(r"EXTRACT\(jsonPayload\.(\w+)\)", MONITORING)) - {"action", "elapsed_s", "fault"}
     assert measured == {"elapsed_ms", "peak_memory_mb", "stage"}
     handler = (ROOT / "shared" / "darkroom" / "handlers" / "stages.py").read_text(encoding="utf-8")
     assert [name for name in sorted(measured) if f'"{name}"' not in handler] == []

@@ -141,6 +141,27 @@ def test_a_result_of_which_a_stage_is_not_sure_goes_to_a_person_however_high_it_
     assert "is not sure" in job.completed(LATER).history[-1].text
 
 
+def test_the_times_of_a_job_never_go_backwards_when_the_clock_is_set_back() -> None:
+    earlier = NOW - timedelta(hours=1)
+    changed = [
+        new_job().noted(earlier, "uploaded", ""),
+        new_job().failed(earlier, "corrupt", "it is damaged"),
+        new_job().cancelled(earlier),
+        planned_job().advanced(earlier, record(planned_job())),
+        planned_job().failed(earlier, "corrupt", "it is damaged").replayed(earlier, NOW),
+        finished_job(80.0).reworked(earlier, preset_pipeline("denoise"), NOW),
+        finished_job(80.0).reviewed(earlier, approved=True, who="me"),
+        planned_job().completed(earlier),
+    ]
+    for job in changed:
+        assert job.updated_at >= job.created_at
+        assert job.completed_at is None or job.completed_at >= job.created_at
+        assert job.error is None or job.error.at >= job.created_at
+        moments = [entry.at for entry in job.history]
+        assert moments == sorted(moments)
+        assert moments[-1] == job.updated_at
+
+
 @pytest.mark.parametrize("preset", ["auto", "restore", "product", "full", "repair", "optimize"])
 def test_a_result_that_was_painted_over_goes_to_a_person_in_every_preset(preset: str) -> None:
     job = planned_job({"preset": preset, "stages": {"repair": True}})

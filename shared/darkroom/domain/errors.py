@@ -133,3 +133,37 @@ class RevisionConflict(DarkroomError):
     """The job was saved by somebody else since it was read."""
 
     code = "revision_conflict"
+
+
+#: Codes with which a job fails because of the upload or of what was asked; the service itself is in order.
+INPUT_FAULTS = frozenset(
+    {
+        "bad_image",
+        "bad_object_name",
+        "bad_pipeline",
+        "corrupt",
+        "decompression_bomb",
+        "empty_object",
+        "format_too_small",
+        "metadata_too_large",
+        "model_not_commercial",
+        "model_unknown",
+        "name_too_long",
+        "no_method",
+        "not_finite",
+        "output_too_large",
+        "source_gone",
+        "too_many_bytes",
+        "too_many_pixels",
+        "truncated",
+        "unknown_method",
+        "unknown_preset",
+        "unsupported_format",
+        "zero_area",
+    }
+)
+
+
+def is_input_fault(code: str) -> bool:
+    """Whether a job that failed with this code failed because of its input; any unknown code is the service's fault."""
+    return code in INPUT_FAULTS

@@ -173,9 +173,14 @@ class Job(Record):
         )
 
     def noted(self, now: datetime, action: str, text: str, *, who: str | None = None) -> "Job":
-        """The job with one more line of history."""
+        """The job with one more line of history, never earlier than its last change, even if the clock was set back."""
+        now = self._not_before(now)
         entry = HistoryEntry(at=now, action=action, text=text, who=who)
         return self.model_copy(update={"history": with_entry(self.history, entry), "updated_at": now})
+
+    def _not_before(self, now: datetime) -> datetime:
+        """`now`, or the job's last change if that is later: a job's times never go backwards."""
+        return max(now, self.updated_at)
 
     def planned(self, now: datetime, steps: tuple[Step, ...], skipped: tuple[Skipped, ...]) -> "Job":
         """The job with the whole plan, made from what `assess` found."""
@@ -197,6 +202,7 @@ class Job(Record):
 
         Approved if `darkroom.domain.review` knows no reason against it; otherwise a person decides.
         """
+        now = self._not_before(now)
         done = self.model_copy(update={"status": "completed", "completed_at": now})
         reasons = done.review_reasons
         verdict = "needs_review" if reasons else "auto_approved"
@@ -207,6 +213,7 @@ class Job(Record):
 
     def failed(self, now: datetime, code: str, message: str, *, stage: Stage | None = None) -> "Job":
         """The job with the reason why it cannot go on."""
+        now = self._not_before(now)
         error = JobError(code=code, message=message, stage=stage, at=now)
         update = {"status": "failed", "error": error, "completed_at": now}
         return self.model_copy(update=update).noted(now, "failed", f"{code}: {message}")
@@ -215,6 +222,7 @@ class Job(Record):
         """The job stopped by a person. Raises NotAllowed if it has ended already."""
         if self.status in FINAL:
             raise NotAllowed(f"job {self.id} is {self.status}, only pending and processing jobs can be cancelled")
+        now = self._not_before(now)
         stopped = self.model_copy(update={"status": "cancelled", "completed_at": now})
         return stopped.noted(now, "cancelled", "", who=who)
 
@@ -273,7 +281,7 @@ class Job(Record):
             pipeline=pipeline,
             history=self.history,
             created_at=self.created_at,
-            updated_at=now,
+            updated_at=self.updated_at,
             expires_at=expires_at,
             revision=self.revision,
         )

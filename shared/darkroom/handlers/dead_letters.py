@@ -101,7 +101,6 @@ def _given_up(system: System, job: Job, message: StageMessage, letter: DeadLette
     attempts = [entry.text for entry in job.history if entry.action == "attempt_failed"]
     cause = f"; the last attempt: {attempts[-1]}" if attempts else ""
     text = f"given up after {letter.deliveries} deliveries to {letter.subscription}{cause}"
-    log("ERROR", "dead_letter", f"{text}.", job_id=job.id, stage=message.stage)
     return job.failed(system.clock.now(), "delivery_exhausted", text, stage=message.stage)
 
 

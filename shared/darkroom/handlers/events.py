@@ -89,9 +89,7 @@ def _completed(system: System, job: Job, event: StageCompleted) -> Job:
         return _planned(system, job)
     if len(job.records) < len(job.plan):
         return job
-    job = job.completed(now)
-    log("INFO", "job_completed", f"{job.display_name}: {job.qc_status}.", job_id=job.id)
-    return job
+    return job.completed(now)
 
 
 def _planned(system: System, job: Job) -> Job:
@@ -102,9 +100,7 @@ def _planned(system: System, job: Job) -> Job:
         objects = _pinned(system, job)
         steps, skipped = make_plan(job, job.before, system.catalogue, system.buckets, objects=objects)
     except PermanentError as exc:
-        log("ERROR", "job_failed", f"{exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
-    log("INFO", "job_planned", f"{' → '.join(step.stage for step in steps)}.", job_id=job.id)
     return job.planned(now, steps, skipped)
 
 
@@ -118,7 +114,6 @@ def _pinned(system: System, job: Job) -> Mapping[str, ObjectRef]:
 
 def _failed(system: System, job: Job, event: StageEvent) -> Job:
     assert not isinstance(event, StageCompleted)
-    log("ERROR", "job_failed", f"{event.stage}: {event.message}.", job_id=job.id, stage=event.stage)
     return job.failed(system.clock.now(), event.code, event.message, stage=event.stage)
 
 
@@ -129,7 +124,6 @@ def _attempt_failed(system: System, job: Job, event: StageAttemptFailed) -> Job:
     if failures < MAX_FAILURES:
         return job
     text = f"given up after {failures} failed attempts; the last attempt: {reason}"
-    log("ERROR", "job_failed", f"{text}.", job_id=job.id, stage=event.stage)
     return job.failed(now, "delivery_exhausted", text, stage=event.stage)
 
 

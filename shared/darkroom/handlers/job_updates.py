@@ -9,6 +9,7 @@ from darkroom.domain.envelope import Message, encode, topic_of
 from darkroom.domain.errors import RevisionConflict, TransientError
 from darkroom.domain.job import Job
 from darkroom.domain.messages import StageMessage
+from darkroom.handlers.progress import log_progress
 from darkroom.runtime.system import System
 
 #: Attempts of the compare-and-set before the message is delivered again.
@@ -18,8 +19,8 @@ MAX_ATTEMPTS = 20
 def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job:
     """The job after `change`, saved; unchanged, and not saved, if `change` returns the very job it was given.
 
-    `change` may run several times and must have no effect of its own. Raises JobNotFound, and whatever `change`
-    raises; TransientError if others kept saving in between.
+    `change` may run several times and must have no effect of its own. What became of the job is logged once it is
+    saved. Raises JobNotFound, and whatever `change` raises; TransientError if others kept saving in between.
     """
     for _ in range(MAX_ATTEMPTS):
         job = system.jobs.get(job_id)
@@ -27,9 +28,11 @@ def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job
         if changed is job:
             return job
         try:
-            return system.jobs.save(changed)
+            saved = system.jobs.save(changed)
         except RevisionConflict:
             continue
+        log_progress(job, saved)
+        return saved
     raise TransientError(f"job {job_id} was changed by others {MAX_ATTEMPTS} times in a row")
 
 

@@ -96,7 +96,6 @@ def _drive_again(system: System, job_id: str, before: datetime) -> Job | None:
     if not touched:
         return None
     if job.status == "failed":
-        log("ERROR", "job_failed", f"{job.error.message if job.error else ''}.", job_id=job.id, stage=_stage(job))
         enqueue_webhook(system, job)
     else:
         publish_next_step(system, job)

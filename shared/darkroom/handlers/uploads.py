@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError
+from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
 from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from darkroom.domain.messages import Upload
 from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
@@ -11,6 +11,7 @@ from darkroom.domain.planner import first_step
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_updates import publish_next_step
 from darkroom.handlers.objects import is_shared
+from darkroom.handlers.progress import log_failure
 from darkroom.handlers.quota import is_spent
 from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.logs import log
@@ -45,10 +46,21 @@ def register_upload(system: System, upload: Upload) -> Job:
     job = _new_job(system, upload)
     try:
         job = system.jobs.create(job)
-        log("INFO", "upload_accepted", f"Accepted {upload.ref} as {job.pipeline.label}.", job_id=job.id)
     except JobExists:
-        job = system.jobs.get(job.id)
+        return system.jobs.get(job.id)
+    _log_begun(job)
     return job
+
+
+def _log_begun(job: Job) -> None:
+    ref, error = job.source.ref, job.error
+    if error is None:
+        log("INFO", "upload_accepted", f"Accepted {ref} as {job.pipeline.label}.", job_id=job.id)
+    elif is_input_fault(error.code):
+        text = f"Rejected {ref}: {error.message}."
+        log("WARNING", "upload_rejected", text, job_id=job.id, code=error.code, fault="input")
+    else:
+        log_failure(job)
 
 
 def submit_upload(system: System, name: str, new: NewObject) -> Job:
@@ -119,7 +131,6 @@ def _new_job(system: System, upload: Upload) -> Job:
         _check_name(upload.ref.name)
         job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
-        log("WARNING", "upload_rejected", f"Rejected {upload.ref}: {exc}.", job_id=job.id)
         return job.failed(now, exc.code, str(exc))
     return job.model_copy(update={"plan": (first_step(job, system.buckets, system.catalogue),)})
 

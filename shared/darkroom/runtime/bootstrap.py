@@ -13,6 +13,7 @@ from darkroom.adapters.system import ProcessMeter, SystemClock
 from darkroom.domain.parameters import Stage
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.inference.registry import REGISTRY_NAME, Registry
+from darkroom.runtime.extras import require_modules
 from darkroom.runtime.lazy import Lazy
 from darkroom.runtime.logs import configure
 from darkroom.runtime.ports import Backlog, JobStore, ObjectStore, Publisher, ReservationStore, SignedUploads
@@ -141,7 +142,9 @@ def installed_models(settings: Settings) -> Registry:
 
 
 def build(settings: Settings) -> System:
-    """A system on the backend of `settings`."""
+    """A system on the backend of `settings`. Raises ConfigurationError if a setting needs an extra that is missing."""
+    if settings.google_audience and settings.backend == "local":
+        require_modules("server", "google.auth", "requests")
     registry = installed_models(settings)
     ports = _local(settings) if settings.backend == "local" else _gcp(settings)
     objects, jobs, publisher, reservations, backlog = ports

@@ -77,11 +77,23 @@ class LocalObjectStore:
             entry = self._entry(ref.bucket, ref.name)
             if entry is None or entry.info.ref != ref:
                 break
-            for path in self._locations(entry):
-                data = read_exactly(path, entry.file, entry.info.crc32c)
-                if data is not None:
-                    return data
+            if (data := self._content(entry)) is not None:
+                return data
         raise generation_gone(ref)
+
+    def read_latest(self, bucket: str, name: str) -> bytes:
+        for _ in range(_LOOKS):
+            entry = self._entry(bucket, name)
+            if entry is None:
+                break
+            if (data := self._content(entry)) is not None:
+                return data
+        raise not_found(bucket, name)
+
+    def _content(self, entry: Entry) -> bytes | None:
+        """The content as it was registered; None if it has been moved, changed or deleted."""
+        contents = (read_exactly(path, entry.file, entry.info.crc32c) for path in self._locations(entry))
+        return next((data for data in contents if data is not None), None)
 
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         return self._write(bucket, name, new, only_if_absent=True)

@@ -13,6 +13,7 @@ import click
 
 from darkroom.cli.support.text import of_file, printable
 from darkroom.domain.errors import DarkroomError
+from darkroom.runtime.extras import missing_extra
 
 INTERRUPTED = 130
 #: How to learn more about a failure that nobody expected.
@@ -47,6 +48,8 @@ def one_line_each(*, debug: bool) -> Iterator[None]:
             raise
         raise Failure(of_file(exc)) from exc
     except Exception as exc:
+        if isinstance(exc, ModuleNotFoundError) and (missing := missing_extra(exc)):
+            raise Failure(str(missing)) from exc
         if debug:
             raise
         raise Failure(f"unexpected {type(exc).__name__}: {exc} ({WHERE})") from exc
