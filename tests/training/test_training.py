@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training import require_training_packages
+from tests.training.packages import require_training_packages
 
 require_training_packages()
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-from tests.training import require_training_packages
+from tests.training.packages import require_training_packages
 
 require_training_packages()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.training import require_training_packages
+from tests.training.packages import require_training_packages
 
 require_training_packages()
 
