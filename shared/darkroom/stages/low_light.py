@@ -1,6 +1,7 @@
 """Brightens an underexposed picture and keeps its contrast, colours and noise level."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -50,6 +51,17 @@ FAITHFUL_GAIN, SMOOTH_GAIN, COLOUR_RADIUS = 3.0, 7.0, 2.0
 LEAST_LIFT = 1.3
 #: Noise begins to show where the mean is raised by the first, and is removed wholly from the second on.
 CLEAN_LIFT, FULL_LIFT = 1.5, 3.0
+#: Largest share of the pixels, 0 to 1, that may become clipped by a network's curves.
+MOST_CLIPPED = 0.002
+#: Height of a curve, 0 to 1, from which it is bent down where too many pixels would become clipped.
+KNEE = np.float32(0.8)
+#: Quantile of luma that is compared with `BRIGHT_LUMA`.
+BRIGHT_QUANTILE = 0.995
+#: Luma, 0 to 1, above which a dark picture has real highlights. Source: photographs with 2.5 times too little light or
+#: less stay below; pictures of the night lie above.
+BRIGHT_LUMA = 0.7
+#: Note on a dark picture with real highlights.
+MAY_BE_NIGHT = "the picture has bright parts: it may be dark on purpose"
 
 
 def classical(picture: Picture, parameters: LowLightParameters, method: str) -> StageOutput:  # noqa: ARG001
@@ -119,8 +131,55 @@ def _with_curves(picture: Picture, gamma: float | None, model: StageModel) -> St
     values: dict[str, Value] = {"gamma": round(equivalent, 3), "lift": round(lift, 2)}
     if gamma is None and lift < LEAST_LIFT:
         return StageOutput(picture=picture, notes=(_reason(picture),), values=values)
-    lifted = apply_table(picture.pixels, table)
-    return StageOutput(picture=picture.with_pixels(_cleaned(lifted, lift, model)), values=values)
+    lifted = apply_table(picture.pixels, table if gamma is not None else keep_highlights(table, small))
+    output = StageOutput(picture=picture.with_pixels(_cleaned(lifted, lift, model)), values=values)
+    if gamma is None and _has_highlights(small):
+        return replace(output, low_confidence=True, notes=(MAY_BE_NIGHT,))
+    return output
+
+
+def keep_highlights(table: NDArray[np.float32], pixels: Pixels) -> NDArray[np.float32]:
+    """The curves with their upper end bent down, if more than `MOST_CLIPPED` of the pixels would become clipped.
+
+    Parameters
+    ----------
+    table : (256, 3) or (65536, 3) float32 in [0, 1]
+        The heights of the curves over the range of the type.
+    pixels : (H, W, 3) uint8 or uint16
+        The picture, or a reduction of it.
+
+    Returns
+    -------
+    ndarray
+        As `table`. From `KNEE` the curves are straight lines that reach white at the brightest pixels of the picture,
+        of which at most `MOST_CLIPPED` become white.
+    """
+    before, after = (_clipped_share(each) for each in (pixels, apply_table(pixels, table)))
+    if after - before <= MOST_CLIPPED:
+        return table
+    # One step of eight bits above the quantile: many pixels may have this very value.
+    top = float(np.quantile(to_float(pixels).max(axis=2), 1.0 - MOST_CLIPPED)) + 1.0 / 255.0
+    return np.stack([_bent(curve, min(round(top * curve.size), curve.size - 1)) for curve in table.T], axis=1)
+
+
+def _bent(curve: NDArray[np.float32], top: int) -> NDArray[np.float32]:
+    start = int(np.searchsorted(curve, KNEE))
+    if start >= top:
+        return curve
+    bent = curve.copy()
+    line = np.linspace(curve[start], np.float32(1.0), top - start + 1, dtype=np.float32)
+    bent[start : top + 1] = np.minimum(curve[start : top + 1], line)
+    return bent
+
+
+def _clipped_share(pixels: Pixels) -> float:
+    """Share of the pixels, 0 to 1, of which a channel is at the top of its range, within half a step of eight bits."""
+    return float((to_float(pixels).max(axis=2) > 1.0 - 0.5 / 255.0).mean())
+
+
+def _has_highlights(pixels: Pixels) -> bool:
+    """Whether a picture has parts as bright as those of a well exposed one."""
+    return float(np.quantile(luma(pixels), BRIGHT_QUANTILE)) > BRIGHT_LUMA
 
 
 def curves_of(answers: Mapping[str, Tensor], picture: Picture) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ the first try had succeeded.
 
 import os
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.gcp.errors import translated
@@ -58,8 +58,17 @@ class GcsObjectStore:
             return self._download(self._blob(bucket, name))
 
     def _download(self, blob: "Blob") -> bytes:
+        """The content; read a second time if it does not fit its checksum, which costs less than a delivery."""
+        from google.cloud.storage.exceptions import DataCorruption
+
         # Raw: an object stored with gzip encoding is returned as it is stored. Otherwise its checksum would not match.
-        data: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry)
+        download = partial(
+            blob.download_as_bytes, raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry
+        )
+        try:
+            data: bytes = download()
+        except DataCorruption:
+            data = download()
         return data
 
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:

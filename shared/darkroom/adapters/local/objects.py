@@ -149,6 +149,31 @@ class LocalObjectStore:
                 path.unlink(missing_ok=True)
         return len(old)
 
+    def forget_missing(self, bucket: str) -> int:
+        """Remove the rows of objects whose files were deleted, and return their number.
+
+        Such an object is absent for every reader already. Nothing is removed while the bucket's folder is missing or
+        empty: it may be on a disk that is not mounted.
+        """
+        folder = self._files.folder(bucket)
+        with self._database.translated():
+            if not folder.is_dir() or not any(folder.iterdir()):
+                return 0
+        removed, last = 0, ""
+        while entries := self._entries_after(bucket, last, ""):
+            last = entries[-1].info.ref.name
+            removed += self._forget([entry for entry in entries if self._is_missing(entry)])
+        return removed
+
+    def _is_missing(self, entry: Entry) -> bool:
+        return entry.staged is None and fingerprint_of(self._files.at(entry.info.ref.bucket, entry.path)) is None
+
+    def _forget(self, entries: Sequence[Entry]) -> int:
+        with self._database.transaction() as connection:
+            for entry in entries:
+                self._register.remove(connection, entry.info.ref)
+        return len(entries)
+
     def close(self) -> None:
         """Give the database file back; the next use opens it again."""
         self._database.close()
