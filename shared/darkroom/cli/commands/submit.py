@@ -21,8 +21,8 @@ from darkroom.cli.support.text import printable
 from darkroom.cli.support.wait import wait_for, warn_if_unserved
 from darkroom.domain.errors import BadImage, DarkroomError, ObjectExists, TransientError
 from darkroom.domain.job import Job, job_id
+from darkroom.domain.new_job import LABEL_PREFIX
 from darkroom.domain.pipeline import DEFAULT_PRESET, Pipeline
-from darkroom.handlers.uploads import LABEL_PREFIX
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
 

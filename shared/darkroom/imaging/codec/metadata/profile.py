@@ -1,8 +1,8 @@
 """Converts the colours of a file to sRGB.
 
-Embedded profiles are honoured by LittleCMS: relative colorimetric with black point compensation, which keeps every
-colour that sRGB can show where it is and does not crush the shadows of a printing profile. LittleCMS in Pillow has 8
-bits; 16-bit pictures with a matrix or grey profile go through its curves and matrix instead, band by band.
+LittleCMS converts embedded profiles: relative colorimetric with black point compensation. This keeps every colour
+inside sRGB and the shadows of printing profiles. LittleCMS in Pillow has 8 bits. 16-bit pictures with a matrix or grey
+profile are converted by the curves and the matrix of the profile instead, band by band.
 """
 
 import struct
@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 from darkroom.imaging.codec.intermediate import grey_to_rgb
 from darkroom.imaging.codec.metadata import icc
 from darkroom.imaging.codec.samples import Samples, Space, narrow
+from darkroom.imaging.color import srgb_from_linear
 from darkroom.imaging.picture import Pixels
 
 #: What LittleCMS and the parser of this project raise on a profile that cannot be used.
@@ -27,13 +28,13 @@ PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError, Arithmeti
 _CMS_SPACES: dict[Space, str] = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK", "lab": "Lab"}
 _CMS_MODES: dict[Space, str] = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK", "lab": "LAB"}
 
-#: Rows converted at once: bounds the memory of the conversion.
+#: Rows that are converted at once; limits the memory.
 _BAND_ROWS = 128
 
-#: A profile whose colours all land within this many 8-bit steps of sRGB's is sRGB.
+#: Largest difference from sRGB, in 8-bit steps, of a profile that counts as sRGB.
 _SAME_STEPS = 1
 
-#: Bytes 24 to 36 of a profile are the moment of its making; LittleCMS writes the present one.
+#: Fixed creation date for bytes 24 to 36 of a profile; LittleCMS would write the current time.
 _FIXED_DATE = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
 
 Transform = Callable[[NDArray[Any]], NDArray[Any]]
@@ -185,14 +186,14 @@ def _deep_transform(space: Space, profile: bytes) -> Transform | None:
 
 
 def _grey_transform(curve: NDArray[np.float32]) -> Transform:
-    table = np.rint(icc.encode_srgb(curve.copy()) * 65535).astype(np.uint16)
+    table = np.rint(srgb_from_linear(np.clip(curve, 0.0, 1.0)) * 65535).astype(np.uint16)
     return lambda band: table[band][..., np.newaxis]
 
 
 def _matrix_transform(profile: icc.MatrixProfile) -> Transform:
     def convert(band: NDArray[Any]) -> NDArray[Any]:
         linear = np.stack([profile.curves[channel][band[..., channel]] for channel in range(3)], axis=-1)
-        encoded: NDArray[np.float32] = np.rint(icc.encode_srgb(linear @ profile.matrix.T) * 65535)
+        encoded: NDArray[np.float32] = np.rint(srgb_from_linear(np.clip(linear @ profile.matrix.T, 0.0, 1.0)) * 65535)
         return encoded
 
     return convert
