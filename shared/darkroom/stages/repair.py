@@ -27,7 +27,7 @@ RADIUS = 3
 #: A picture of which so much is damaged is for a person to look at.
 MUCH = 0.15
 #: Damage is sure if it is still found at this share of the sensitivity: with the shipped network at a probability of
-#: 0.996 and not of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/presets.py.
+#: 0.996 and not of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/parameters.py.
 SURE_SENSITIVITY = 0.6
 
 Found = NDArray[np.bool_]
