@@ -11,7 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from darkroom.adapters.gcp.firestore_indexes import COLLECTION, REQUIRED_INDEXES, UNINDEXED_FIELDS, Index
+from darkroom.adapters.gcp.firestore_indexes import (
+    COLLECTION,
+    EXPIRY_FIELD,
+    REQUIRED_INDEXES,
+    TALLIES,
+    TALLY_DAYS,
+    UNINDEXED_FIELDS,
+    Index,
+)
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
 from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
 from darkroom.domain.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, UPLOADS_TOPIC
@@ -30,9 +38,14 @@ def facts() -> dict[str, Any]:
         "events_topic": EVENTS_TOPIC,
         "firestore": {
             "collection": COLLECTION,
-            "expiry_field": "expires_at",
+            "expiry_field": EXPIRY_FIELD,
             "indexes": {_name(index): [_field(*field) for field in index.fields] for index in REQUIRED_INDEXES},
-            "unindexed_fields": list(UNINDEXED_FIELDS),
+            "tallies": TALLIES,
+            "tally_days": TALLY_DAYS,
+            "unindexed_fields": {
+                f"{collection}.{field}": {"collection": collection, "field": field}
+                for collection, field in UNINDEXED_FIELDS
+            },
         },
         "imports_topic": IMPORTS_TOPIC,
         "retention_s": RETENTION_S,

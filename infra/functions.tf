@@ -165,6 +165,7 @@ module "function" {
     google_service_account_iam_member.push_token,
     # Functions need their queries' indexes. That they take minutes is what the grants above need to spread.
     google_firestore_field.expiry,
+    google_firestore_field.tally_expiry,
     google_firestore_field.unindexed,
     google_firestore_index.jobs,
   ]

@@ -37,15 +37,15 @@ resource "google_firestore_index" "jobs" {
   }
 }
 
-# No query uses an index of these fields alone. An index over a time would hold all writes to 500 a second, and one of
+# No query uses an index of these fields alone; each is named by its collection. An index over a time would hold all writes to 500 a second, and one of
 # the job's text would cost many kilobytes for each change. Queries by time use the composite indexes above, which begin
 # with a shard.
 resource "google_firestore_field" "unindexed" {
-  for_each = toset(local.system.firestore.unindexed_fields)
+  for_each = local.system.firestore.unindexed_fields
 
   database   = google_firestore_database.jobs.name
-  collection = local.system.firestore.collection
-  field      = each.key
+  collection = each.value.collection
+  field      = each.value.field
 
   index_config {}
 }
@@ -66,6 +66,24 @@ resource "google_firestore_field" "expiry" {
     precondition {
       condition     = var.settings.retention_s >= var.storage.artifacts_days * 86400
       error_message = "retention_s must be at least artifacts_days, or a job could vanish before its artifacts."
+    }
+  }
+}
+
+# One document counts one thing that a batch refused. Firestore deletes it some days after the bucket has deleted the
+# records of the batch.
+resource "google_firestore_field" "tally_expiry" {
+  database   = google_firestore_database.jobs.name
+  collection = local.system.firestore.tallies
+  field      = local.system.firestore.expiry_field
+
+  ttl_config {}
+  index_config {}
+
+  lifecycle {
+    precondition {
+      condition     = local.system.firestore.tally_days >= local.batches_days
+      error_message = "TALLY_DAYS must be at least batches_days, or a batch could lose its counts before its records."
     }
   }
 }

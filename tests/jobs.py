@@ -6,9 +6,10 @@ from typing import Any
 from darkroom.domain.job import Job, job_id
 from darkroom.domain.measurements import Measurements
 from darkroom.domain.messages import ModelRef, ObjectRef, Report, StepRecord, Upload
+from darkroom.domain.new_job import with_first_step
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import Quality, build_pipeline
-from darkroom.domain.planner import Buckets, first_step
+from darkroom.domain.planner import Buckets
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 BUCKETS = Buckets(uploads="uploads", artifacts="artifacts", results="results")
@@ -26,7 +27,7 @@ def new_job(pipeline: object = None, *, name: str = "restore/1931/wedding.jpg", 
         updated_at=NOW,
         expires_at=NOW,
     )
-    return job.model_copy(update={"plan": (first_step(job, BUCKETS, NO_MODELS),)})
+    return with_first_step(job, BUCKETS, NO_MODELS)
 
 
 def report(score: float = 50.0, **measured: Any) -> Report:

@@ -26,7 +26,7 @@ _OBJECT = re.compile(r"(?P<kind>/download|/upload)?/storage/v1/b/(?P<bucket>[^/]
 _PAGE = 3
 
 
-Fault = Literal["lost", "unanswered"]
+Fault = Literal["lost", "unanswered", "spoilt"]
 
 
 @dataclass
@@ -37,7 +37,8 @@ class Buckets:
     uploads: dict[str, tuple[dict[str, Any], dict[str, str], bytes]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     generation: int = field(default_factory=lambda: time.time_ns() // 1000)
-    #: What happens to the next requests: `lost` does nothing and answers 503, `unanswered` does it and answers 503.
+    #: What happens to the next requests: `lost` does nothing and answers 503, `unanswered` does it and answers 503,
+    #: `spoilt` does it and answers with other bytes.
     faults: list[Fault] = field(default_factory=list)
 
     def store(self, bucket: str, given: dict[str, Any], content: bytes) -> dict[str, Any]:
@@ -111,7 +112,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.buckets.faults:
             answer: tuple[int, dict[str, str], bytes] = respond()
             return answer
-        if self.buckets.faults.pop(0) == "unanswered":
+        fault = self.buckets.faults.pop(0)
+        if fault == "spoilt":
+            status, headers, body = respond()
+            return status, headers, bytes(255 - byte for byte in body)
+        if fault == "unanswered":
             respond()
         raise _Refused(503)
 

@@ -117,13 +117,20 @@ class World:
             assert isinstance(message, StageRequested)
             run_stage(self.system, BY_SUBSCRIPTION[delivery.subscription], message)
 
-    def deliver(self, *, limit: int = 1000, order: Callable[[list[Delivery]], list[Delivery]] | None = None) -> int:
+    def deliver(
+        self,
+        *,
+        limit: int = 1000,
+        order: Callable[[list[Delivery]], list[Delivery]] | None = None,
+        subscriptions: Collection[str] | None = None,
+    ) -> int:
         """Deliver until nothing is due or `limit` deliveries were made; a failed one is due again after its backoff.
 
         With `order`, everything that is due is leased at once and delivered in the order that it returns.
         """
         made = 0
-        while made < limit and (due := self.broker.lease(self.clock.now(), limit=100 if order else 1)):
+        at_once = 100 if order else 1
+        while made < limit and (due := self.broker.lease(self.clock.now(), limit=at_once, subscriptions=subscriptions)):
             for delivery in order(due) if order else due:
                 self._deliver_one(delivery)
                 made += 1

@@ -1,6 +1,6 @@
-"""The memory of a purge, over the number of expired jobs.
+"""The memory and the processor time of a purge, over the number of expired jobs.
 
-`python -m tests.bench.sweep ADAPTER JOBS [whole]` measures one of them, in a process of its own. Linux only.
+`python -m tests.bench.sweep JOBS [whole]` measures one number of jobs, in a process of its own. Linux only.
 """
 
 import json
@@ -13,70 +13,78 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from darkroom.adapters.local.jobs import LocalJobStore
+from darkroom.adapters.local.jobs import LocalJobStore, write_job
 from darkroom.adapters.local.objects import LocalObjectStore
 from darkroom.domain.job import Job, job_id
 from darkroom.handlers.schedule import sweep
-from darkroom.runtime.ports import JobQuery, JobStore
+from darkroom.runtime.ports import JobQuery
 from tests.bench.child import memory_mb
 from tests.bench.effort import Effort
 from tests.bench.table import Raw, Table, ratio, seconds
 from tests.photographs import small_jpeg
 from tests.world import World, assemble, memory_world
 
+#: Time budget of the measured sweep, in seconds; longer than any sweep takes.
 _UNLIMITED_S = 1e6
 
 
 def run(effort: Effort) -> Table:
-    """Measure each adapter at each size, and at the largest one the alternative: to read all jobs first."""
-    rows: list[tuple[str, ...]] = []
-    raw: list[Raw] = []
-    for adapter in ("sqlite", "memory"):
-        told = [_measured(adapter, count) for count in effort.expired_jobs]
-        whole = _measured(adapter, effort.expired_jobs[-1], "whole")
-        rows += [_row(adapter, each, whole) for each in told]
-        rows.append(_row(f"{adapter}, all read first", whole, whole))
-        raw += [*told, whole]
+    """Measure a purge of each size, and of the middle size also with all jobs in memory at once."""
+    sizes = effort.expired_jobs
+    compared = sizes[len(sizes) // 2]
+    whole = _measured(compared, "whole")
+    figures = [_measured(size) for size in sizes]
+    rows = [*(_row("page by page", each, whole) for each in figures), _row("all jobs at once", whole, whole)]
     return Table(
-        title="Sweep: purging expired jobs",
-        columns=("what", "jobs", "kB a job", "before MB", "more at the peak, MB", "of all read first", "CPU s"),
+        title="Sweep: purging expired jobs on the local backend",
+        columns=(
+            "jobs are read",
+            "jobs",
+            "kB a job",
+            "MB before",
+            "MB more at the peak",
+            f"of all {compared:,} at once",
+            "CPU s",
+        ),
         rows=tuple(rows),
-        notes=("Resident memory of a process; the memory adapter holds the jobs themselves, before the sweep.",),
-        raw=tuple(raw),
+        notes=("Resident memory of a process that holds the modules of the whole service.",),
+        raw=(*figures, whole),
     )
 
 
-def _row(what: str, told: Raw, whole: Raw) -> tuple[str, ...]:
-    more, most = float(str(told["more_mb"])), float(str(whole["more_mb"]))
-    size, before, cpu = (float(str(told[name])) for name in ("job_kb", "before_mb", "cpu_s"))
-    return what, str(told["jobs"]), f"{size:.0f}", f"{before:.0f}", f"{more:.1f}", ratio(more, most), seconds(cpu)
+def _row(what: str, figures: Raw, whole: Raw) -> tuple[str, ...]:
+    more, most = float(str(figures["more_mb"])), float(str(whole["more_mb"]))
+    size, before, cpu = (float(str(figures[name])) for name in ("job_kb", "before_mb", "cpu_s"))
+    return what, f"{figures['jobs']:,}", f"{size:.1f}", f"{before:.0f}", f"{more:.1f}", ratio(more, most), seconds(cpu)
 
 
-def _measured(adapter: str, count: int, *how: str) -> Raw:
-    command = [sys.executable, "-m", "tests.bench.sweep", adapter, str(count), *how]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
-    told: Raw = json.loads(answer.stdout.splitlines()[-1])
-    return told
+def _measured(count: int, *how: str) -> Raw:
+    command = [sys.executable, "-m", "tests.bench.sweep", str(count), *how]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures: Raw = json.loads(finished.stdout.splitlines()[-1])
+    return figures
 
 
 def main() -> None:
-    """Fill a store, purge it, and print what that took."""
-    adapter, count, *how = sys.argv[1:]
+    """Fill a store, purge it, and print the figures as JSON."""
+    count, *how = sys.argv[1:]
     with TemporaryDirectory() as folder:
-        print(json.dumps(_purged(adapter, int(count), Path(folder), whole=bool(how))))
+        print(json.dumps(_purged(int(count), Path(folder), whole=bool(how))))
 
 
-def _purged(adapter: str, count: int, home: Path, *, whole: bool) -> Raw:
+def _purged(count: int, home: Path, *, whole: bool) -> Raw:
     job = _finished_job()
-    world = _world(adapter, home)
-    _fill(world.raw_jobs, job, count)
+    world = memory_world()
+    jobs = LocalJobStore(home)
+    world = assemble(world.clock, world.broker, objects=LocalObjectStore(home, clock=world.clock), jobs=jobs)
+    _fill(jobs, job, count)
     world.clock.advance(world.system.settings.retention_s + 1)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew, see proc(5)
     before, cpu = memory_mb("VmRSS"), time.process_time()
-    kept = list(_all(world.system.jobs, world)) if whole else []
+    kept = list(_all(world)) if whole else []
     assert sweep(world.system, budget_s=_UNLIMITED_S).purged == count
     return {
-        "what": f"{adapter} {'whole' if kept else 'streamed'}",
+        "what": "all jobs at once" if kept else "page by page",
         "jobs": count,
         "job_kb": len(job.model_dump_json()) / 1000,
         "before_mb": before,
@@ -85,34 +93,32 @@ def _purged(adapter: str, count: int, home: Path, *, whole: bool) -> Raw:
     }
 
 
-def _world(adapter: str, home: Path) -> World:
-    world = memory_world()
-    if adapter == "memory":
-        return world
-    objects, jobs = LocalObjectStore(home, clock=world.clock), LocalJobStore(home)
-    return assemble(world.clock, world.broker, objects=objects, jobs=jobs)
-
-
 def _finished_job() -> Job:
     """A job as a photograph leaves it behind."""
     world = memory_world()
-    made = world.drop("restore/cat.jpg", small_jpeg(64, noise=20))
+    created = world.drop("restore/cat.jpg", small_jpeg(64, noise=20))
     world.deliver_all()
-    return world.job(made)
+    return world.job(created)
 
 
-def _fill(jobs: JobStore, job: Job, count: int) -> None:
-    for n in range(count):
-        ref = job.source.ref.model_copy(update={"name": f"restore/{n}.jpg"})
-        source = job.source.model_copy(update={"ref": ref})
-        expires_at = job.expires_at - timedelta(milliseconds=n)
-        jobs.create(job.model_copy(update={"id": job_id(ref), "source": source, "expires_at": expires_at}))
+def _fill(jobs: LocalJobStore, job: Job, count: int) -> None:
+    """Store copies of a job in one transaction: one commit instead of one a job."""
+    with jobs._database.transaction() as connection:
+        for number in range(count):
+            ref = job.source.ref.model_copy(update={"name": f"restore/{number}.jpg"})
+            copied = {
+                "id": job_id(ref),
+                "source": job.source.model_copy(update={"ref": ref}),
+                "expires_at": job.expires_at - timedelta(milliseconds=number),
+                "revision": 1,
+            }
+            write_job(connection, job.model_copy(update=copied))
 
 
-def _all(jobs: JobStore, world: World) -> Iterator[Job]:
+def _all(world: World) -> Iterator[Job]:
     query = JobQuery(expires_before=world.clock.now())
     while True:
-        page = jobs.query(query)
+        page = world.system.jobs.query(query)
         yield from page.jobs
         if page.next_cursor is None:
             return

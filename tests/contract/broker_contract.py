@@ -25,6 +25,7 @@ WORK = Subscription(
     min_backoff_s=10.0,
     max_backoff_s=300.0,
     max_attempts=3,
+    urgent_types=("Stop",),
 )
 STUBBORN = Subscription(
     name="stubborn", topic="stubborn", function="none", entry_point="none", ack_deadline_s=60, max_attempts=None
@@ -90,6 +91,13 @@ class BrokerContract(PublisherContract):
         broker.nack(one(broker.lease(clock.now())), clock.now())
         broker.publish("work", b"first", {})
         assert [delivery.data for delivery in broker.lease(clock.advance(10), limit=9)] == [b"later", b"first"]
+
+    def test_an_urgent_message_goes_before_all_others(self, broker: Broker, clock: ManualClock) -> None:
+        broker.publish("work", b"last step", {"type": "Step", STEPS_DONE: "999"})
+        broker.publish("work", b"urgent", {"type": "Stop"})
+        broker.publish("stubborn", b"urgent elsewhere only", {"type": "Stop"})
+        order = [b"urgent", b"last step", b"urgent elsewhere only"]
+        assert [delivery.data for delivery in broker.lease(clock.now(), limit=9)] == order
 
     @pytest.mark.parametrize("steps", ["", "-1", "x", "²", "99999999999999999999"])
     def test_a_number_of_steps_that_cannot_be_counts_as_none(

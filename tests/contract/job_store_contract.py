@@ -166,6 +166,11 @@ class JobStoreContract:
         assert ids(everything(store, JobQuery(updated_before=limit))) == ["job-0", "job-1"]
         assert ids(everything(store, JobQuery(expires_before=limit + timedelta(days=30)))) == ["job-0", "job-1"]
 
+    def test_without_a_condition_on_time_jobs_come_oldest_first_if_the_query_says_so(self, store: JobStore) -> None:
+        for job_id, minutes in (("b", 1), ("a", 2), ("d", 1), ("c", 1), ("e", 0)):
+            store.create(make_job(job_id, minutes=minutes))
+        assert ids(everything(store, JobQuery(order="oldest_first", limit=2))) == ["e", "b", "c", "d", "a"]
+
     def test_two_conditions_on_time_must_both_hold(self, store: JobStore) -> None:
         for number in range(6):
             expires_at = START + timedelta(days=number % 2)
@@ -338,5 +343,6 @@ def _random_query(rng: random.Random) -> JobQuery:
         batch=batch,
         updated_before=maybe(START + timedelta(minutes=rng.randrange(7))),
         expires_before=maybe(START + timedelta(days=rng.randrange(6))),
+        order=rng.choice(["newest_first", "oldest_first"]),
         limit=rng.choice([1, 4, 100]),
     )

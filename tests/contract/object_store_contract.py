@@ -109,6 +109,19 @@ class ObjectStoreContract:
         found = store.stat(bucket, "changed")
         assert (found.content_type, found.metadata) == ("image/png", {"only_new": "2"})
 
+    def test_the_latest_content_is_read_by_name_alone(self, store: ObjectStore, bucket: str) -> None:
+        for content in (b"old", b"new"):
+            store.put(bucket, "latest", jpeg(content))
+            assert store.read_latest(bucket, "latest") == content
+
+    def test_the_latest_content_of_an_object_that_is_not_there_is_not_found(
+        self, store: ObjectStore, bucket: str
+    ) -> None:
+        store.delete(store.create(bucket, "gone", jpeg()).ref)
+        for name in ("absent", "gone", "", "a" * 2000):
+            with pytest.raises(ObjectNotFound):
+                store.read_latest(bucket, name)
+
     def test_a_replaced_generation_cannot_be_read(self, store: ObjectStore, bucket: str, generations: None) -> None:
         old = store.put(bucket, "replaced", jpeg(b"same size"))
         new = store.put(bucket, "replaced", jpeg(b"same SIZE"))

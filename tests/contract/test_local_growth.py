@@ -147,6 +147,31 @@ def test_listing_by_prefix_reads_the_objects_of_the_prefix_only(tmp_path: Path) 
     assert taken[1] <= SLACK * taken[0]
 
 
+def test_results_whose_files_were_deleted_take_no_rows_after_the_next_start(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path)
+    for number in range(FEW):
+        store.create("results", f"{number}/result.jpg", CONTENT)
+    kept, *deleted = store.list("results")
+    for info in deleted:
+        (tmp_path / "results" / info.ref.name).unlink()
+    assert store.forget_missing("results") == len(deleted)
+    assert store.forget_missing("results") == 0
+    assert list(store.list("results")) == [kept]
+    assert sqlite_steps(store, lambda: list(store.list("results"))) < FEW
+
+
+def test_no_row_is_removed_while_the_folder_of_results_is_not_there(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path)
+    info = store.create("results", "result.jpg", CONTENT)
+    (tmp_path / "results").rename(tmp_path / "elsewhere")
+    assert store.forget_missing("results") == 0
+    (tmp_path / "results").mkdir()
+    assert store.forget_missing("results") == 0
+    (tmp_path / "results").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "results")
+    assert store.read(info.ref) == CONTENT.data
+
+
 def _queue(root: Path, clock: ManualClock, size: int) -> LocalBroker:
     """So many messages in backoff, and one that can be leased."""
     broker = LocalBroker(root / str(size), clock=clock)

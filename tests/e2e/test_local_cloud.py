@@ -177,6 +177,17 @@ def test_a_second_supervisor_is_refused_with_the_first_ones_pid(tmp_path: Path) 
         assert len(cloud.workers) == 1
 
 
+def test_folders_that_cannot_be_used_are_named_at_the_start(tmp_path: Path) -> None:
+    for name in ("results", "artifacts"):
+        (tmp_path / name).write_bytes(b"a file in the place of the folder")
+    refused = subprocess.run(
+        Service(tmp_path).command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert refused.returncode == 1
+    problems = [f"{tmp_path / name} is not a folder; move it away" for name in ("artifacts", "results")]
+    assert refused.stderr == f"darkroom: {'; '.join(problems)}\n"
+
+
 def test_the_command_refuses_a_home_that_is_served_in_one_line(tmp_path: Path) -> None:
     with LocalCloud(Settings(home=tmp_path), workers=1):
         refused = subprocess.run(

@@ -61,6 +61,10 @@ class MemoryObjectStore:
                 raise generation_gone(ref)
             return found[1]
 
+    def read_latest(self, bucket: str, name: str) -> bytes:
+        with self._lock:
+            return self.read(self.stat(bucket, name).ref)
+
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         check_object(name, new)
         with self._lock:

@@ -11,9 +11,11 @@ from darkroom.cli.support.service import Service, find_job
 from darkroom.cli.support.wait import READ_ALL_S, wait_for
 from darkroom.domain.products.batches import Batch, Refusal, RowTotals, Selection
 from darkroom.domain.products.messages import Member
+from darkroom.domain.topology import STAGES, SUBSCRIPTIONS
 from darkroom.handlers.batches import progress_of, refusals, refuse, start_batch
 from tests.contract.jobs import START, make_job
 from tests.growth import Counted
+from tests.photographs import small_jpeg
 from tests.world import World, memory_world
 
 FEW, MANY = 30, 300
@@ -123,3 +125,24 @@ def test_a_job_is_found_by_its_short_id_with_one_read() -> None:
     jobs = Counted(world.raw_jobs)
     assert find_job(replace(world.system, jobs=jobs), f"{7:012x}").id == f"{7:012x}{0:012x}"
     assert jobs.calls == 1
+
+
+def _deliveries_until_first_result(uploads: int) -> tuple[int, int]:
+    """Deliveries and stored artifacts until the first upload has its result, with one worker for each kind of function.
+
+    As in the local cloud, the dispatcher and the stages lease from their own subscriptions.
+    """
+    world = memory_world()
+    photograph = small_jpeg(40)
+    first, *_ = [world.drop(f"{number}.jpg", photograph, pipeline="denoise") for number in range(uploads)]
+    stages = {each.name for each in SUBSCRIPTIONS if each.function in STAGES}
+    kinds = ({each.name for each in SUBSCRIPTIONS} - stages, stages)
+    while world.raw_jobs.absent([first]) or world.job(first).result is None:
+        for kind in kinds:
+            world.deliver(limit=1, subscriptions=kind)
+    artifacts = world.raw_objects.list(world.system.settings.artifacts_bucket)
+    return len(world.delivered), len(list(artifacts))
+
+
+def test_the_first_result_needs_as_many_deliveries_however_many_uploads_wait() -> None:
+    assert _deliveries_until_first_result(FEW) == _deliveries_until_first_result(MANY) == (8, 3)

@@ -20,8 +20,9 @@ from darkroom.domain.planner import ModelRegistry
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
 from darkroom.handlers.job_commands import cancel_job, replay_job, rework_job
 from darkroom.handlers.schedule import sweep
-from darkroom.handlers.stages import fitting_notes
+from darkroom.handlers.stages import RECORD_KEY, fitting_notes
 from darkroom.runtime.logs import configure
+from darkroom.runtime.ports import NewObject
 from darkroom.runtime.settings import Settings
 from tests.photographs import small_jpeg
 from tests.world import World, memory_world
@@ -433,6 +434,23 @@ def test_notes_that_do_not_fit_beside_an_object_are_counted_and_not_fatal() -> N
     assert sum(len(note.encode()) for note in kept) < 4100
     assert kept[-1] == f"{20 - (len(kept) - 1)} more notes are left out"
     assert fitting_notes(notes[:3]) == notes[:3]
+
+
+def test_an_output_with_a_record_of_the_first_release_is_reused() -> None:
+    """That release left out of the record what a stage did not set."""
+    world = memory_world()
+    job_id = world.drop("denoise/a.jpg", small_jpeg(40, noise=20))
+    world.deliver_all()
+    objects = world.raw_objects
+    for info in list(objects.list("artifacts", f"{job_id}/")):
+        kept = {k: v for k, v in json.loads(info.metadata[RECORD_KEY]).items() if v not in (None, False, {}, [])}
+        metadata = {RECORD_KEY: json.dumps({"parameters": {}, "notes": [], **kept})}
+        content = NewObject(data=objects.read(info.ref), content_type=info.content_type, metadata=metadata)
+        objects.put("artifacts", info.ref.name, content)
+    rework_job(world.system, job_id, preset_pipeline("denoise"), who="ann")
+    world.deliver_all()
+    job = world.job(job_id)
+    assert (job.status, [record.run for record in job.records]) == ("completed", [1, 1, 2, 2])
 
 
 def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:

@@ -221,12 +221,12 @@ class _Hidden:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def stat(self, bucket: str, name: str) -> Any:
+    def read_latest(self, bucket: str, name: str) -> Any:
         if name.endswith(self._ending):
             self.looks += 1
             if self.looks == 1:
                 raise ObjectNotFound(f"there is no object {bucket}/{name}")
-        return self._store.stat(bucket, name)
+        return self._store.read_latest(bucket, name)
 
 
 def test_a_batch_whose_messages_were_given_up_comes_to_its_end_and_says_so(api: Service) -> None:

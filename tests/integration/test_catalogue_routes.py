@@ -160,13 +160,13 @@ class _Watched:
         self._port, self._asked = port, asked
 
     def __getattr__(self, name: str) -> Any:
-        if name == "stat":
-            return self._stat
+        if name == "read_latest":
+            return self._read_latest
         return getattr(self._port, name)
 
-    def _stat(self, bucket: str, name: str) -> Any:
+    def _read_latest(self, bucket: str, name: str) -> Any:
         self._asked += [bucket] if bucket == "catalogue" else []
-        return self._port.stat(bucket, name)
+        return self._port.read_latest(bucket, name)
 
 
 # Products

@@ -140,6 +140,22 @@ class TestSubmit:
         assert darkroom(world, "submit", "photo.jpg", "--label", label).exit_code == 2
 
 
+def test_submitting_where_no_service_runs_is_accepted_with_a_warning(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photo.jpg").write_bytes(jpeg_bytes())
+    home = tmp_path / ".darkroom"
+    lonely = darkroom(world, "submit", "photo.jpg")
+    assert lonely.exit_code == 0
+    assert len(lonely.stdout.split()[0]) == 24
+    assert f"no service runs in {home}" in lonely.stderr
+    assert f"`darkroom up --home {home}`" in lonely.stderr
+    with lock_home(home):
+        served = darkroom(world, "submit", "photo.jpg", "--replace")
+    assert (served.exit_code, served.stderr) == (0, "")
+
+
 def test_a_home_is_served_while_somebody_holds_its_lock(tmp_path: Path) -> None:
     assert not is_served(tmp_path)
     with lock_home(tmp_path):

@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.adapters.broker import backoff_s
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC
 from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
-from darkroom.domain.topology import RETENTION_S, STAGES, SUBSCRIPTIONS, Subscription
+from darkroom.domain.topology import (
+    LOCAL_SUBSCRIPTIONS,
+    RETENTION_S,
+    STAGES,
+    SUBSCRIPTIONS,
+    Subscription,
+    stage_subscription,
+)
+from darkroom.local_cloud.cloud import BACKOFF_SCALE
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 #: Limits of Pub/Sub: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
@@ -39,3 +48,10 @@ def test_the_subscribed_function_exists(subscription: Subscription) -> None:
     tree = ast.parse((FUNCTIONS / subscription.function / "main.py").read_text())
     names = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
     assert subscription.entry_point in names
+
+
+def test_the_attempts_of_a_stage_on_one_machine_span_more_than_a_minute() -> None:
+    (assess,) = (each for each in LOCAL_SUBSCRIPTIONS if each.name == stage_subscription("assess").name)
+    assert assess.max_attempts is not None
+    waits = [backoff_s(assess, attempts, BACKOFF_SCALE) for attempts in range(1, assess.max_attempts)]
+    assert waits == [1.0, 4.0, 16.0, 64.0]

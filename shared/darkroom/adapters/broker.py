@@ -22,6 +22,8 @@ from darkroom.runtime.ports import Publisher
 
 #: Largest message of Pub/Sub: https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_MESSAGE_BYTES = 10_000_000
+#: Precedence of urgent messages; greater than every number of steps, which has three digits, and every precedence.
+_URGENT_PRECEDENCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +112,13 @@ class Routes:
 
 
 def precedence_of(subscription: Subscription, attributes: Mapping[str, str]) -> int:
-    """What a queue on one machine delivers first: the more steps of a job are done, the earlier its next one.
+    """The precedence of a message in a queue on one machine: the number of finished steps of its job.
 
-    So a job that was begun is finished before the next one begins, and few artifacts exist at the same time.
+    So a job that was begun is finished before the next one begins, and few artifacts exist at the same time. Messages
+    of the subscription's urgent types go before all others.
     """
+    if attributes.get("type") in subscription.urgent_types:
+        return _URGENT_PRECEDENCE
     steps = attributes.get(STEPS_DONE, "0")
     return subscription.precedence + (int(steps) if steps.isascii() and steps.isdigit() and len(steps) < 4 else 0)
 
@@ -136,10 +141,10 @@ def is_exhausted(subscription: Subscription, attempts: int) -> bool:
 
 
 def backoff_s(subscription: Subscription, attempts: int, scale: float) -> float:
-    """Seconds until a message that failed `attempts` times is delivered again: doubled each time, up to the longest."""
-    # 2**64 s is beyond every longest backoff; the cap keeps the power finite for messages that are tried for ever.
-    doubled = subscription.min_backoff_s * 2.0 ** min(attempts - 1, 64)
-    return min(doubled, subscription.max_backoff_s) * scale
+    """Seconds until a message that failed `attempts` times is delivered again: more each time, up to the longest."""
+    # Beyond every longest backoff; the cap keeps the power finite for messages that are tried for ever.
+    grown = subscription.min_backoff_s * subscription.backoff_factor ** min(attempts - 1, 64)
+    return min(grown, subscription.max_backoff_s) * scale
 
 
 def dead_letter_attributes(delivery: Delivery) -> dict[str, str]:

@@ -34,12 +34,10 @@ class Position:
 
 
 def order_of(query: JobQuery) -> Order:
-    """Newest first, but oldest first for a condition on time; by the field of that condition."""
-    if query.updated_before is not None:
-        return Order(field="updated_at", descending=False)
-    if query.expires_before is not None:
+    """The order of the query; a condition on time answers oldest first, by its own field."""
+    if query.expires_before is not None and query.updated_before is None:
         return Order(field="expires_at", descending=False)
-    return Order(field="updated_at", descending=True)
+    return Order(field="updated_at", descending=query.updated_before is None and query.order == "newest_first")
 
 
 def position_of(query: JobQuery) -> Position | None:

@@ -111,7 +111,7 @@ class Keys:
 
     def _stored(self, key_id: str) -> ApiKey:
         try:
-            return ApiKey.model_validate_json(self.objects.read(self.objects.stat(self.bucket, _name(key_id)).ref))
+            return ApiKey.model_validate_json(self.objects.read_latest(self.bucket, _name(key_id)))
         except ObjectNotFound as exc:
             raise KeyNotFound(f"there is no key {key_id[:40]!r}") from exc
 

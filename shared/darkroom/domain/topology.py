@@ -15,7 +15,7 @@ from typing import get_args
 
 from darkroom.domain.messages import DEAD_LETTER_TOPIC, EVENTS_TOPIC, stage_topic
 from darkroom.domain.parameters import Stage
-from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC
+from darkroom.domain.products.messages import BATCHES_TOPIC, IMPORTS_TOPIC, BatchCancelled
 from darkroom.domain.webhooks import CALLBACKS_TOPIC
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -41,13 +41,17 @@ class Subscription:
     entry_point: str
     #: Seconds until an unanswered delivery is given to somebody else.
     ack_deadline_s: int = 600
-    #: Seconds before the first redelivery; doubles up to the longest.
+    #: Seconds before the first redelivery, and the longest ones.
     min_backoff_s: float = 10.0
     max_backoff_s: float = 300.0
+    #: By how much each wait is longer than the one before; Pub/Sub doubles.
+    backoff_factor: float = 2.0
     #: Deliveries before the message becomes a dead letter; None tries until the retention ends.
     max_attempts: int | None = MOST_ATTEMPTS
     #: Added to the number of finished steps where messages wait in one queue; the greatest sum is delivered first.
     precedence: int = 0
+    #: Values of the attribute `type` whose messages a queue on one machine delivers before all others.
+    urgent_types: tuple[str, ...] = ()
 
 
 def stage_subscription(stage: Stage) -> Subscription:
@@ -85,6 +89,8 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="dispatcher",
         entry_point="on_batch",
         ack_deadline_s=300,
+        # A cancellation that waits behind the work of its batch cancels nothing.
+        urgent_types=(BatchCancelled.__name__,),
     ),
     Subscription(
         name="importer-imports",
@@ -110,8 +116,17 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     *(stage_subscription(stage) for stage in STAGES),
 )
 
+#: On one machine waits are a tenth (`local_cloud.cloud`) and grow fast: the attempts of a stage span 1 + 4 + 16 + 64 s.
+_LOCAL_BACKOFF_FACTOR, _LOCAL_MAX_BACKOFF_S = 4.0, 3000.0
 #: The subscriptions of one machine, where every delivery reaches its function.
 LOCAL_SUBSCRIPTIONS: tuple[Subscription, ...] = tuple(
-    replace(each, max_attempts=MAX_FAILURES) if each.topic in map(stage_topic, STAGES) else each
+    replace(
+        each,
+        max_attempts=MAX_FAILURES,
+        backoff_factor=_LOCAL_BACKOFF_FACTOR,
+        max_backoff_s=_LOCAL_MAX_BACKOFF_S,
+    )
+    if each.topic in map(stage_topic, STAGES)
+    else each
     for each in SUBSCRIPTIONS
 )

@@ -1,19 +1,19 @@
-"""How does a photograph go through the pipeline without a server?
+"""Runs the whole pipeline on one photograph in this process, without a server.
 
-The same planner, stages and records as in the event path, one after the other in this process; the pictures between
-the stages stay in memory. The result's bytes are those of the event path, which a test holds them to.
+The planner, the stages and the records are those of the event path. Pictures between the stages stay in memory. A test
+checks that the bytes of the result are the same.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from darkroom.domain.errors import PermanentError
-from darkroom.domain.job import Job, job_id
-from darkroom.domain.messages import ObjectRef, Step, StepRecord, Upload
+from darkroom.domain.job import Job
+from darkroom.domain.messages import ObjectRef, Step, Upload
+from darkroom.domain.new_job import new_job, with_first_step
 from darkroom.domain.pipeline import Pipeline
-from darkroom.domain.planner import Buckets, ModelRegistry, first_step, make_plan
-from darkroom.execution.step import Inputs, assess, no_objects, run_step
+from darkroom.domain.planner import Buckets, ModelRegistry, make_plan
+from darkroom.execution.step import Inputs, StepOutcome, no_objects, run_assess, run_step, step_record
 from darkroom.imaging.codec import Decoded, Limits, decode
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.ports import Clock, Meter
@@ -66,7 +66,7 @@ def run_pipeline(
     """Run the whole pipeline on the bytes of one picture. Raises PermanentError if it cannot be done."""
     made = run_without_scoring(bench, name, data, pipeline, watch=watch)
     finished = decode(made.data, replace(bench.limits, max_bytes=len(made.data), max_pixels=2**40))
-    job = _assessed(bench, made.job, finished, run_again=True).completed(bench.clock.now())
+    job = _assessed(bench, made.job, finished).completed(bench.clock.now())
     return replace(made, job=job)
 
 
@@ -76,69 +76,41 @@ def run_without_scoring(
     """The same bytes without their score: the job stands before its last step. Raises PermanentError."""
     job = _begin(bench, name, data, pipeline)
     decoded = decode(data, bench.limits)
-    job = _assessed(bench, job, decoded, run_again=False)
+    job = _assessed(bench, job, decoded)
     if job.before is None:
         raise PermanentError("assess gave no report", code="no_report")
     steps, skipped = make_plan(job, job.before, bench.catalogue, BUCKETS)
     job = job.planned(bench.clock.now(), steps, skipped)
-    return _carry_out(bench, job, decoded, watch)
+    return _run_steps(bench, job, decoded, watch)
 
 
 def _begin(bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline) -> Job:
     ref = ObjectRef(bucket=BUCKETS.uploads, name=name, generation=0)
     now = bench.clock.now()
-    source = Upload(ref=ref, size_bytes=len(data))
-    job = Job(
-        id=job_id(ref),
-        source=source,
-        display_name=name,
-        pipeline=pipeline,
-        created_at=now,
-        updated_at=now,
-        expires_at=now + timedelta(),
-    )
-    return job.model_copy(update={"plan": (first_step(job, BUCKETS, bench.catalogue),)})
+    job = new_job(Upload(ref=ref, size_bytes=len(data)), now=now, expires_at=now)
+    return with_first_step(job.model_copy(update={"pipeline": pipeline}), BUCKETS, bench.catalogue)
 
 
-def _assessed(bench: LocalRunner, job: Job, decoded: Decoded, *, run_again: bool) -> Job:
-    bench.meter.start()
+def _assessed(bench: LocalRunner, job: Job, decoded: Decoded) -> Job:
     step = job.plan[len(job.records)]
-    report = assess(step, decoded, bench.models)
-    notes = () if run_again else decoded.notes
-    record = _record(bench, step, job, method=step.method, notes=notes)
-    told = {"model": step.model, "report": report}
-    return job.advanced(bench.clock.now(), record.model_copy(update=told))
+    bench.meter.start()
+    outcome = run_assess(step, decoded, bench.models, is_first=not job.records)
+    return _advanced(bench, job, step, outcome)
 
 
-def _carry_out(bench: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
+def _run_steps(bench: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
     picture = decoded.picture
     for step in job.plan[1:-1]:
         watch(step, picture)
-        bench.meter.start()
         inputs = Inputs(picture=picture, source=decoded, read_object=bench.read_object)
+        bench.meter.start()
         outcome = run_step(step, inputs, bench.models)
-        record = _record(bench, step, job, method=outcome.method, notes=outcome.notes)
-        told = {
-            "model": outcome.model,
-            "degraded": outcome.degraded,
-            "doubtful": outcome.doubtful,
-            "values": dict(outcome.values),
-        }
-        job = job.advanced(bench.clock.now(), record.model_copy(update=told))
+        job = _advanced(bench, job, step, outcome)
         if outcome.picture is not None:
             picture = outcome.picture
     return PipelineResult(job=job, data=outcome.data, content_type=outcome.content_type)
 
 
-def _record(bench: LocalRunner, step: Step, job: Job, *, method: str, notes: tuple[str, ...]) -> StepRecord:
-    usage = bench.meter.stop()
-    return StepRecord(
-        stage=step.stage,
-        method=method,
-        parameters=step.parameters,
-        output=ObjectRef(bucket=step.output_bucket, name=step.output_name, generation=0),
-        elapsed_ms=round(usage.elapsed_ms, 1),
-        peak_memory_mb=round(usage.peak_memory_mb, 1),
-        notes=notes,
-        run=job.run,
-    )
+def _advanced(bench: LocalRunner, job: Job, step: Step, outcome: StepOutcome) -> Job:
+    record = step_record(step, outcome, bench.meter.stop(), run=job.run)
+    return job.advanced(bench.clock.now(), record)

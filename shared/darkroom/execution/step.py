@@ -1,7 +1,6 @@
-"""What does one step do with the pixels?
+"""Runs one step: a picture goes in, and a picture or finished bytes come out, with a record of what was done.
 
-The same for the stage functions, which read and write objects around it, and for `darkroom run`, which stays in
-memory: a picture goes in, a picture or the finished bytes come out, and what happened is told.
+The stage functions, which read and write objects, and `darkroom run`, which keeps everything in memory, share it.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +12,14 @@ from pydantic import JsonValue
 
 from darkroom.domain.errors import BadPipeline, ModelUnusable
 from darkroom.domain.measurements import Measurements, Score
-from darkroom.domain.messages import ModelRef, Report, Step
+from darkroom.domain.messages import ModelRef, ObjectRef, Report, Step, StepRecord
 from darkroom.domain.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
 from darkroom.imaging.codec import Decoded, Header
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.measurement.score import score
 from darkroom.imaging.measurement.score_input import patches, prepare, verdict
 from darkroom.imaging.picture import Picture
+from darkroom.runtime.ports import Usage
 from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, read_model
 from darkroom.stages.finish import finish
@@ -28,7 +28,7 @@ from darkroom.stages.restore import restore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a step works on."""
+    """The input of a step."""
 
     picture: Picture
     #: The upload, of which `finish` keeps metadata and format; other stages do without.
@@ -39,19 +39,56 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutcome:
-    """What a step made."""
+    """The output of a step, and how it was computed."""
 
     #: The picture of a restoration stage.
     picture: Picture | None = None
-    #: The bytes of a finished picture.
+    #: The bytes of a finished picture, or of the report of `assess` as JSON.
     data: bytes = b""
     content_type: str = ""
     method: str
     model: ModelRef | None = None
     degraded: bool = False
-    doubtful: bool = False
+    low_confidence: bool = False
     notes: tuple[str, ...] = ()
     values: Mapping[str, JsonValue] = field(default_factory=dict)
+    #: The report of `assess`.
+    report: Report | None = None
+
+
+def step_record(step: Step, outcome: StepOutcome, usage: Usage, *, run: int) -> StepRecord:
+    """The record of a finished step; the generation of its output is 0 until the output is stored."""
+    return StepRecord(
+        stage=step.stage,
+        method=outcome.method,
+        model=outcome.model,
+        parameters=step.parameters,
+        output=ObjectRef(bucket=step.output_bucket, name=step.output_name, generation=0),
+        elapsed_ms=round(usage.elapsed_ms, 1),
+        peak_memory_mb=round(usage.peak_memory_mb, 1),
+        degraded=outcome.degraded,
+        doubtful=outcome.low_confidence,
+        notes=outcome.notes,
+        values=dict(outcome.values),
+        report=outcome.report,
+        run=run,
+    )
+
+
+def run_assess(step: Step, decoded: Decoded, models: Models, *, is_first: bool) -> StepOutcome:
+    """Run an `assess` step. Raises ModelUnusable if the step's model cannot run.
+
+    The notes of decoding belong to the first `assess` alone: the last one reads the result, which `finish` wrote.
+    """
+    report = assess(step, decoded, models)
+    return StepOutcome(
+        data=report.model_dump_json(indent=2).encode(),
+        content_type="application/json",
+        method=step.method,
+        model=step.model,
+        notes=tuple(decoded.notes) if is_first else (),
+        report=report,
+    )
 
 
 def assess(step: Step, decoded: Decoded, models: Models) -> Report:
@@ -100,7 +137,7 @@ def _restore(step: Step, parameters: RestorationParameters, picture: Picture, mo
         picture=output.picture,
         method=step.method,
         model=model.ref if model else None,
-        doubtful=output.low_confidence,
+        low_confidence=output.low_confidence,
         notes=output.notes,
         values=cast(Mapping[str, JsonValue], output.values),
     )

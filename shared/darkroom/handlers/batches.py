@@ -17,6 +17,7 @@ from itertools import islice
 from darkroom.domain.errors import BatchNotFound, JobNotFound, NotAllowed, ObjectNotFound, PermanentError
 from darkroom.domain.job import Job, job_id
 from darkroom.domain.messages import Upload
+from darkroom.domain.new_job import BATCH_KEY
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.products.batches import (
     STATUSES,
@@ -46,7 +47,7 @@ from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_commands import cancel_job, reworked
 from darkroom.handlers.job_updates import change_job, publish_next_step, send
 from darkroom.handlers.records import find_record, list_records, read_record, write_once
-from darkroom.handlers.uploads import BATCH_KEY, accept_upload, upload_of
+from darkroom.handlers.uploads import accept_upload, upload_of
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System

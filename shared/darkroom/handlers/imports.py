@@ -20,6 +20,7 @@ from darkroom.domain.errors import (
 )
 from darkroom.domain.job import Job
 from darkroom.domain.messages import ObjectRef, Upload
+from darkroom.domain.new_job import BATCH_KEY, LABEL_PREFIX
 from darkroom.domain.products.batches import Batch, Refusal, Rows, attempt_name, batch_name, rows_name
 from darkroom.domain.products.messages import ProductMessage, RowRequested, RowsListed
 from darkroom.domain.products.rows import MAX_TEXT_BYTES, Numbered, Row
@@ -27,8 +28,6 @@ from darkroom.handlers.batches import cancel_if_cancelled, is_cancelled, read_ba
 from darkroom.handlers.job_updates import change_job, send
 from darkroom.handlers.records import find_record, read_record, write_once
 from darkroom.handlers.uploads import (
-    BATCH_KEY,
-    LABEL_PREFIX,
     SOURCE_URL_KEY,
     accept_upload,
     check_size,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from darkroom.domain.errors import NotAllowed
 from darkroom.domain.job import FINAL, Job
+from darkroom.domain.new_job import with_first_step
 from darkroom.domain.pipeline import Pipeline
-from darkroom.domain.planner import first_step
 from darkroom.handlers.job_updates import change_job, publish_next_step
 from darkroom.handlers.objects import pin_objects
 from darkroom.handlers.quota import job_deleted
@@ -82,7 +82,7 @@ def reworked(system: System, job: Job, pipeline: Pipeline, *, who: str, notes: s
     if job.status == "completed":
         job, notes = job.reviewed(now, approved=False, who=who, notes=notes), ""
     fresh = job.reworked(now, pipeline, system.expiry(), who=who or None, notes=notes)
-    return fresh.model_copy(update={"plan": (first_step(fresh, system.buckets, system.catalogue),)})
+    return with_first_step(fresh, system.buckets, system.catalogue)
 
 
 def describe_job(

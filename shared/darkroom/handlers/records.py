@@ -19,12 +19,12 @@ Kept = TypeVar("Kept", bound=Record)
 
 def read_record(system: System, name: str, kind: type[Kept]) -> Kept:
     """The record of that name. Raises ObjectNotFound, or PermanentError if somebody else wrote it."""
-    ref = system.objects.stat(system.settings.products_bucket, name).ref
-    content = system.objects.read(ref)
+    bucket = system.settings.products_bucket
+    content = system.objects.read_latest(bucket, name)
     try:
         return kind.model_validate_json(content)
     except ValidationError as exc:
-        raise PermanentError(f"{ref} is no {kind.__name__}: {describe(exc)}", code="bad_record") from exc
+        raise PermanentError(f"{bucket}/{name} is no {kind.__name__}: {describe(exc)}", code="bad_record") from exc
 
 
 def find_record(system: System, name: str, kind: type[Kept]) -> Kept | None:

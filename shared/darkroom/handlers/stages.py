@@ -1,7 +1,7 @@
-"""A stage is asked for one step: a pure function from objects to objects.
+"""Serves the request of one step: a pure function from objects to objects.
 
-The output's name is determined by its input, it is written only if absent, and what the stage did is stored with it as
-metadata. Whoever finds it written tells the dispatcher so: a redelivery, a duplicate, or a rerun that needs the same.
+The name of the output follows from its input, and it is written only if absent. The record of the step is stored with
+it as metadata. A redelivery, a duplicate or a rework that needs the same output finds it and returns its record.
 """
 
 import json
@@ -23,7 +23,7 @@ from darkroom.domain.messages import (
 from darkroom.domain.parameters import Stage
 from darkroom.domain.sizes import MAX_OUTPUT_PIXELS
 from darkroom.domain.topology import MAX_FAILURES
-from darkroom.execution.step import Inputs, StepOutcome, assess, run_step
+from darkroom.execution.step import Inputs, StepOutcome, run_assess, run_step, step_record
 from darkroom.handlers.job_updates import given_up_name, send
 from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
 from darkroom.imaging.picture import Picture
@@ -50,7 +50,7 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
         record = _done_before(system, request)
         if record is None:
             _count_beginnings(system, request)
-            record = _do(system, request)
+            record = _run(system, request)
     except PermanentError as exc:
         log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
         send(system, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
@@ -115,17 +115,25 @@ def _done_before(system: System, request: StageRequested) -> StepRecord | None:
     return _record_of(info)
 
 
-def _do(system: System, request: StageRequested) -> StepRecord:
+def _run(system: System, request: StageRequested) -> StepRecord:
     log("INFO", "stage_started", f"{request.step.stage} reads {request.input}.", **_place(request))
     system.meter.start()
-    told, content = (_assess if request.step.stage == "assess" else _perform)(system, request)
-    usage = system.meter.stop()
-    told |= {"elapsed_ms": round(usage.elapsed_ms, 1), "peak_memory_mb": round(usage.peak_memory_mb, 1)}
-    record = {**told, "stage": request.step.stage, "parameters": request.step.parameters, "run": request.run}
-    record["notes"] = fitting_notes(told["notes"])
+    outcome = _outcome(system, request)
+    content = _content(request, outcome)
+    record = step_record(request.step, outcome, system.meter.stop(), run=request.run)
+    if record.degraded:
+        log("WARNING", "fallback", f"{request.step.stage}: {record.notes[0]}.", **_place(request))
     info = _write(system, request, content, record)
-    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", **_place(request), **_costs(record))
+    costs = {"elapsed_ms": record.elapsed_ms, "peak_memory_mb": record.peak_memory_mb}
+    log("INFO", "stage_completed", f"{request.step.stage} wrote {info.ref}.", **_place(request), **costs)
     return _record_of(info)
+
+
+def _outcome(system: System, request: StageRequested) -> StepOutcome:
+    if request.step.stage == "assess":
+        decoded = _decode(system, request.input)
+        return run_assess(request.step, decoded, system.models, is_first=request.index == 0)
+    return run_step(request.step, _inputs(system, request), system.models)
 
 
 def fitting_notes(notes: Sequence[str]) -> list[str]:
@@ -138,13 +146,12 @@ def fitting_notes(notes: Sequence[str]) -> list[str]:
     return kept
 
 
-def _costs(record: dict[str, Any]) -> dict[str, Any]:
-    return {"elapsed_ms": record["elapsed_ms"], "peak_memory_mb": record["peak_memory_mb"]}
-
-
-def _write(system: System, request: StageRequested, content: tuple[bytes, str], record: dict[str, Any]) -> ObjectInfo:
+def _write(system: System, request: StageRequested, content: tuple[bytes, str], record: StepRecord) -> ObjectInfo:
     data, content_type = content
-    new = NewObject(data=data, content_type=content_type, metadata={RECORD_KEY: json.dumps(record, ensure_ascii=False)})
+    fitting = record.model_copy(update={"notes": tuple(fitting_notes(record.notes))})
+    # The generation of the output is known only after the object was written.
+    text = json.dumps(fitting.model_dump(mode="json", exclude={"output"}), ensure_ascii=False)
+    new = NewObject(data=data, content_type=content_type, metadata={RECORD_KEY: text})
     step = request.step
     try:
         return system.objects.create(step.output_bucket, step.output_name, new)
@@ -157,36 +164,6 @@ def _record_of(info: ObjectInfo) -> StepRecord:
         return StepRecord.model_validate({**json.loads(info.metadata[RECORD_KEY]), "output": info.ref})
     except (KeyError, ValueError) as exc:
         raise PermanentError(f"{info.ref} was not written by a stage: {exc}", code="output_taken") from exc
-
-
-def _assess(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
-    decoded = _decode(system, request.input)
-    report = assess(request.step, decoded, system.models)
-    # What decoding has to say about the result was said by `finish`, which wrote it so.
-    notes = decoded.notes if request.index == 0 else ()
-    model = request.step.model.model_dump() if request.step.model else None
-    told = {
-        "method": request.step.method,
-        "model": model,
-        "notes": notes,
-        "report": report.model_dump(mode="json"),
-    }
-    return told, (report.model_dump_json(indent=2).encode(), "application/json")
-
-
-def _perform(system: System, request: StageRequested) -> tuple[dict[str, Any], tuple[bytes, str]]:
-    outcome = run_step(request.step, _inputs(system, request), system.models)
-    told = {
-        "method": outcome.method,
-        "model": outcome.model.model_dump() if outcome.model else None,
-        "degraded": outcome.degraded,
-        "doubtful": outcome.doubtful,
-        "notes": outcome.notes,
-        "values": dict(outcome.values),
-    }
-    if outcome.degraded:
-        log("WARNING", "fallback", f"{request.step.stage}: {outcome.notes[0]}.", **_place(request))
-    return told, _content(request, outcome)
 
 
 def _content(request: StageRequested, outcome: StepOutcome) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""An object was finalized in the uploads bucket: is there a job to begin?"""
+"""Begins the job of an object that was finalized in the uploads bucket."""
 
 import hashlib
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
 from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from darkroom.domain.messages import Upload
+from darkroom.domain.new_job import LABEL_PREFIX, new_job, with_first_step
 from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
-from darkroom.domain.planner import first_step
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_updates import publish_next_step
 from darkroom.handlers.objects import is_shared
@@ -18,11 +18,9 @@ from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
 
-LABEL_PREFIX = "label-"
-#: Metadata that names a signed upload; its job carries it as a label.
+#: Metadata key of the id of a signed upload; it becomes a label of the job.
 UPLOAD_LABEL = f"{LABEL_PREFIX}upload"
-#: Metadata that names the batch to which the upload belongs, and where its picture was fetched.
-BATCH_KEY = "batch"
+#: Metadata key of the URL from which an import fetched the picture.
 SOURCE_URL_KEY = "source-url"
 
 
@@ -113,26 +111,14 @@ def _is_used_up(system: System, upload: Upload) -> bool:
 
 def _new_job(system: System, upload: Upload) -> Job:
     now = system.clock.now()
-    labels = {k.removeprefix(LABEL_PREFIX): v for k, v in upload.metadata.items() if k.startswith(LABEL_PREFIX)}
-    job = Job(
-        id=job_id(upload.ref),
-        source=upload,
-        display_name=upload.metadata.get("display-name") or upload.ref.name.rsplit("/", 1)[-1],
-        owner=upload.metadata.get("owner", ""),
-        labels=labels,
-        batches=tuple(filter(None, [upload.metadata.get(BATCH_KEY)])),
-        pipeline=Pipeline(),
-        created_at=now,
-        updated_at=now,
-        expires_at=system.expiry(),
-    ).noted(now, "uploaded", f"{upload.ref}, {upload.size_bytes} bytes")
+    job = new_job(upload, now=now, expires_at=system.expiry())
     try:
         check_size(upload, system.settings.max_bytes)
         _check_name(upload.ref.name)
         job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
-    return job.model_copy(update={"plan": (first_step(job, system.buckets, system.catalogue),)})
+    return with_first_step(job, system.buckets, system.catalogue)
 
 
 def _check_name(name: str) -> None:

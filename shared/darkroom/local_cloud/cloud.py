@@ -5,10 +5,12 @@ with LocalCloud(settings, workers=2) as cloud:
     cloud.wait_until(lambda: done(cloud.jobs), timeout_s=60)
 """
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -20,7 +22,7 @@ from darkroom.local_cloud.worker_pool import Worker, WorkerPool, log_path
 from darkroom.runtime.bootstrap import build, local_parts, processors
 from darkroom.runtime.settings import Settings
 
-#: Backoffs are made for a service with thousands of messages; a person at a laptop waits 1 s to 30 s instead.
+#: Backoffs are made for a service with thousands of messages; a person at a laptop waits a tenth, 1 s at first.
 BACKOFF_SCALE = 0.1
 #: Seconds in which the first worker must be ready.
 _START_S = 30.0
@@ -62,8 +64,8 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         build(self.settings)  # what is wrong with the settings is said here, and not by every worker again
+        make_folders(self.settings)
         self._lock = lock_home(self.settings.home)
-        (self.settings.home / self.settings.uploads_bucket).mkdir(exist_ok=True)
         self._supervisor = Supervisor(
             self.settings, self.parts, crew=self._crew, pace=self._pace, observe=self._observed
         )
@@ -143,3 +145,30 @@ class LocalCloud:
             self._supervisor.run()
         except BaseException as exc:  # noqa: BLE001  handed to whoever waits, by `check`
             self._failure = exc
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the home and a folder for each bucket. Raises ConfigurationError, naming every one that cannot be used."""
+    buckets = (
+        settings.uploads_bucket,
+        settings.artifacts_bucket,
+        settings.results_bucket,
+        settings.products_bucket,
+        settings.keys_bucket,
+    )
+    folders = (settings.home, *(settings.home / bucket for bucket in buckets))
+    if problems := [problem for folder in folders if (problem := _unusable(folder))]:
+        raise ConfigurationError("; ".join(problems))
+
+
+def _unusable(folder: Path) -> str | None:
+    """Why a folder cannot be written to; None if it can, and then it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        return f"{folder} is not a folder; move it away"
+    except NotADirectoryError:
+        return f"{folder} cannot be made, because something above it is not a folder"
+    except OSError as exc:
+        return f"{folder} cannot be made: {exc.strerror}"
+    return None if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else f"{folder} cannot be read and written"

@@ -25,6 +25,7 @@ from darkroom.domain.errors import TransientError
 from darkroom.domain.topology import SUBSCRIPTIONS
 from darkroom.local_cloud.push_client import Answer, post
 from darkroom.local_cloud.push_request import Envelope, envelope, schedule_tick
+from darkroom.local_cloud.watch_timer import WatchTimer
 from darkroom.local_cloud.worker_pool import DISPATCHES_PER_WORKER, Worker, WorkerPool
 from darkroom.runtime.bootstrap import LocalParts
 from darkroom.runtime.logs import log
@@ -34,8 +35,6 @@ from darkroom.runtime.settings import Settings
 POLL_S = 0.010
 #: Longest sleep while there is no room: every end of a request wakes the loop anyway.
 _BUSY_S = 0.5
-#: Looking through a large folder takes time; at most this share of it is spent so.
-_WATCH_SHARE = 0.05
 #: Seconds that a sweep may take, so that its worker soon has that place for deliveries again.
 _SWEEP_BUDGET_S = 20.0
 #: Seconds after which nobody waits for a sweep any more; its worker, which has other work too, is left alone.
@@ -87,7 +86,7 @@ class Supervisor:
         self._version = -1
         #: How long to sleep, and when to work although nothing was said or committed; monotonic clock.
         self._patience_s, self._due_at = POLL_S, 0.0
-        self._watch_at = 0.0
+        self._watch_timer = WatchTimer(pace.watch_s)
         self._sweep_at = time.monotonic() + pace.sweep_s
         self._outcomes: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._in_flight = 0
@@ -112,6 +111,7 @@ class Supervisor:
         self._selector.register(self._wake_reader, selectors.EVENT_READ, partial(os.read, self._wake_reader, 4096))
         released = self._parts.broker.release_leases(self._clock.now())
         abandoned = self._parts.objects.remove_abandoned()
+        self._parts.objects.forget_missing(self._settings.results_bucket)
         text = f"Delivering in {self._settings.home}; {released} deliveries were broken off, {abandoned} writes too."
         log("INFO", "supervisor_started", text)
         try:
@@ -156,7 +156,7 @@ class Supervisor:
         self._deliver()
         rooms = self._rooms()
         self._patience_s = POLL_S if rooms else _BUSY_S
-        timers = (self._watch_at, self._sweep_at, self._settle_at, self._crew.due_at)
+        timers = (self._watch_timer.due_at, self._sweep_at, self._settle_at, self._crew.due_at)
         self._due_at = min(*timers, self._message_due_at(rooms))
 
     def _hear(self, worker: Worker) -> None:
@@ -266,16 +266,9 @@ class Supervisor:
         log("WARNING", "delivery_failed", f"{text.rstrip('.')}.", **told)
 
     def _watch(self) -> None:
-        if time.monotonic() < self._watch_at:
-            return
-        self._watch_at = float("inf")
-        started = time.monotonic()
-
-        def looked(_: object) -> None:
-            took = time.monotonic() - started
-            self._watch_at = time.monotonic() + max(self._pace.watch_s - took, took / _WATCH_SHARE)
-
-        self._aside(partial(self._parts.objects.discover, self._settings.uploads_bucket), looked)
+        if self._watch_timer.begin():
+            look = partial(self._parts.objects.discover, self._settings.uploads_bucket)
+            self._aside(look, lambda _: self._watch_timer.end())
 
     def _sweep(self) -> None:
         worker = self._crew.free_for_dispatch()

@@ -7,7 +7,7 @@ the service behind them does not answer; the caller lets it pass, and the transp
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Protocol, runtime_checkable
+from typing import IO, Literal, Protocol, runtime_checkable
 
 from darkroom.domain.job import Job, QcStatus, Status
 from darkroom.domain.messages import ObjectRef
@@ -46,6 +46,9 @@ class ObjectStore(Protocol):
     def read(self, ref: ObjectRef) -> bytes:
         """The content of exactly this generation. Raises ObjectNotFound if it was deleted or replaced."""
 
+    def read_latest(self, bucket: str, name: str) -> bytes:
+        """The content of the live generation. Raises ObjectNotFound."""
+
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         """Write an object that does not exist yet, at once or not at all.
 
@@ -78,6 +81,8 @@ class JobQuery:
     batch: str | None = None
     updated_before: datetime | None = None
     expires_before: datetime | None = None
+    #: Order by `updated_at`. A condition on time answers oldest first, by its own field.
+    order: Literal["newest_first", "oldest_first"] = "newest_first"
     #: Most jobs on one page, 1 to 1000.
     limit: int = 100
     #: `JobPage.next_cursor` of the page before.
@@ -86,7 +91,7 @@ class JobQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """Jobs, newest first (by `updated_at`; oldest first for the two conditions on time), and where to go on."""
+    """Jobs in the order of the query, and the cursor of the next page."""
 
     jobs: tuple[Job, ...]
     #: None on the last page.

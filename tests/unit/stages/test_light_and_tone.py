@@ -104,13 +104,25 @@ def test_a_veil_is_taken_away_before_the_light() -> None:
     assert (run("white_balance", deep, model).picture.pixels < deep).all()
 
 
-@pytest.mark.parametrize(("probability", "detected"), [(0.1, False), (0.9, True)])
+@pytest.mark.parametrize(("probability", "detected"), [(0.1, False), (0.85, False), (0.99, True)])
 def test_an_improbable_cast_is_left_alone(probability: float, detected: bool) -> None:
     pixels = part(side=64)
     output = run("white_balance", pixels, light(1.3, 1.0, 0.7, cast_probability=floats(probability)))
     assert output.values["cast_detected"] is detected
     assert (output.picture.pixels is pixels) is not detected
     assert (float(output.values["cast_strength"]) > 0.2) is detected
+    assert not output.low_confidence
+
+
+def test_a_cast_that_may_belong_to_the_scene_is_removed_in_part_for_a_person_to_look_at() -> None:
+    pixels = part(side=64)
+    unsure, sure = (
+        run("white_balance", pixels, light(1.3, 1.0, 0.7, cast_probability=floats(probability)))
+        for probability in (0.94, 0.99)
+    )
+    assert 0.0 < difference(unsure.picture.pixels, pixels) < difference(sure.picture.pixels, pixels)
+    assert unsure.low_confidence
+    assert unsure.notes == ("the colour may belong to the scene: the probability of a cast is 0.94",)
 
 
 def test_the_estimated_light_is_recorded_with_a_mean_of_one() -> None:
@@ -176,6 +188,23 @@ def test_a_black_picture_stays_black_and_says_so() -> None:
     output = run("low_light", np.zeros((32, 32, 3), np.uint8), curves(4.0))
     assert not output.picture.pixels.any()
     assert "black" in output.notes[0]
+
+
+def test_lifting_a_night_keeps_the_lamps_and_asks_a_person() -> None:
+    night = np.full((64, 64, 3), 12, np.uint8)
+    night[:4] = np.linspace(150, 240, 4 * 64 * 3).reshape(4, 64, 3).astype(np.uint8)
+    output = run("low_light", night, curves(4.0))
+    lifted = output.picture.pixels
+    assert (lifted[4:] > 40).all()
+    assert float((lifted.max(axis=2) == 255).mean()) <= 0.002
+    assert (np.diff(lifted[:4].reshape(-1, 3).astype(int), axis=0) >= 0).all()
+    assert lifted[3, -1, 0] - int(lifted[0, 0, 0]) > 20
+    assert output.low_confidence
+    assert output.notes == ("the picture has bright parts: it may be dark on purpose",)
+
+
+def test_a_picture_with_too_little_light_everywhere_is_lifted_without_a_person() -> None:
+    assert not run("low_light", part(side=64) // 4, curves(3.0)).low_confidence
 
 
 @pytest.mark.parametrize("shape", [(50,), (3,), (3, 8, 8)])

@@ -8,19 +8,30 @@ ask for.
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import quote
 
 from darkroom.adapters.gcp.errors import translated
-from darkroom.adapters.gcp.firestore_indexes import BATCHES, COLLECTION, LABELS, SHARD, SHARDS, TALLIES, shard_of
+from darkroom.adapters.gcp.firestore_indexes import (
+    BATCHES,
+    COLLECTION,
+    EXPIRY_FIELD,
+    LABELS,
+    SHARD,
+    SHARDS,
+    TALLIES,
+    TALLY_DAYS,
+    shard_of,
+)
 from darkroom.adapters.job_pages import Position, check_countable, matches, order_of, page_of, position_of
 from darkroom.adapters.prefixes import end_of_prefix
+from darkroom.adapters.system import SystemClock
 from darkroom.domain.errors import BadMessage, JobExists, JobNotFound, PermanentError, RevisionConflict
 from darkroom.domain.job import Job
-from darkroom.runtime.ports import JobPage, JobQuery
+from darkroom.runtime.ports import Clock, JobPage, JobQuery
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -51,8 +62,16 @@ class FirestoreJobStore:
     `patience_s` is how long a call goes on trying while the service does not answer.
     """
 
-    def __init__(self, project: str, *, client: "Client | None" = None, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        project: str,
+        *,
+        client: "Client | None" = None,
+        patience_s: float = PATIENCE_S,
+        clock: Clock | None = None,
+    ) -> None:
         self._project = project
+        self._clock = clock or SystemClock()
         self._given = client
         self._patience_s = patience_s
 
@@ -128,7 +147,8 @@ class FirestoreJobStore:
         # The same key is the same document.
         name = hashlib.sha256(f"{scope}/{key}".encode()).hexdigest()
         with translated(f"count {key} under {scope}"):
-            self._client.collection(TALLIES).document(name).set({"scope": scope}, **self._calling)
+            fields = {"scope": scope, EXPIRY_FIELD: self._clock.now() + timedelta(days=TALLY_DAYS)}
+            self._client.collection(TALLIES).document(name).set(fields, **self._calling)
 
     def tallied(self, scope: str) -> int:
         from google.cloud.firestore import FieldFilter
@@ -189,7 +209,7 @@ def _fields(job: Job) -> dict[str, Any]:
         BATCHES: list(job.batches),
         "created_at": job.created_at,
         "updated_at": job.updated_at,
-        "expires_at": job.expires_at,
+        EXPIRY_FIELD: job.expires_at,
         "revision": job.revision,
         SHARD: shard_of(job.id),
         "job": body,

@@ -21,8 +21,14 @@ from darkroom.adapters.job_pages import Order, order_of
 from darkroom.runtime.ports import JobQuery
 
 COLLECTION = "jobs"
-#: Collection with one document for each counted thing; the index of its only field answers the count.
+#: Collection with one document for each counted key; the index of its field `scope` answers the count.
 TALLIES = "tallies"
+#: Collection with one document for each owner who has reservations.
+RESERVATIONS = "reservations"
+#: Time field after which Firestore deletes a document of the collections `jobs` and `tallies`.
+EXPIRY_FIELD = "expires_at"
+#: Days after which Firestore deletes a counted key. The bucket deletes the records of a batch after fewer days.
+TALLY_DAYS = 100
 #: Array field with one element per label.
 LABELS = "labels"
 #: Array field with the ids of the batches to which a job belongs.
@@ -33,8 +39,11 @@ SHARD = "shard"
 SHARDS = 8
 #: Writes a second that one index over a growing value takes; source: the page on sharded timestamps above.
 WRITES_PER_SHARD = 500
-#: Fields without an index of their own: never queried, or queried only through the composite indexes below.
-UNINDEXED_FIELDS: tuple[str, ...] = ("created_at", "job", "revision", SHARD, "updated_at")
+#: Collection and field without an index of its own: never queried, or queried only through the composite indexes below.
+UNINDEXED_FIELDS: tuple[tuple[str, str], ...] = (
+    *((COLLECTION, field) for field in ("created_at", "job", "revision", SHARD, "updated_at")),
+    (RESERVATIONS, "body"),
+)
 
 Mode = Literal["ASCENDING", "DESCENDING", "CONTAINS"]
 

@@ -6,7 +6,7 @@ the first try had succeeded.
 
 import os
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.gcp.errors import translated
@@ -48,10 +48,27 @@ class GcsObjectStore:
     def read(self, ref: ObjectRef) -> bytes:
         blob = self._blob(ref.bucket, ref.name, generation=ref.generation)
         with translated(f"read {ref}", {"NotFound": generation_gone(ref)}):
-            # Raw: an object stored with gzip encoding is to come as it is stored, or no checksum fits it.
-            data: bytes = blob.download_as_bytes(
-                raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry
-            )
+            return self._download(blob)
+
+    def read_latest(self, bucket: str, name: str) -> bytes:
+        missing = not_found(bucket, name)
+        if not valid_name(name):
+            raise missing
+        with translated(f"read {bucket}/{name}", {"NotFound": missing}):
+            return self._download(self._blob(bucket, name))
+
+    def _download(self, blob: "Blob") -> bytes:
+        """The content; read a second time if it does not fit its checksum, which costs less than a delivery."""
+        from google.cloud.storage.exceptions import DataCorruption
+
+        # Raw: an object stored with gzip encoding is returned as it is stored. Otherwise its checksum would not match.
+        download = partial(
+            blob.download_as_bytes, raw_download=True, checksum="crc32c", timeout=TIMEOUT_S, retry=self._retry
+        )
+        try:
+            data: bytes = download()
+        except DataCorruption:
+            data = download()
         return data
 
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.gcp.errors import translated
 from darkroom.adapters.gcp.firestore import PATIENCE_S
+from darkroom.adapters.gcp.firestore_indexes import RESERVATIONS
 from darkroom.domain.errors import RevisionConflict
 from darkroom.domain.quota import Reservations
 
 if TYPE_CHECKING:
     from google.cloud.firestore import Client, DocumentReference
-
-COLLECTION = "reservations"
 
 
 class FirestoreReservationStore:
@@ -69,7 +68,7 @@ class FirestoreReservationStore:
 
     def _document(self, owner: str) -> "DocumentReference":
         """Owners may hold any character; ids of documents may not."""
-        return self._client.collection(COLLECTION).document(hashlib.sha256(owner.encode()).hexdigest())
+        return self._client.collection(RESERVATIONS).document(hashlib.sha256(owner.encode()).hexdigest())
 
     @cached_property
     def _client(self) -> "Client":

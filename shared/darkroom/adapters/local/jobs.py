@@ -28,7 +28,7 @@ class LocalJobStore:
         with self._database.transaction() as connection:
             if _revision(connection, job.id) is not None:
                 raise JobExists(f"job {job.id} exists already")
-            _write(connection, stored)
+            write_job(connection, stored)
         return stored
 
     def get(self, job_id: str) -> Job:
@@ -46,7 +46,7 @@ class LocalJobStore:
                 raise JobNotFound(f"there is no job {job.id}")
             if stored != job.revision:
                 raise RevisionConflict(f"job {job.id} has revision {stored}, not {job.revision}")
-            _write(connection, saved)
+            write_job(connection, saved)
         return saved
 
     def query(self, query: JobQuery) -> JobPage:
@@ -102,7 +102,8 @@ def _revision(connection: sqlite3.Connection, job_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _write(connection: sqlite3.Connection, job: Job) -> None:
+def write_job(connection: sqlite3.Connection, job: Job) -> None:
+    """Write a job with its labels and batches in the place of an earlier version of it."""
     connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
     connection.execute(
         "INSERT INTO jobs (id, revision, status, qc_status, owner, updated_at, expires_at, body) "

@@ -77,11 +77,23 @@ class LocalObjectStore:
             entry = self._entry(ref.bucket, ref.name)
             if entry is None or entry.info.ref != ref:
                 break
-            for path in self._locations(entry):
-                data = read_exactly(path, entry.file, entry.info.crc32c)
-                if data is not None:
-                    return data
+            if (data := self._content(entry)) is not None:
+                return data
         raise generation_gone(ref)
+
+    def read_latest(self, bucket: str, name: str) -> bytes:
+        for _ in range(_LOOKS):
+            entry = self._entry(bucket, name)
+            if entry is None:
+                break
+            if (data := self._content(entry)) is not None:
+                return data
+        raise not_found(bucket, name)
+
+    def _content(self, entry: Entry) -> bytes | None:
+        """The content as it was registered; None if it has been moved, changed or deleted."""
+        contents = (read_exactly(path, entry.file, entry.info.crc32c) for path in self._locations(entry))
+        return next((data for data in contents if data is not None), None)
 
     def create(self, bucket: str, name: str, new: NewObject) -> ObjectInfo:
         return self._write(bucket, name, new, only_if_absent=True)
@@ -136,6 +148,31 @@ class LocalObjectStore:
             for path in old:
                 path.unlink(missing_ok=True)
         return len(old)
+
+    def forget_missing(self, bucket: str) -> int:
+        """Remove the rows of objects whose files were deleted, and return their number.
+
+        Such an object is absent for every reader already. Nothing is removed while the bucket's folder is missing or
+        empty: it may be on a disk that is not mounted.
+        """
+        folder = self._files.folder(bucket)
+        with self._database.translated():
+            if not folder.is_dir() or not any(folder.iterdir()):
+                return 0
+        removed, last = 0, ""
+        while entries := self._entries_after(bucket, last, ""):
+            last = entries[-1].info.ref.name
+            removed += self._forget([entry for entry in entries if self._is_missing(entry)])
+        return removed
+
+    def _is_missing(self, entry: Entry) -> bool:
+        return entry.staged is None and fingerprint_of(self._files.at(entry.info.ref.bucket, entry.path)) is None
+
+    def _forget(self, entries: Sequence[Entry]) -> int:
+        with self._database.transaction() as connection:
+            for entry in entries:
+                self._register.remove(connection, entry.info.ref)
+        return len(entries)
 
     def close(self) -> None:
         """Give the database file back; the next use opens it again."""

@@ -20,11 +20,12 @@ from darkroom.api.routes.jobs import MAX_NAME, printable
 from darkroom.auth.signing import signing_key
 from darkroom.domain.errors import BadImage
 from darkroom.domain.http_errors import Invalid
+from darkroom.domain.new_job import LABEL_PREFIX
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.products.rows import checked_url
 from darkroom.domain.webhooks import CALLBACK_KEY
 from darkroom.handlers.objects import find_object, pin_objects
-from darkroom.handlers.uploads import LABEL_PREFIX, submit_upload
+from darkroom.handlers.uploads import submit_upload
 from darkroom.runtime.ports import NewObject
 
 if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes

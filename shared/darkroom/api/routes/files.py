@@ -102,10 +102,10 @@ def manifest(call: RequestContext) -> ApiResponse:
     """What was planned and done, as it lies beside the result."""
     job, system = job_of(call), call.parts.system
     try:
-        ref = system.objects.stat(system.settings.results_bucket, job.manifest_name).ref
+        content = system.objects.read_latest(system.settings.results_bucket, job.manifest_name)
     except ObjectNotFound as exc:
         raise ResultNotFound(f"job {job.id} is {job.status} and has no manifest") from exc
-    return ApiResponse(content=_read(call, ref))
+    return ApiResponse(content=content)
 
 
 def stage_output(call: RequestContext) -> ApiResponse:

@@ -5,7 +5,6 @@ whoever names the revision that they have seen.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -54,8 +53,7 @@ def pending(call: RequestContext) -> ApiResponse:
         status="completed",
         qc_status="needs_review",
         label=(label[0], label[1]) if label else None,
-        # A condition on time is what makes a query answer the oldest first; this one holds for every job.
-        updated_before=call.parts.now() + timedelta(days=1),
+        order="oldest_first",
         limit=asked.limit,
         cursor=asked.cursor,
     )

@@ -18,11 +18,11 @@ from darkroom.cli.support.pipeline_options import (
 )
 from darkroom.cli.support.service import service
 from darkroom.cli.support.text import printable
-from darkroom.cli.support.wait import wait_for
+from darkroom.cli.support.wait import wait_for, warn_if_unserved
 from darkroom.domain.errors import BadImage, DarkroomError, ObjectExists, TransientError
 from darkroom.domain.job import Job, job_id
+from darkroom.domain.new_job import LABEL_PREFIX
 from darkroom.domain.pipeline import DEFAULT_PRESET, Pipeline
-from darkroom.handlers.uploads import LABEL_PREFIX
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
 
@@ -95,6 +95,8 @@ def submit(ctx: click.Context, files: tuple[Path, ...], **told: Unpack[_Told]) -
         click.echo(line)
     for problem in problems:
         click.echo(printable(problem), err=True)
+    if sent and not told["wait"]:
+        warn_if_unserved(connected.system.settings)
     if problems or any(job.status != "completed" for job in ended.values()):
         raise click.exceptions.Exit(1)
 

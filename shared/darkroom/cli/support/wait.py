@@ -1,6 +1,7 @@
 """How does a command wait for jobs, and what does it say meanwhile?"""
 
 import fcntl
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ from darkroom.domain.history import entries_since, occurrences
 from darkroom.domain.job import FINAL, Job
 from darkroom.local_cloud.lock import FILE_NAME
 from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.settings import Settings
 
 #: Seconds between two looks at the jobs.
 LOOK_S = 0.25
@@ -124,6 +126,16 @@ class _Watch:
         settings = self._service.system.settings
         if settings.backend == "local" and not is_served(settings.home):
             click.echo(f"nothing moves: nobody serves {settings.home}; run `darkroom up` in another terminal", err=True)
+
+
+def warn_if_unserved(settings: Settings) -> None:
+    """Say on stderr that nobody works on what was submitted, if this machine is meant and no service runs there."""
+    if settings.backend != "local" or is_served(settings.home):
+        return
+    home = settings.home.resolve()
+    click.echo(f"warning: nobody works on it yet, because no service runs in {home}", err=True)
+    start = f"start one with `darkroom up --home {shlex.quote(str(home))}`"
+    click.echo(f"{start}, or set DARKROOM_HOME to the home of the one that runs and submit again", err=True)
 
 
 def is_served(home: Path) -> bool:
