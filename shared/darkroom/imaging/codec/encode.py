@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,7 @@ from darkroom.imaging.codec.quality import EncodeOptions, write
 from darkroom.imaging.codec.samples import join_notes, narrow
 from darkroom.imaging.picture import Picture, Pixels
 
-CONTENT_TYPES: Mapping[OutputFormat, str] = MappingProxyType(
-    {name: f"image/{name}" for name in ("jpeg", "png", "webp", "tiff", "avif")}
-)
+CONTENT_TYPES: Mapping[OutputFormat, str] = MappingProxyType({name: f"image/{name}" for name in get_args(OutputFormat)})
 
 #: Longest side in pixels that a format's fields, or its encoder, can hold.
 _MAX_SIDES: Mapping[OutputFormat, int] = MappingProxyType({"jpeg": 65500, "webp": 16383, "avif": 65536})
@@ -36,9 +35,9 @@ class Encoded:
 
     data: bytes
     content_type: str
-    #: The quality that was used; None where the format has none.
+    #: Quality of the file; None for a format without one.
     quality: int | None
-    #: Sentences about what the format could not hold and what was done instead.
+    #: Messages for the user: what the format cannot hold, and what was done instead.
     notes: tuple[str, ...]
 
 
@@ -53,7 +52,7 @@ class _Colored:
 
 
 def encode(picture: Picture, options: EncodeOptions, metadata: Metadata) -> Encoded:
-    """Write a picture in the format asked for, with its descriptions and a profile.
+    """Write a picture in the requested format, with its metadata and a profile.
 
     What the format cannot hold is adapted and noted: alpha onto white for JPEG, 16 bits rounded to 8, IPTC left out.
     Raises `BadPipeline` only if the picture has more pixels a side than the format can hold. Costs about 50 ms a
