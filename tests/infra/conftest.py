@@ -35,7 +35,7 @@ def once(factory: pytest.TempPathFactory, worker_id: str, name: str, make: Calla
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not pickled.exists():
-                folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
             pickled.write_bytes(pickle.dumps(make(folder)))
     return pickle.loads(pickled.read_bytes())
 
