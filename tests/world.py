@@ -208,7 +208,7 @@ def assemble(
         backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
-        catalogue=models.registry,
+        model_registry=models.registry,
         models=models,
     )
     return World(system=system, broker=broker, clock=clock, raw_objects=objects, raw_jobs=jobs)

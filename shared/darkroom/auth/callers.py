@@ -1,9 +1,9 @@
-"""Who asks, and what may they do?
+"""Identifies the caller of the API.
 
-With an API key: whom the key names. Without one, where visitors are let in: whoever has the cookie of one. Without any
-key ever created, on a laptop that lets no visitors in: whoever sits at it, which the request's address, its `Host` and
-its `Origin` must show. A page of another origin can make a browser on this computer ask, and a name that an attacker
-controls can be made to point here; neither gets through.
+An API key names its owner and role. Where visitors are allowed, a caller without a key is a visitor, known by a cookie.
+On one machine where no key was ever created and no visitors are allowed, the caller is the local user. The address of
+the request, its `Host` and its `Origin` must then be local: a page of another origin can make a browser on this
+computer send requests, and an attacker can make a host name resolve to this computer. Both are refused.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""How does the system recognise what it signed itself?"""
+"""Signs values with the key of the system, and verifies them."""
 
 import os
 import secrets

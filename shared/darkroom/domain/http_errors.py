@@ -1,6 +1,6 @@
-"""What can the API refuse that the rest of the system does not know of?
+"""Defines the errors that only the API raises.
 
-The codes are listed in docs/http.md, which a test holds to this module.
+The codes are listed in docs/http.md; a test compares the list with this module.
 """
 
 from darkroom.domain.errors import DarkroomError

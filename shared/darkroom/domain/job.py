@@ -1,7 +1,7 @@
-"""What is known about one photograph, and how may that change?
+"""Defines the job of one photograph and its changes of state.
 
-A `Job` is one immutable record. Every change is a method that returns the next one; nothing here reads a clock, a
-database or the environment. `darkroom.handlers` loads, changes and saves.
+A `Job` is one immutable record. Every change is a method that returns the next record. Nothing here reads a clock, a
+database or the environment; `darkroom.handlers` loads, changes and saves jobs.
 """
 
 import hashlib

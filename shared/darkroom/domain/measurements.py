@@ -1,6 +1,6 @@
-"""What is known about a picture, in numbers?
+"""Defines the measurements of a picture.
 
-Pure: `assess` takes the measurements, the planner reads them, the job and the manifest carry them as JSON.
+Pure: `assess` computes them, the planner reads them, and the job and the manifest store them as JSON.
 """
 
 from collections.abc import Mapping

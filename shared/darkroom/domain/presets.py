@@ -1,7 +1,7 @@
-"""What does each preset do?
+"""Defines the presets.
 
-A preset is data: for each stage whether it runs always or only if the measurements call for it, its parameters, and
-the parameters of `finish`. `darkroom presets` prints this table.
+A preset is data: for each stage whether it runs always or only if the measurements require it, its parameters, and the
+parameters of `finish`. `darkroom presets` prints this table.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,13 +1,13 @@
-"""Which topics and subscriptions are there, who serves them, and how often are they tried?
+"""Defines the topics and subscriptions, the functions that serve them, and their retries.
 
-One description for the laptop, the emulators and Google Cloud. The deadlines obey
+The local cloud, the emulators and Google Cloud use this one description. The deadlines satisfy
 
     ack deadline ≥ the function's timeout          (a slow delivery is not repeated while it still runs)
-    attempts × longest backoff < retention          (a message is given up before it would be forgotten)
+    attempts × longest backoff < retention          (a message is given up before it expires)
 
-A push that is refused for want of an instance (429, 503) counts as a delivery of Pub/Sub. So the attempts are many,
-and the answers of a stage decide when its job is given up: after `MAX_FAILURES` failures. On one machine a delivery is
-never refused, and `LOCAL_SUBSCRIPTIONS` counts each as a failure.
+Pub/Sub counts a push that is refused because no instance is free (429, 503) as a delivery. So many attempts are
+allowed, and the failures that a stage reports decide when its job fails: after `MAX_FAILURES` of them. On one machine a
+delivery is never refused, and `LOCAL_SUBSCRIPTIONS` counts each one as a failure.
 """
 
 from dataclasses import dataclass, replace

@@ -1,9 +1,9 @@
-"""What is somebody told when a job has ended, and how do they know that it is true?
+"""Defines the callback that reports the end of a job, and its signature.
 
-A callback is a POST of JSON. Its signature is an HMAC over the moment of sending and the very bytes of the body,
-so that neither can be changed and an old one cannot be sent again unnoticed:
+A callback is a POST of JSON. Its signature is an HMAC over the time of sending and the bytes of the body. So neither
+can be changed, and the receiver can refuse an old callback that is sent again.
 
-    Darkroom-Event-Id    the same for every attempt to tell the same thing
+    Darkroom-Event-Id    the same for every attempt to deliver the same event
     Darkroom-Timestamp   seconds since 1970
     Darkroom-Signature   v1=HMAC-SHA256(key, "{timestamp}.{body}") in hexadecimal digits
 """

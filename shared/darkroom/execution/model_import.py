@@ -1,7 +1,7 @@
-"""How does a network that somebody brings become a model that a stage may use?
+"""Adds a network of a user as a model of a stage.
 
-What is told of it and what its file says must agree, and its stage must come through a probe picture with it, before
-anything is stored.
+Before the model is stored, its description must agree with its file, and the stage must process a probe picture
+with it.
 """
 
 import hashlib

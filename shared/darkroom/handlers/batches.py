@@ -1,14 +1,14 @@
-"""Many jobs belong together: how are they chosen, taken, counted and cancelled?
+"""Chooses, processes, counts and cancels the jobs of a batch.
 
-    start ─▶ PageRequested ─▶ a page, chosen once and written down ─▶ JobsChosen ─▶ each job at work again
+    start ─▶ PageRequested ─▶ a page, chosen once and stored ─▶ JobsChosen ─▶ each job is processed again
                   ▲                      │
                   └──── the next page ───┘
 
-A page is chosen among the jobs that have not changed since the batch began, oldest change first: a job that the batch
-has taken is changed by that, and can never be chosen again.
+A page is chosen among the jobs that have not changed since the batch began, the oldest change first. A job that the
+batch has taken is changed by that, so it cannot be chosen again.
 
-Whoever cancels first writes that down and then cancels what carries the batch's id; whoever takes a job first saves it
-with the id and then looks whether the batch was cancelled. So no job slips through between the two.
+A cancellation is stored first; then the jobs with the id of the batch are cancelled. A job that joins the batch is
+saved with that id first; then the cancellation is checked. So no job can escape a cancellation.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
-"""How do the rows of an import become jobs?
+"""Turns the rows of an import into jobs.
 
-    start ─▶ parts of the rows lie in the bucket ─▶ RowsListed ─▶ RowRequested, one a row ─▶ fetch ─▶ uploads bucket
+    start ─▶ parts of the rows are stored ─▶ RowsListed ─▶ RowRequested, one a row ─▶ fetch ─▶ uploads bucket
 
-A picture's name in the uploads bucket follows from its row and its owner. So the same row twice, in one import or in
-two, is fetched once and is one job, which belongs to both; a message that comes again finds what is done. The picture
-then goes the way of every photograph.
+The name of a picture in the uploads bucket is computed from its row and its owner. So a row that occurs twice, in one
+import or in two, is fetched once and is one job, which belongs to both. A redelivered message finds what is done. The
+picture is then processed as every photograph.
 """
 
 from collections.abc import Callable, Sequence

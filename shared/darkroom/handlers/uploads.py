@@ -118,7 +118,7 @@ def _new_job(system: System, upload: Upload) -> Job:
         job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
-    return with_first_step(job, system.buckets, system.catalogue)
+    return with_first_step(job, system.buckets, system.model_registry)
 
 
 def _check_name(name: str) -> None:

@@ -1,6 +1,6 @@
-"""A job has ended: who is told?
+"""Reports the end of a job to the callback URL of its upload.
 
-At least once, as everything is: whoever is told counts by the event's id.
+Delivery is at least once; the receiver recognises repetitions by the id of the event.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,7 @@
-"""How does an event reach the importer? Apart from the other entry points, so that no other function carries it."""
+"""Defines the entry points of the importer.
+
+They are separate from the other entry points, so that no other function imports the code that fetches.
+"""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,7 @@
-"""How is a picture fetched from a URL that a stranger names?
+"""Fetches a picture from an untrusted URL.
 
-Every hop alike: take the URL apart, resolve its name once, refuse it unless every address is public, connect to that
-very address, follow a redirect only as a new hop. Bytes, time and hops are limited over all hops together.
+Every hop does the same: parse the URL, resolve its name once, refuse it unless every address is public, connect to
+that address, and follow a redirect only as a new hop. The limits on bytes, time and hops hold over all hops together.
 
     url ─▶ scheme, port, no password ─▶ resolve once ─▶ all public? ─▶ connect to that address ─▶ 200: bytes
      ▲                                                                                              │

@@ -1,4 +1,4 @@
-"""How is something built once in a process, however many requests ask for it at the same time?"""
+"""Builds a value once per process, also when several threads request it at the same time."""
 
 from collections.abc import Callable
 from functools import cache

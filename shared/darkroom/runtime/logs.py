@@ -1,8 +1,8 @@
-"""How does a line of the log look?
+"""Writes log lines as JSON.
 
-One JSON object a line, in the fields that Cloud Logging understands: `severity`, `message`, `action` (a stable word,
+Each line is one JSON object with the fields that Cloud Logging reads: `severity`, `message`, `action` (a stable word,
 listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On Google Cloud every line of a job carries
-the job's trace, so that the lines of all functions that worked on it stand together.
+the trace of the job, so that Cloud Logging shows the lines of all functions together.
 """
 
 import json

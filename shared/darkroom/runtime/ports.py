@@ -1,7 +1,7 @@
-"""What does the system need from the outside world?
+"""Defines the ports: what the system needs from outside.
 
-Each port states its contract; `tests/contract` holds every adapter to it. All methods may raise TransientError when
-the service behind them does not answer; the caller lets it pass, and the transport delivers the message again.
+Each port states its contract; `tests/contract` checks every adapter against it. All methods may raise TransientError if
+the service behind them does not answer. The caller does not catch it, and the message is delivered again.
 """
 
 from collections.abc import Collection, Iterator, Mapping

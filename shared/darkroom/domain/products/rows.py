@@ -1,7 +1,7 @@
-"""Which pictures does an import ask for, and what is wrong with each row?
+"""Reads and checks the rows of an import.
 
-Rows come as a JSON list or as CSV with a header, and are checked one by one: what is wrong with a row is told by its
-number, and the good ones go on. Rows are counted from 1; the header of a CSV does not count.
+Rows come as a JSON list or as CSV with a header. Each row is checked separately: an error names the number of its row,
+and valid rows are accepted. Rows are counted from 1; the header of a CSV file does not count.
 """
 
 import csv
