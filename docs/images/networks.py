@@ -16,7 +16,7 @@ from darkroom.imaging.codec import Limits, decode
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import read_settings
-from models.evaluation.contest import psnr_db
+from models.evaluation.benchmark import psnr_db
 from models.evaluation.gallery import over_squares
 from models.evaluation.sheet import Cell, sheet
 from models.training.degradations import reduced, to_u8

@@ -17,7 +17,7 @@ from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.picture import Picture, Pixels, to_float
 from darkroom.inference.session import Model
 from darkroom.stages import StageModel
-from models.evaluation.contest import psnr_db
+from models.evaluation.benchmark import psnr_db
 from models.training.degradations import to_u8
 from models.training.fidelity import LUMA, quality
 from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture

@@ -20,7 +20,7 @@ from darkroom.imaging.picture import Picture, Pixels, to_float
 from darkroom.imaging.tone.chroma import fit
 from darkroom.inference.session import Model
 from darkroom.stages.restore import restore
-from models.evaluation.contest import psnr_db
+from models.evaluation.benchmark import psnr_db
 from models.training.colourful import LEAST_CHROMA, mean_chroma
 from models.training.photographs import is_validation, read_rgb
 
@@ -72,7 +72,7 @@ def table(folder: Path, model: Model) -> str:
     parts = []
     for name in ("photos", "mattes"):
         photographs = validation_photographs(folder / name)
-        parts += [f"{len(photographs)} photographs of {name}/", contest(photographs, methods(model))]
+        parts += [f"{len(photographs)} photographs of {name}/", benchmark(photographs, methods(model))]
     return "\n\n".join([*parts, "confidence, photographs of photos/", calibration(folder / "photos", model)])
 
 
@@ -83,12 +83,12 @@ def validation_photographs(folder: Path) -> list[Pixels]:
     return [each for each in photographs if mean_chroma(each) >= LEAST_CHROMA]
 
 
-def contest(photographs: Sequence[Pixels], contenders: Mapping[str, Method]) -> str:
+def benchmark(photographs: Sequence[Pixels], methods_by_name: Mapping[str, Method]) -> str:
     """A Markdown table, a row for each method."""
-    tallies = {name: Tally() for name in contenders}
+    tallies = {name: Tally() for name in methods_by_name}
     for photograph in photographs:
         grey = greyed(photograph)
-        for name, method in contenders.items():
+        for name, method in methods_by_name.items():
             tallies[name].add(method(photograph, grey), photograph, grey)
     return _markdown([HEADER, *((name, *tally.cells()) for name, tally in tallies.items())])
 

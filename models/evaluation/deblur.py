@@ -8,7 +8,7 @@ from darkroom.domain.parameters import DeblurParameters
 from darkroom.imaging.picture import Picture, Pixels, to_float
 from darkroom.inference.session import Model
 from darkroom.stages import deblur
-from models.evaluation.contest import Condition, Method, contest, rgb_score
+from models.evaluation.benchmark import Condition, Method, benchmark, rgb_score
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion
 from models.training.degradations import gaussian_noise, to_u8
 
@@ -23,7 +23,7 @@ def table(photographs: Sequence[Pixels], model: Model) -> str:
         **{name: _classical(name) for name in ("unsharp", "wiener", "richardson_lucy")},
         "model": lambda given, _: _restored(given, model),
     }
-    return contest(photographs, CONDITIONS, methods, rgb_score)
+    return benchmark(photographs, CONDITIONS, methods, rgb_score)
 
 
 def _classical(name: str) -> Method:

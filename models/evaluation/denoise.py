@@ -10,7 +10,7 @@ from darkroom.domain.parameters import DenoiseParameters
 from darkroom.imaging.picture import Image, Picture, Pixels, to_float
 from darkroom.inference.session import Model
 from darkroom.stages import denoise
-from models.evaluation.contest import Condition, Method, contest, rgb_score
+from models.evaluation.benchmark import Condition, Method, benchmark, rgb_score
 from models.training.degradations import film_grain, gaussian_noise, jpeg, sensor_noise, to_u8
 from models.training.photographs import centre_patch
 
@@ -28,7 +28,7 @@ def table(photographs: Sequence[Pixels], model: Model) -> str:
         "non-local means": non_local_means,
         **_of(model),
     }
-    return "\n\n".join([contest(photographs, CONDITIONS, methods, rgb_score), against_bm3d(photographs, model)])
+    return "\n\n".join([benchmark(photographs, CONDITIONS, methods, rgb_score), against_bm3d(photographs, model)])
 
 
 def against_bm3d(photographs: Sequence[Pixels], model: Model) -> str:
@@ -46,7 +46,7 @@ def against_bm3d(photographs: Sequence[Pixels], model: Model) -> str:
     }
     middles = [to_u8(centre_patch(each, BM3D_SIDE)) for each in photographs]
     conditions = [_condition(f"middle {BM3D_SIDE}x{BM3D_SIDE}", gaussian_noise, sigma) for sigma in BM3D_SIGMAS]
-    return contest(middles, conditions, methods, rgb_score)
+    return benchmark(middles, conditions, methods, rgb_score)
 
 
 def _of(model: Model) -> Mapping[str, Method]:

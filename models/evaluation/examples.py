@@ -19,8 +19,8 @@ from darkroom.execution.runner import LocalRunner, open_score_model
 from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation import scenes
 from models.evaluation.assess import judged, judges_with, truths
-from models.evaluation.exhibits import STAGES
 from models.evaluation.gallery import both, row
+from models.evaluation.gallery_cases import STAGES
 from models.evaluation.scenes import Scene, spoilt, untouched
 from models.evaluation.sheet import Cell, sheet
 from models.training import blur

@@ -25,8 +25,8 @@ from darkroom.imaging.picture import Picture, Pixels
 from darkroom.inference.registry import Registry
 from darkroom.runtime.bootstrap import build_local_runner
 from darkroom.runtime.settings import read_settings
-from models.evaluation.contest import psnr_db, rgb_score
-from models.evaluation.exhibits import STAGES, scenes_of
+from models.evaluation.benchmark import psnr_db, rgb_score
+from models.evaluation.gallery_cases import STAGES, scenes_of
 from models.evaluation.scenes import Scene
 from models.evaluation.sheet import Cell, sheet
 

@@ -18,7 +18,7 @@ from darkroom.imaging.color import luma
 from darkroom.imaging.picture import Image, Picture, Pixels, to_float
 from darkroom.inference.session import Model
 from darkroom.stages.restore import restore
-from models.evaluation.contest import Condition, Method, contest, rgb_score
+from models.evaluation.benchmark import Condition, Method, benchmark, rgb_score
 from models.training.degradations import jpeg, to_u8
 from models.training.lighting import Exposure, photon_noise, some_exposure, underexposed
 from models.training.photographs import is_validation, read_rgb
@@ -33,7 +33,7 @@ USUAL_MEAN = 0.45
 def table(folder: Path, model: Model) -> str:
     """Markdown: mean PSNR in dB and mean SSIM of every method in every condition."""
     photographs = [read_rgb(path) for path in unseen(folder)]
-    return f"{len(photographs)} photographs\n\n" + contest(photographs, CONDITIONS, methods(model), rgb_score)
+    return f"{len(photographs)} photographs\n\n" + benchmark(photographs, CONDITIONS, methods(model), rgb_score)
 
 
 def unseen(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from darkroom.inference.session import Model
 from darkroom.stages import repair
 from models.training.damage import KINDS, Layer, Size, aged, damaged
 from models.training.degradations import jpeg, to_u8
-from models.training.lookalikes import cluttered
+from models.training.hard_negatives import cluttered
 
 Found = NDArray[np.bool_]
 #: A photograph to it damaged, and as it was before.
@@ -166,7 +166,7 @@ SCANNED: tuple[Damage, ...] = (_old,)
 UNDAMAGED: Mapping[str, Damage] = {
     "photographs": lambda image, _: (image, image),
     "four in ten old": lambda image, rng: (old := aged(image, rng), old),
-    "lookalikes drawn in": lambda image, rng: (drawn := cluttered(image, rng), drawn),
+    "hard negatives drawn in": lambda image, rng: (drawn := cluttered(image, rng), drawn),
 }
 
 

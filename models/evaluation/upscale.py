@@ -7,7 +7,7 @@ import numpy as np
 
 from darkroom.imaging.picture import Image, Pixels, to_float
 from darkroom.inference.session import Model
-from models.evaluation.contest import Condition, Method, contest, luma_score
+from models.evaluation.benchmark import Condition, Method, benchmark, luma_score
 from models.training.degradations import gaussian_noise, jpeg, reduced, to_u8
 from models.training.lettering import lettered
 
@@ -21,7 +21,7 @@ def table(photographs: Sequence[Pixels], model: Model, built_in: Model | None = 
         **({"built-in": lambda given, _: built_in.apply(given)} if built_in else {}),
         "model": lambda given, _: model.apply(given),
     }
-    return contest(photographs, conditions(scale), methods, luma_score(scale))
+    return benchmark(photographs, conditions(scale), methods, luma_score(scale))
 
 
 def enlarged(given: Pixels, scale: int, interpolation: int) -> Pixels:

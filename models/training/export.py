@@ -75,9 +75,9 @@ def store_half(graph: GraphProto) -> None:
 def take_weights(network: nn.Module, exported: Path) -> None:
     """Give `network` the weights of a file that `export` has written, as exact as they are stored there.
 
-    What the file does not have (a branch that the recipe has grown since) stays as it is. A normalisation, which is
-    part of a convolution in the file, becomes one that does the same; `settle` must tell it what it will see in
-    training. SystemExit if a tensor has another shape, or if nothing fits.
+    Layers that the file lacks (a branch that was added to the recipe later) do not change. The file has merged each
+    batch normalisation into a convolution; it is restored as an equivalent one. Afterwards `calibrate_batchnorm`
+    must set its statistics. SystemExit if a tensor has another shape, or if nothing matches.
     """
     graph = onnx.load(exported).graph
     stored = {each.name.removesuffix("_half"): each for each in graph.initializer}
@@ -124,8 +124,8 @@ def _unfold(convolution: nn.Conv2d, normalisation: nn.BatchNorm2d, kernels: Tens
 
 
 @torch.no_grad()
-def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Have every normalisation expect the mean and variance that `batches` have there, and still answer the same."""
+def calibrate_batchnorm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Set mean and variance of every batch normalisation to those of `batches`, without a change of the output."""
     moments: dict[nn.BatchNorm2d, list[Tensor]] = {
         each: [] for each in network.modules() if isinstance(each, nn.BatchNorm2d)
     }
@@ -151,7 +151,7 @@ def settle(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
 
 
 def forget_origin(model: ModelProto) -> None:
-    """Remove what the exporter notes about source files, so that the bytes do not depend on where they were made."""
+    """Remove the exporter's notes about source files, so that the bytes do not depend on the machine."""
     model.doc_string = ""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]

@@ -116,7 +116,7 @@ def quantise(recipe: Recipe, graph: Path, out: Path, photographs: Sequence[objec
     widen(model)
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(photographs), CALIBRATION, replace=False)
-    feeds = (feed(recipe, recipe.draw(photographs[number], rng)) for number in chosen)
+    feeds = (feed(recipe, recipe.train_sample(photographs[number], rng)) for number in chosen)
     with TemporaryDirectory() as folder:
         widened = Path(folder) / "model.onnx"
         onnx.save(model, widened)
@@ -186,7 +186,7 @@ def compare(recipe: Recipe, graphs: tuple[Path, Path], photographs: Sequence[obj
     """Both graphs on the same pairs of the validation split, and on one tile in turns."""
     single, int8 = (load(path.read_bytes(), THREADS, path.name) for path in graphs)
     rng = np.random.default_rng(0)
-    made = (recipe.check(photograph, rng) for photograph in photographs[:VALIDATION])
+    made = (recipe.val_sample(photograph, rng) for photograph in photographs[:VALIDATION])
     pairs = [sample for sample in made if sample]
     scores = [[score(recipe, session, pair) for pair in pairs] for session in (single, int8)]
     seconds = timed((single, int8), tile(recipe, pairs[0]))

@@ -1,8 +1,8 @@
 """Trains a network within a given time.
 
-Every batch has its own seed (recipe, step), so that a resumed training sees what an uninterrupted one would have
-seen, however many threads prepare the batches. The learning rate follows the clock, not the step count, so that
-training ends when it was told to, on any machine.
+Every batch has its own seed (recipe, step), so that a resumed training gets the same batches as an uninterrupted one,
+with any number of threads. The learning rate follows the clock and not the step count, so that training ends at the
+given time on any machine.
 """
 
 import math
@@ -18,25 +18,25 @@ import torch
 from torch import Tensor, nn
 
 from models.training.arithmetic import autocast
-from models.training.export import settle, take_weights
+from models.training.export import calibrate_batchnorm, take_weights
 from models.training.photographs import Split
-from models.training.recipe import Draw, Recipe, Sample
+from models.training.recipe import MakeSample, Recipe, Sample
 
-#: The learning rate rises linearly over this many steps. Without it, at 2e-3, every ReLU of a plain trunk dies.
+#: Steps of the linear warm-up of the learning rate. Without it, at 2e-3, every ReLU of a plain trunk dies.
 WARM_UP_STEPS = 500
-#: Share of the old value that the averaged weights keep at each step; they are what is validated and exported.
+#: Decay of the exponential moving average of the weights. The averaged weights are validated and exported.
 AVERAGE_DECAY = 0.999
-#: Batches from which the normalisations of a file's network learn what they will see.
-SETTLING_BATCHES = 8
-#: Longest gradient (L2 norm) that is followed.
+#: Batches that calibrate the batch normalisation of a network that starts from a file.
+CALIBRATION_BATCHES = 8
+#: Limit of the gradient's L2 norm; a longer gradient is scaled down to it.
 GRADIENT_LIMIT = 1.0
-#: A network that does not beat its input after so many steps is stopped.
+#: Steps after which training stops if the network is not better than its input.
 PATIENCE_STEPS = 2 * WARM_UP_STEPS
 #: Seconds between two validations.
 VALIDATION_EVERY_S = 120.0
-#: Share of the time in which smaller pairs are trained on, if the recipe has such.
+#: Share of the time for training on smaller samples, if the recipe has them.
 EARLY_SHARE = 0.6
-#: Most pairs that are validated on.
+#: Largest number of validation samples.
 VALIDATION_SAMPLES = 48
 
 
@@ -46,12 +46,12 @@ Batch = tuple[tuple[Tensor, ...], Tensor]
 
 @dataclass(slots=True, kw_only=True)
 class Training:
-    """A training under way: everything that a checkpoint holds."""
+    """The state of a training: everything that a checkpoint holds."""
 
     recipe: Recipe
     device: torch.device
     step: int = 0
-    #: Seconds trained so far, over all resumptions.
+    #: Seconds of training so far, over all resumptions.
     elapsed_s: float = 0.0
     network: nn.Module = field(init=False)
     average: nn.Module = field(init=False)
@@ -76,18 +76,20 @@ class Training:
         partial.replace(path)
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
         for name in ("network", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
     def start_from(self, exported: Path, examples: Split) -> None:
-        """Begin with the weights of a file that `export` has written, of this recipe; SystemExit if they do not fit."""
+        """Start with the weights of a file of this recipe that `export` has written; SystemExit if they differ."""
         take_weights(self.network, exported)
         if any(isinstance(each, nn.BatchNorm2d) for each in self.network.modules()):
             drawn = batches(self.recipe, examples, first=0, workers=0)
-            settle(self.network, (to_device(self.device, *each)[0] for each in islice(drawn, SETTLING_BATCHES)))
+            calibrate_batchnorm(
+                self.network, (to_device(self.device, *each)[0] for each in islice(drawn, CALIBRATION_BATCHES))
+            )
         self.average.load_state_dict(self.network.state_dict())
 
     def advance(self, inputs: tuple[Tensor, ...], target: Tensor, learning_rate: float) -> float:
@@ -116,7 +118,7 @@ class Training:
 
 
 def train(training: Training, examples: Split, checkpoint: Path, *, minutes: float, workers: int) -> None:
-    """Train until `minutes` have passed since the first step, resumptions not counted twice."""
+    """Train for `minutes` in all, including the time before a resumption."""
     budget_s, recipe = minutes * 60, training.recipe
     validation = validation_samples(recipe, examples)
     started_s = time.monotonic() - training.elapsed_s
@@ -142,7 +144,7 @@ def scheduled(highest: float, step: int, progress: float) -> float:
 
 
 def report(training: Training, validation: list[Batch], *, mean_loss: float, learning_rate: float) -> None:
-    """Print one line of progress; stop a training whose network is worse than having none."""
+    """Print one line of progress; stop if the network is still not better than its input after `PATIENCE_STEPS`."""
     reached, without = validate(training, validation)
     unit = training.recipe.unit
     print(
@@ -156,7 +158,7 @@ def report(training: Training, validation: list[Batch], *, mean_loss: float, lea
 
 @torch.no_grad()
 def validate(training: Training, validation: list[Batch]) -> tuple[float, float]:
-    """Mean score of the averaged weights, and of having no network."""
+    """Mean score of the averaged weights, and of the recipe's baseline without a network."""
     recipe, reached, without = training.recipe, [], []
     for each in validation:
         inputs, target = to_device(training.device, *each)
@@ -168,13 +170,13 @@ def validate(training: Training, validation: list[Batch]) -> tuple[float, float]
 def batches(
     recipe: Recipe, examples: Split, *, first: int, workers: int, early: Callable[[], bool] = lambda: False
 ) -> Iterator[Batch]:
-    """Batches from step `first` on, for ever; `workers` threads prepare them ahead, 0 prepares them in between.
+    """Batches from step `first` on, without end; `workers` threads prepare them ahead, 0 prepares them on demand.
 
-    While `early` says so the recipe's smaller pairs are drawn, if it has such.
+    While `early` returns true, the recipe's smaller samples are used, if it has them.
     """
 
     def batch(step: int) -> Batch:
-        return _batch(recipe, examples, step, (recipe.early_draw if early() else None) or recipe.draw)
+        return _batch(recipe, examples, step, (recipe.early_train_sample if early() else None) or recipe.train_sample)
 
     if workers == 0:
         yield from (batch(step) for step in count(first))
@@ -185,16 +187,16 @@ def batches(
             ahead.append(pool.submit(batch, step))
 
 
-def _batch(recipe: Recipe, examples: Split, step: int, draw: Draw) -> Batch:
+def _batch(recipe: Recipe, examples: Split, step: int, make: MakeSample) -> Batch:
     rng = np.random.default_rng([*recipe.id.encode(), step])
-    drawn = (examples.training[rng.integers(len(examples.training))] for _ in range(recipe.batch))
-    return collate([draw(example, rng) for example in drawn])
+    chosen = (examples.training[rng.integers(len(examples.training))] for _ in range(recipe.batch))
+    return collate([make(example, rng) for example in chosen])
 
 
 def validation_samples(recipe: Recipe, examples: Split) -> list[Batch]:
-    """The same pairs at every call, as batches of one, which bounds the memory."""
+    """The same samples at every call, as batches of one to limit the memory."""
     rng = np.random.default_rng(0)
-    made = (recipe.check(example, rng) for example in examples.validation)
+    made = (recipe.val_sample(example, rng) for example in examples.validation)
     return [collate([sample]) for sample in islice((each for each in made if each), VALIDATION_SAMPLES)]
 
 

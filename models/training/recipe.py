@@ -13,32 +13,33 @@ from torch import Tensor, nn
 from darkroom.imaging.picture import Image
 from models.training.photographs import Split, centre_patch, permissive, random_patch
 
-#: Sides of the clean patches that restorers are validated on.
+#: Side in pixels of the clean patches for validation.
 VALIDATION_SIDE = 192
-#: An image to trace a graph with, of odd sides, so that what depends on a size's parity is traced; and its free axes.
+#: Example input for the trace of a graph. Its sides are odd, so that operations that depend on parity are traced.
 EXAMPLE_IMAGE = torch.rand(1, 3, 37, 51, generator=torch.Generator().manual_seed(0))
+#: Free axes of an image input: number and name.
 IMAGE_AXES: Mapping[int, str] = {2: "height", 3: "width"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One training pair."""
+    """One training sample: inputs and target."""
 
-    #: What the network is given, in the order of its arguments: images (H, W, C), vectors (K,), or numbers.
+    #: Inputs of the network in the order of its arguments: images (H, W, C), vectors (K,), or numbers.
     inputs: tuple[NDArray[np.float32] | float, ...]
-    #: What it should answer: an image (H, W, C) or a vector (K,). Several answers lie behind each other.
+    #: Expected output: an image (H, W, C) or a vector (K,). Several outputs are concatenated.
     target: NDArray[np.float32]
 
 
-#: Makes a training pair of an example.
-Draw = Callable[[Any, np.random.Generator], Sample]
+#: Creates a training sample from an example.
+MakeSample = Callable[[Any, np.random.Generator], Sample]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How one network is built, fed and judged.
+    """Everything that is needed to build, train and validate one network.
 
-    In what follows an example is whatever `load` gives: a photograph, or a photograph and its matte.
+    An example is an item that `load` returns: a photograph, or a photograph with its matte.
     """
 
     #: The model's id in the registry.
@@ -49,18 +50,19 @@ class Recipe:
     inputs: tuple[str, ...]
     #: From the data folder to the examples, those of training and those kept for validation.
     load: Callable[[Path], Split] = permissive
-    #: Makes a training pair of an example.
-    draw: Draw
-    #: Makes smaller ones for the first part of the training, which cost less and teach the coarse; None: no such part.
-    early_draw: Draw | None = None
-    #: Makes a validation pair of an example; None leaves it out (too small, say).
-    check: Callable[[Any, np.random.Generator], Sample | None]
+    #: Creates a training sample from an example.
+    train_sample: MakeSample
+    #: Creates smaller, cheaper samples for the first part of the training; None: there is no such part.
+    early_train_sample: MakeSample | None = None
+    #: Creates a validation sample from an example; returns None to skip it (for example if it is too small).
+    val_sample: Callable[[Any, np.random.Generator], Sample | None]
     #: Mean loss of a batch from (output, target, inputs).
     loss: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor]
-    #: Mean score of a batch from (output, target, inputs), larger is better, and its unit.
+    #: Mean score of a batch from (output, target, inputs); larger is better.
     score: Callable[[Tensor, Tensor, tuple[Tensor, ...]], float]
+    #: Unit of the score.
     unit: str = "dB"
-    #: What one has without the network, from the same inputs, in the shape of its output; the network must beat it.
+    #: Result without the network, from the same inputs, in the shape of its output; the network must be better.
     baseline: Callable[[tuple[Tensor, ...]], Tensor]
     #: Samples per step.
     batch: int = 16
@@ -68,17 +70,18 @@ class Recipe:
     learning_rate: float = 1e-3
     #: Builds the optimizer from the network's parameters and `lr`.
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam
-    #: The network as it is exported, with all that is done before and after it.
+    #: The network as it is exported, with its pre- and postprocessing.
     exported: Callable[[nn.Module], nn.Module] = field(default_factory=lambda: Clipped)
     #: Names of the exported graph's outputs.
     outputs: tuple[str, ...] = ("restored",)
-    #: Example inputs of the exported graph, and the axes that are free in each of them, by number and name.
+    #: Example inputs of the exported graph.
     example: tuple[Tensor, ...] = (EXAMPLE_IMAGE,)
+    #: Free axes of each example input, by number and name.
     free_axes: tuple[Mapping[int, str] | None, ...] = (IMAGE_AXES,)
 
 
 class Clipped(nn.Module):
-    """A network whose answer stays in [0, 1], as the contract promises."""
+    """A network whose output is clipped to [0, 1], as its contract states."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ class Clipped(nn.Module):
 def on_patches(
     side: int, sample: Callable[[Image, np.random.Generator], Sample]
 ) -> Callable[[Any, np.random.Generator], Sample]:
-    """A `draw` that cuts a random patch, in one of eight orientations, and degrades it."""
+    """Return a `train_sample` that cuts a random patch, in one of eight orientations, and degrades it."""
     return lambda photograph, rng: sample(random_patch(photograph, side, rng), rng)
 
 

@@ -16,8 +16,8 @@ from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.inference.registry import Registry
 from darkroom.inference.session import Model, ModelStore
+from models.evaluation.benchmark import psnr_db
 from models.evaluation.colorize import coloured, greyed, true_hints
-from models.evaluation.contest import psnr_db
 
 REGISTRY = Path(__file__).parents[2] / "models" / "registry.toml"
 STORE = ModelStore(Registry.load(REGISTRY), threads=2)

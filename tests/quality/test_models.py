@@ -17,7 +17,7 @@ from darkroom.inference.registry import ModelEntry, Registry
 from darkroom.inference.session import Model, ModelStore
 from darkroom.stages import deblur, denoise
 from models.evaluation import scenes
-from models.evaluation.contest import luma_score, psnr_db, rgb_score
+from models.evaluation.benchmark import luma_score, psnr_db, rgb_score
 from models.evaluation.cost import Workload, measure
 from models.evaluation.denoise import non_local_means
 from models.training.blur import Kernel, blurred, defocus, shaken, softness, straight_motion

@@ -9,8 +9,8 @@ from darkroom.domain.parameters import RESTORATION_STAGES
 from darkroom.domain.pipeline import PRESETS, Preset, build_pipeline
 from models.evaluation import scenes
 from models.evaluation.examples import CARDS, Example
-from models.evaluation.exhibits import STAGES, everyday, scenes_of
 from models.evaluation.gallery import both, row, wanted
+from models.evaluation.gallery_cases import STAGES, everyday, scenes_of
 from models.evaluation.scenes import Scene
 from models.evaluation.sheet import WIDTH, Cell, sheet
 

@@ -18,10 +18,10 @@ from models.training.recipes.background import (  # noqa: E402
     Matte,
     SubjectNet,
     centre,
-    check,
-    draw,
     loss,
     score,
+    train_sample,
+    val_sample,
 )
 
 
@@ -48,7 +48,7 @@ def test_draws_have_the_asked_side_and_stay_in_range() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
         for side in (SIDE, EARLY_SIDE):
-            sample = draw(pair(), rng, side=side)
+            sample = train_sample(pair(), rng, side=side)
             assert sample.inputs[0].shape == (side, side, 3)
             assert sample.target.shape == (side, side, 1)
             assert min(sample.inputs[0].min(), sample.target.min()) >= 0
@@ -57,7 +57,7 @@ def test_draws_have_the_asked_side_and_stay_in_range() -> None:
 
 def test_a_draw_holds_most_of_the_subject_or_none_of_it() -> None:
     rng = np.random.default_rng(2)
-    shares = np.array([draw(pair(), rng, side=64).target.mean() for _ in range(300)])
+    shares = np.array([train_sample(pair(), rng, side=64).target.mean() for _ in range(300)])
     with_subject = shares[shares > 0]
     assert 0 < (shares == 0).mean() < 0.1
     # The subject covers 0.196 of the whole; windows have at most 1.69 times the area of it.
@@ -66,19 +66,19 @@ def test_a_draw_holds_most_of_the_subject_or_none_of_it() -> None:
 
 def test_now_and_then_the_subject_fills_the_frame() -> None:
     rng = np.random.default_rng(4)
-    shares = np.array([draw(pair(), rng, side=64).target.mean() for _ in range(300)])
+    shares = np.array([train_sample(pair(), rng, side=64).target.mean() for _ in range(300)])
     # The whole subject fills at most 0.196 / 0.49 of the other cuts.
     assert 0.02 < (shares > FILLED[0]).mean() < 0.2
     assert shares.max() <= FILLED[1]
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    one, other = (draw(pair(), np.random.default_rng(3)) for _ in range(2))
+    one, other = (train_sample(pair(), np.random.default_rng(3)) for _ in range(2))
     assert (one.inputs[0] == other.inputs[0]).all()
 
 
 def test_a_network_that_says_the_truth_has_less_loss_than_the_ellipse_and_full_score() -> None:
-    sample = check(pair(), np.random.default_rng(0))
+    sample = val_sample(pair(), np.random.default_rng(0))
     target = torch.from_numpy(sample.target).permute(2, 0, 1)[None]
     inputs = (torch.from_numpy(sample.inputs[0]).permute(2, 0, 1)[None],)
     truth, guess = 40 * (target - 0.5).expand(-1, 4, -1, -1), centre(inputs)

@@ -13,8 +13,6 @@ from models.training.recipes.colorize import (  # noqa: E402
     TRAINED_SIDE,
     ColourNet,
     Colours,
-    check,
-    draw,
     grey,
     loss,
     mean_colour,
@@ -22,6 +20,8 @@ from models.training.recipes.colorize import (  # noqa: E402
     palette,
     revealed,
     score,
+    train_sample,
+    val_sample,
 )
 from tests.photographs import photograph  # noqa: E402
 
@@ -45,7 +45,7 @@ def test_the_palette_begins_with_grey_and_reaches_saturated_colours() -> None:
 
 
 def test_every_frequent_colour_has_a_neighbour_in_the_palette() -> None:
-    sample = check(photograph("astronaut"), np.random.default_rng(0))
+    sample = val_sample(photograph("astronaut"), np.random.default_rng(0))
     chroma = torch.from_numpy(sample.target.reshape(-1, 2))
     nearest = torch.cdist(chroma, palette()).min(dim=1).values
     assert float(nearest.quantile(0.95)) < 10
@@ -65,7 +65,7 @@ def test_the_mean_of_one_colour_is_that_colour(colour: int) -> None:
 def test_samples_show_luma_and_ask_for_the_colours_at_a_quarter() -> None:
     rng = np.random.default_rng(2)
     for _ in range(30):
-        sample = draw(photograph("coffee"), rng)
+        sample = train_sample(photograph("coffee"), rng)
         lightness, hints = sample.inputs
         assert lightness.shape == (TRAINED_SIDE, TRAINED_SIDE, 1)
         assert hints.shape == (TRAINED_SIDE, TRAINED_SIDE, 3)
@@ -75,7 +75,7 @@ def test_samples_show_luma_and_ask_for_the_colours_at_a_quarter() -> None:
 
 def test_some_samples_have_hints_and_most_have_none() -> None:
     rng = np.random.default_rng(3)
-    hinted = [bool(draw(photograph("coffee"), rng).inputs[1].any()) for _ in range(200)]
+    hinted = [bool(train_sample(photograph("coffee"), rng).inputs[1].any()) for _ in range(200)]
     assert np.mean(hinted) == pytest.approx(HINTED, abs=0.1)
 
 
@@ -91,7 +91,7 @@ def test_hints_are_true_colours_of_few_places() -> None:
 
 
 def test_validation_shows_the_whole_photograph_without_hints() -> None:
-    lightness, hints = check(photograph("rocket"), np.random.default_rng(0)).inputs
+    lightness, hints = val_sample(photograph("rocket"), np.random.default_rng(0)).inputs
     assert lightness.shape == (SIDE, SIDE, 1)
     assert not hints.any()
 

@@ -1,4 +1,4 @@
-"""Damage covers what it says and nothing else, and lookalikes leave the photograph in range."""
+"""Damage covers what it says and nothing else, and hard negatives leave the photograph in range."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darkroom.imaging.picture import Image
-from models.training import damage, lookalikes
+from models.training import damage, hard_negatives
 from models.training.damage import KINDS, Course, Layer, Size, damaged, stroke, wander, worn
 
 Kind = Callable[[Size, np.random.Generator], Layer]
@@ -91,8 +91,8 @@ def test_wear_only_takes_away(rng: np.random.Generator) -> None:
     assert much < little < 1.0
 
 
-@pytest.mark.parametrize("kind", lookalikes.KINDS, ids=lambda kind: kind.__name__)
-def test_lookalikes_change_the_photograph_within_its_range(
+@pytest.mark.parametrize("kind", hard_negatives.KINDS, ids=lambda kind: kind.__name__)
+def test_hard_negatives_change_the_photograph_within_its_range(
     kind: Callable[[Image, np.random.Generator], Image], rng: np.random.Generator
 ) -> None:
     photograph = rng.uniform(0.2, 0.8, (*SIZE, 3)).astype(np.float32)

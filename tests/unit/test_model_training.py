@@ -15,7 +15,7 @@ from onnxruntime import InferenceSession  # noqa: E402
 from torch import nn  # noqa: E402
 
 from darkroom.imaging.picture import Image  # noqa: E402
-from models.training.export import export, settle, take_weights  # noqa: E402
+from models.training.export import calibrate_batchnorm, export, take_weights  # noqa: E402
 from models.training.loop import Training, batches, collate, scheduled, train, validate, validation_samples  # noqa: E402
 from models.training.photographs import Split  # noqa: E402
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
@@ -62,7 +62,7 @@ def examples(recipe: Recipe, folder: Path) -> Split:
 def test_a_network_and_its_baseline_can_be_judged_by_the_samples(recipe: Recipe, examples: Split) -> None:
     rng = np.random.default_rng(0)
     training = Training(recipe=recipe, device=CPU)
-    inputs, target = collate([recipe.draw(examples.training[number], rng) for number in range(2)])
+    inputs, target = collate([recipe.train_sample(examples.training[number], rng) for number in range(2)])
     output = training.network(*inputs)
     assert len(inputs) + ONLY_EXPORTED.get(recipe.id, 0) == len(recipe.inputs) == len(recipe.example)
     assert len(output) == len(target) == 2
@@ -124,7 +124,7 @@ def test_a_network_with_normalisations_answers_as_its_exported_file_does_and_exp
     take_weights(second, tmp_path / "model.onnx")
     generator = torch.Generator().manual_seed(0)
     inputs = tuple(torch.rand(4, *each.shape[1:-2], 64, 96, generator=generator) for each in recipe.example)
-    settle(second, [inputs])
+    calibrate_batchnorm(second, [inputs])
     first.eval()
     second.eval()
     with torch.no_grad():
@@ -186,8 +186,8 @@ SMALL = Recipe(
     id="brighter",
     network=Brighter,
     inputs=("image",),
-    draw=on_patches(16, darkened),
-    check=on_centres(darkened, 32),
+    train_sample=on_patches(16, darkened),
+    val_sample=on_centres(darkened, 32),
     loss=lambda output, target, _: (output - target).abs().mean(),
     score=psnr_db,
     baseline=lambda inputs: inputs[0],

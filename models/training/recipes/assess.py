@@ -218,7 +218,7 @@ def stretched(quality: Tensor) -> Tensor:
     return value
 
 
-def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
+def train_sample(photograph: Pixels, rng: np.random.Generator) -> Sample:
     """A photograph or a part of it, at some reduction, with a mixture of faults."""
     photograph = at_least(_reduced(photograph, rng), SCENE_SIDE)
     if rng.random() < PARTS_SHOWN:
@@ -235,7 +235,7 @@ def grave_mixture(rng: np.random.Generator) -> Mixture:
     return Mixture(grades=grades)
 
 
-def check(photograph: Pixels, rng: np.random.Generator) -> Sample:
+def val_sample(photograph: Pixels, rng: np.random.Generator) -> Sample:
     """A whole one that is kept for validation."""
     return sample(to_float(at_least(photograph, SCENE_SIDE)), random_mixture(rng), rng)
 
@@ -305,8 +305,8 @@ RECIPE = Recipe(
     network=Judge,
     inputs=("image", "patches"),
     outputs=("quality", "parts"),
-    draw=draw,
-    check=check,
+    train_sample=train_sample,
+    val_sample=val_sample,
     loss=loss,
     score=closeness,
     unit="points",

@@ -108,7 +108,7 @@ def fused(network: nn.Module) -> nn.Module:
     return network
 
 
-def draw(pair: Pixels, rng: np.random.Generator, *, side: int = SIDE) -> Sample:
+def train_sample(pair: Pixels, rng: np.random.Generator, *, side: int = SIDE) -> Sample:
     """A cut of a pair in other colours, `side` pixels wide; now and then one without a subject."""
     if rng.random() < 0.04:
         return _without_subject(pair, rng, side)
@@ -117,7 +117,7 @@ def draw(pair: Pixels, rng: np.random.Generator, *, side: int = SIDE) -> Sample:
     return Sample(inputs=(_recoloured(cut[..., :3], rng),), target=cut[..., 3:])
 
 
-def check(pair: Pixels, rng: np.random.Generator) -> Sample:  # noqa: ARG001
+def val_sample(pair: Pixels, rng: np.random.Generator) -> Sample:  # noqa: ARG001
     """The whole pair as it is."""
     small = _floats(cv2.resize(pair, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
     return Sample(inputs=(small[..., :3],), target=small[..., 3:])
@@ -233,9 +233,9 @@ RECIPE = Recipe(
     network=SubjectNet,
     inputs=("image",),
     load=pairs,
-    draw=draw,
-    early_draw=partial(draw, side=EARLY_SIDE),
-    check=check,
+    train_sample=train_sample,
+    early_train_sample=partial(train_sample, side=EARLY_SIDE),
+    val_sample=val_sample,
     loss=loss,
     score=score,
     unit="F",

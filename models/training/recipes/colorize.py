@@ -80,7 +80,7 @@ class ColourNet(nn.Module):
         return self.tail(features)
 
 
-def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
+def train_sample(photograph: Pixels, rng: np.random.Generator) -> Sample:
     """A cut of a photograph as a grey picture; some with hints."""
     cut = _cut(photograph, rng)
     lab = lab_from_image(to_float(cut))
@@ -88,7 +88,7 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
     return _sample(_weathered(_grey(cut, lab, rng), rng), hints, lab)
 
 
-def check(photograph: Pixels, rng: np.random.Generator) -> Sample:  # noqa: ARG001
+def val_sample(photograph: Pixels, rng: np.random.Generator) -> Sample:  # noqa: ARG001
     """The whole photograph without hints."""
     whole = _resized(photograph, SIDE)
     lab = lab_from_image(to_float(whole))
@@ -234,8 +234,8 @@ RECIPE = Recipe(
     network=ColourNet,
     inputs=("lightness", "hints"),
     load=colourful,
-    draw=draw,
-    check=check,
+    train_sample=train_sample,
+    val_sample=val_sample,
     loss=loss,
     score=score,
     baseline=grey,

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from darkroom.imaging.picture import Image, Pixels, Plane
 from models.training.damage import aged, damaged
 from models.training.degradations import gaussian_noise, jpeg, quantise
+from models.training.hard_negatives import cluttered
 from models.training.layers import UNet, crop, pad_edges
-from models.training.lookalikes import cluttered
 from models.training.muon import Muon
 from models.training.photographs import random_patch
 from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on_centres
@@ -57,7 +57,7 @@ RESIZED, LARGEST_ZOOM = 0.4, 1.0
 SOFTENED, SOFTNESS = 0.4, (0.4, 1.8)
 SCANNED, SCAN_NOISE = 0.25, (1.0, 10.0)
 #: Sides of the patches that are trained and validated on.
-SIDE, CHECKED_SIDE = 128, 128
+SIDE, VALIDATION_SIDE = 128, 128
 #: So many pixels in common, and in all, are added to each patch's overlap: on an undamaged one, half of the worst
 #: loss is reached when so many pixels are found.
 TOLERATED = 16.0
@@ -120,8 +120,8 @@ class Repaired(nn.Module):
         return torch.where(found > 0, answer[:, COLOURS].clamp(0, 1), image), found
 
 
-def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
-    """A patch, new or old, perhaps with lookalikes in it, and most often damaged."""
+def train_sample(photograph: Pixels, rng: np.random.Generator) -> Sample:
+    """A patch, new or old, perhaps with hard negatives in it, and most often damaged."""
     if rng.random() < UNDAMAGED:
         return undamaged(photograph, rng)
     sparse = SPARSE if rng.random() < 0.5 else 1
@@ -133,7 +133,7 @@ def draw(photograph: Pixels, rng: np.random.Generator) -> Sample:
 
 
 def undamaged(photograph: Pixels, rng: np.random.Generator) -> Sample:
-    """A patch in which nothing must be found: the busiest of several, or any with lookalikes in it."""
+    """A patch in which nothing must be found: the busiest of several, or any with hard negatives in it."""
     if rng.random() < 0.5:
         clean = max((patch(photograph, SIDE, rng) for _ in range(LOOKED_AT)), key=busy)
     else:
@@ -175,7 +175,7 @@ def _middle(image: Image) -> Image:
 
 
 def always_damaged(clean: Image, rng: np.random.Generator) -> Sample:
-    """What is validated on: the damage of `draw`, without lookalikes."""
+    """What is validated on: the damage of `train_sample`, without hard negatives."""
     clean = aged(clean, rng)
     image, hidden = damaged(clean, rng)
     return Sample(inputs=(_stored(image, rng),), target=answer(clean, image, hidden))
@@ -225,8 +225,8 @@ RECIPE = Recipe(
     id="repair",
     network=Repairer,
     inputs=("image", "sensitivity"),
-    draw=draw,
-    check=on_centres(always_damaged, CHECKED_SIDE),
+    train_sample=train_sample,
+    val_sample=on_centres(always_damaged, VALIDATION_SIDE),
     loss=loss,
     score=iou,
     unit="IoU",

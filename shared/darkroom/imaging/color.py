@@ -21,7 +21,7 @@ def linear_from_srgb(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def srgb_from_linear(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light, any shape, to sRGB-encoded values; [0, 1] maps onto [0, 1], what lies outside stays outside."""
+    """Linear light, any shape, to sRGB-encoded values; [0, 1] maps onto [0, 1]; values outside stay outside."""
     low = values * np.float32(12.92)
     high = np.float32(1.055) * np.power(np.maximum(values, 0.0), np.float32(1.0 / 2.4)) - np.float32(0.055)
     return np.where(values <= 0.0031308, low, high).astype(np.float32, copy=False)
@@ -33,13 +33,13 @@ def _linear_table(levels: int) -> NDArray[np.float32]:
 
 
 def linear_from_pixels(pixels: Pixels) -> NDArray[np.float32]:
-    """Full-range uint8 or uint16 sRGB of any shape to linear light in [0, 1], by table: no power per pixel."""
+    """Full-range uint8 or uint16 sRGB of any shape to linear light in [0, 1], by a table."""
     linear: NDArray[np.float32] = np.take(_linear_table(int(np.iinfo(pixels.dtype).max) + 1), pixels)
     return linear
 
 
 def luma(pixels: Pixels) -> Plane:
-    """Weighted mean of the encoded channels (ITU-R BT.601), (H, W) float32 in [0, 1]: what edges are seen in."""
+    """Weighted mean of the encoded channels (ITU-R BT.601), (H, W) float32 in [0, 1]."""
     return to_float(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))  # type: ignore[arg-type]
 
 
@@ -92,7 +92,7 @@ def apply_table(pixels: Pixels, table: NDArray[np.float32]) -> Pixels:
     Returns
     -------
     ndarray
-        As `pixels`. Four bytes a pixel value at most are needed on top of it.
+        As `pixels`. At most four further bytes a value are needed.
     """
     top = np.iinfo(pixels.dtype).max
     rounded = np.rint(np.clip(table, 0.0, 1.0) * top).astype(pixels.dtype)

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from darkroom.imaging.filters import gaussian
 from darkroom.imaging.picture import Image, Plane
 
-#: Spatial frequency, in cycles per pixel, at which the noise ratio is given.
+#: Spatial frequency in cycles per pixel to which the noise ratio refers.
 REFERENCE_FREQUENCY = 1.0 / 4.0
-#: Regularisation that rounding alone demands, and what noise (0-255 scale) adds to it: near the best mean PSNR over
-#: photographs blurred by 1 to 2 px with noise of 0 to 20, stored as JPEG and denoised before.
-LEAST_NOISE_RATIO, NOISE_RATIO_PER_VARIANCE = 0.015, 0.002
-#: Pixels within which `undo_blur` looks for what was smeared over one; beyond it the inverse of a psf of 25 has faded.
+#: Regularisation for a picture with rounding noise only. Source: near the best mean PSNR over photographs blurred by 1
+#: to 2 px with noise of 0 to 20, stored as JPEG and denoised first.
+LEAST_NOISE_RATIO = 0.015
+#: Increase of the regularisation per variance of the noise (0-255 scale). Source: as for `LEAST_NOISE_RATIO`.
+NOISE_RATIO_PER_VARIANCE = 0.002
+#: Radius in pixels of the inverse filter of `undo_blur`. Beyond it the inverse of a psf of side 25 is negligible.
 UNDO_REACH = 64
 
 
@@ -31,8 +33,8 @@ def wiener_kernel(radius: float, ratio: float) -> NDArray[np.float32]:
     radius : float
         Standard deviation of the psf in pixels.
     ratio : float
-        Power of the noise by power of the picture at `REFERENCE_FREQUENCY`; the picture's power is taken to fall with
-        the square of the frequency, as photographs' does. A larger ratio restores less and amplifies less noise.
+        Power of the noise relative to that of the picture at `REFERENCE_FREQUENCY`. The picture's power is assumed to
+        fall with the square of the frequency, as in photographs. A larger ratio restores less and amplifies less noise.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def wiener_kernel(radius: float, ratio: float) -> NDArray[np.float32]:
     transfer = np.exp(-2.0 * np.pi**2 * radius**2 * squared)
     spectrum = transfer / (transfer**2 + ratio * squared / REFERENCE_FREQUENCY**2)
     full = np.fft.fftshift(np.fft.ifft2(spectrum).real)
-    # The outer half is faded out: a kernel cut off sharply would ring.
+    # The outer half is faded out, because a truncated kernel causes ringing.
     fade = np.minimum(1.0, 2.0 * np.hanning(2 * half + 3)[1:-1])
     kernel = full[half : 3 * half + 1, half : 3 * half + 1] * fade[:, None] * fade[None, :]
     normalised: NDArray[np.float32] = (kernel / kernel.sum()).astype(np.float32)
@@ -71,10 +73,10 @@ def undo_blur(image: Image, psf: NDArray[np.float32], ratios: tuple[float, float
     ----------
     image : (H, W, 3) float32 in [0, 1]
     psf : (n, n) float32, n odd and at most twice `UNDO_REACH`, sum 1
-        What a point became; (n // 2, n // 2) is where it was.
+        The image of a point whose place is (n // 2, n // 2).
     ratios : (float, float)
-        Power of the noise by power of the picture: the first one times the squared frequency (1 at half a cycle per
-        pixel), plus the second one. Larger ratios restore less and amplify less noise.
+        Power of the noise relative to that of the picture: the first ratio times the squared frequency (1 at half a
+        cycle per pixel), plus the second ratio. Larger ratios restore less and amplify less noise.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def convolve(plane: Plane, kernel: NDArray[np.float32]) -> Plane:
 
 
 def richardson_lucy(plane: Plane, radius: float, iterations: int) -> Plane:
-    """Iterated deconvolution with a Gaussian psf; the answer stays positive.
+    """Iterative deconvolution with a Gaussian psf; the result stays positive.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def richardson_lucy(plane: Plane, radius: float, iterations: int) -> Plane:
     L. B. Lucy, "An iterative technique for the rectification of observed distributions", The Astronomical Journal 79,
     1974, https://doi.org/10.1086/111605
     """
-    # Zero would stay zero for ever, whatever lies beside it.
+    # The iteration is multiplicative: a value of 0 would never change.
     observed = np.maximum(plane, np.float32(1e-3))
     estimate = observed.copy()
     for _ in range(iterations):
@@ -145,7 +147,7 @@ def richardson_lucy(plane: Plane, radius: float, iterations: int) -> Plane:
 
 
 def limit_overshoot(sharpened: Plane, plane: Plane, reach: int, allowed: float) -> Plane:
-    """Keep a sharpened plane near what its surroundings held before: no halos beside strong edges.
+    """Limit a sharpened plane to the range of its surroundings before sharpening: no halos at strong edges.
 
     `allowed` is the overshoot as a share of the range within `reach` pixels; larger lets more through.
     """

@@ -1,4 +1,4 @@
-"""The linear filters that several operations share, with the types OpenCV's stubs leave open."""
+"""Wraps the linear filters of OpenCV with exact types."""
 
 from typing import TypeVar
 
@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: An array that comes back as it went in: same type, same number of channels.
+#: An array type; a filter returns the type of its input, with the same number of channels.
 Array = TypeVar("Array", bound=NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32])
 Floats = NDArray[np.float32]
 
-#: Beyond so many standard deviations a Gaussian is left out.
+#: Radius of a Gaussian kernel in standard deviations.
 REACH = 3.0
 
 
 def reach(sigma: float) -> int:
-    """Pixels on either side that a Gaussian of deviation `sigma` looks at: the halo that bands need."""
+    """Radius in pixels of the kernel of a Gaussian with standard deviation `sigma`: the halo that tiles need."""
     return max(1, int(np.ceil(REACH * sigma)))
 
 
@@ -26,7 +26,7 @@ def gaussian(values: Array, sigma: float) -> Array:
 
 
 def box_mean(values: Floats, radius: int) -> Floats:
-    """Mean over the square of side 2·radius + 1 around each pixel, mirrored at the borders; time free of `radius`."""
+    """Mean over the square of side 2·radius + 1 around each pixel, mirrored at the borders; time O(1) in `radius`."""
     side = 2 * radius + 1
     mean: Floats = cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT_101)  # type: ignore[assignment]
     return mean
@@ -43,7 +43,7 @@ def gradient(plane: Floats) -> tuple[Floats, Floats]:
 def resized(values: Array, height: int, width: int) -> Array:
     """(H, W) or (H, W, C) at another size: averaged over areas when it shrinks, Lanczos (four lobes) when it grows.
 
-    A side that shrinks while the other grows is averaged first. Same size: the very input.
+    A side that shrinks while the other grows is averaged first. For the same size the input itself is returned.
     """
     rows, columns = min(height, values.shape[0]), min(width, values.shape[1])
     if (rows, columns) != values.shape[:2]:

@@ -1,11 +1,11 @@
 """Plans and applies crop, resize and padding.
 
-The layout is computed first, as a value, and carried out second:
+The layout is computed first, as a value, and then applied:
 
     resize the picture to `height` x `width`, then lay it on the canvas with its corner at (`top`, `left`):
 
     canvas  +----------------+        picture larger than the canvas: top or left is negative,
-            |   +--------+   |        and what lies outside is cut off
+            |   +--------+   |        and the part outside the canvas is cut off
             |   |picture |   |
             |   +--------+   |
             +----------------+
@@ -22,7 +22,7 @@ from darkroom.domain.sizes import require_writable, scaled
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels, to_pixels
 
-#: Alpha above this share of its range belongs to the subject; less is haze.
+#: Share of the range above which alpha belongs to the subject; lower values are haze.
 VISIBLE = 0.05
 
 
@@ -30,14 +30,17 @@ VISIBLE = 0.05
 class Layout:
     """A picture on its canvas."""
 
-    #: Size that the picture is resized to.
+    #: Height in pixels to which the picture is resized.
     height: int
+    #: Width in pixels to which the picture is resized.
     width: int
-    #: Size of the result.
+    #: Height of the result in pixels.
     canvas_height: int
+    #: Width of the result in pixels.
     canvas_width: int
-    #: Place of the picture's first pixel on the canvas; negative cuts off.
+    #: Row of the picture's first pixel on the canvas; a negative one crops.
     top: int = 0
+    #: Column of the picture's first pixel on the canvas; a negative one crops.
     left: int = 0
 
 
@@ -52,11 +55,11 @@ class Box:
 
 
 def plan_layout(parameters: FinishParameters, height: int, width: int) -> Layout:
-    """The layout that `finish` was asked for.
+    """Plan the layout for the parameters of `finish`.
 
-    An exact width and height are reached as `fit` says; of a width or a height alone the other follows, by `aspect`
-    if one is given. Else `aspect` is reached by padding, then `min_side` enlarges and `max_side` reduces, which has
-    the last word.
+    An exact width and height are reached in the way of `fit`. If only one of them is given, the other follows from
+    `aspect` or from the picture. Without both, `aspect` is reached by padding; then `min_side` enlarges, and finally
+    `max_side` reduces.
 
     Raises `BadPipeline` (code `output_too_large`) if the result would be too large.
 
@@ -129,19 +132,19 @@ def _centred(size: tuple[int, int], canvas: tuple[int, int]) -> Layout:
 
 
 def lay_out(picture: Picture, layout: Layout, color: NDArray[np.float32]) -> Picture:
-    """Carry out a layout.
+    """Apply a layout.
 
     Parameters
     ----------
     picture : Picture
     layout : Layout
     color : (3,) float32 in [0, 1]
-        Of the canvas around the picture. Around a picture with alpha the canvas is transparent as well.
+        Colour of the canvas. Around a picture with alpha the canvas is transparent as well.
 
     Returns
     -------
     Picture
-        Of the canvas' size; the very input if the layout changes nothing.
+        Size of the canvas; the input itself if the layout changes nothing.
     """
     size = layout.height, layout.width
     if size == (picture.height, picture.width) == (layout.canvas_height, layout.canvas_width):
@@ -175,8 +178,8 @@ def subject_box(alpha: Pixels, margin: float) -> Box | None:
     ----------
     alpha : (H, W) uint8 or uint16
     margin : float
-        Space on each side as a share of the box's longer side; larger shows more. On a side where the subject is cut
-        off by the picture's border there is none: it would stand off the edge that it was cut at.
+        Space on each side as a share of the box's longer side; larger shows more. There is none on a side where the
+        subject touches the picture's border: a gap there would show the cut.
     """
     visible = (alpha > VISIBLE * float(np.iinfo(alpha.dtype).max)).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(visible)
@@ -193,7 +196,7 @@ def subject_box(alpha: Pixels, margin: float) -> Box | None:
 
 
 def crop(picture: Picture, box: Box, color: NDArray[np.float32]) -> Picture:
-    """The box's part of a picture; what reaches beyond the picture is `color`, and transparent."""
+    """Crop a picture to a box. Parts of the box beyond the picture get `color` and are transparent."""
     layout = Layout(
         height=picture.height,
         width=picture.width,

@@ -1,7 +1,7 @@
 """Defines `Picture`, the value that stages receive and return.
 
-One `Picture`: integer sRGB pixels with the orientation already applied, so that what a stage returns is exactly what
-the next one reads, whether it travelled through a bucket or stayed in memory.
+It holds integer sRGB pixels with the orientation applied. The output of a stage is exactly the input of the next one,
+whether it was stored in a bucket or stayed in memory.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ def to_pixels(values: NDArray[np.float32], dtype: np.dtype[np.uint8] | np.dtype[
 class Picture:
     """A picture between two stages."""
 
-    #: (H, W, 3), RGB, sRGB-encoded; uint8, or uint16 for pictures that came with more than 8 bits.
+    #: (H, W, 3), RGB, sRGB-encoded; uint8, or uint16 for pictures of more than 8 bits.
     pixels: Pixels
     #: (H, W), same dtype as `pixels`, straight (not premultiplied); None means opaque everywhere.
     alpha: Pixels | None = None
@@ -64,21 +64,13 @@ class Picture:
 
     @property
     def image(self) -> Image:
-        """The colour channels as float32 (H, W, 3) in [0, 1]; 12 bytes a pixel, made anew at each call."""
+        """The colour channels as float32 (H, W, 3) in [0, 1]; 12 bytes a pixel, computed at each call."""
         return to_float(self.pixels)
 
     @property
     def matte(self) -> Plane | None:
         """The alpha channel as float32 (H, W) in [0, 1], or None."""
         return None if self.alpha is None else to_float(self.alpha)
-
-    def with_image(self, image: Image, matte: Plane | None = None) -> "Picture":
-        """A picture of the same bit depth with new colours, and with `matte` as its alpha if one is given.
-
-        `image` is clipped and rounded. Without `matte` the alpha stays, so the size must not change.
-        """
-        alpha = self.alpha if matte is None else to_pixels(matte, self.pixels.dtype)
-        return Picture(pixels=to_pixels(image, self.pixels.dtype), alpha=alpha)
 
     def with_pixels(self, pixels: Pixels) -> "Picture":
         """A picture with other pixels of the same size and bit depth."""

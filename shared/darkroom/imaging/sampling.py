@@ -5,12 +5,13 @@ import numpy as np
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Pixels
 
-#: Pictures up to this many pixels are looked at whole, at native resolution.
+#: Largest number of pixels of a picture that is measured as a whole, at native resolution.
 NATIVE_PIXELS = 360_000
-#: Larger ones at GRID x GRID tiles of this side, spread evenly. A multiple of 8 keeps the phase of JPEG blocks.
+#: Side in pixels of the tiles that are measured of a larger picture. A multiple of 8 keeps the phase of JPEG blocks.
 TILE_SIDE = 200
+#: Number of these tiles in each direction, evenly spaced.
 GRID = 3
-#: What needs no detail is measured on a reduction to at most this many pixels.
+#: Largest number of pixels of the reduction for measurements without detail.
 REDUCED_PIXELS = 100_000
 
 
@@ -39,7 +40,7 @@ def reduced(channels: Pixels, max_pixels: int = REDUCED_PIXELS) -> Pixels:
         return channels
     rows = min(max(1, round(height * factor)), max_pixels)
     columns = min(max(1, round(width * factor)), max(1, max_pixels // rows))
-    # Averaging all pixels of a very large picture takes longer than all else; whole steps lose nothing that is sought.
+    # Averaging all pixels of a very large picture would take most of the time. Integer steps are accurate enough.
     step = max(1, int(0.25 / factor))
     coarse: Pixels = channels[::step, ::step]
     return resized(coarse, rows, columns)

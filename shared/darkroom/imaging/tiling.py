@@ -1,6 +1,6 @@
 """Splits a large picture into tiles with a halo: bounded memory, no visible seams.
 
-The plan is a value, computed first and carried out second. In one direction, with a halo of two:
+The plan is a value: it is computed first and then applied. In one direction, with a halo of two:
 
     picture   0 . . . . . . . . . . . . . . . 16
     cores     [---------)[---------)[--------)      every pixel lies in exactly one core
@@ -8,8 +8,8 @@ The plan is a value, computed first and carried out second. In one direction, wi
                      [**---------**)                cut off at the picture's border
                                 [**---------)
 
-An operator is given each window and its answer is kept on the core. If an answer depends on nothing farther away than
-the halo, the result is what the operator would have answered on the whole picture.
+An operator processes each window, and its output is kept on the core. If the output depends on nothing farther away
+than the halo, the result is the same as for the whole picture.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,10 +28,7 @@ _before_a_tile: ContextVar[Callable[[], None]] = ContextVar("_before_a_tile", de
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margins:
-    """Pixels around a region.
-
-    `region.grown(margins).shrunk(margins) == region` for every region.
-    """
+    """Pixels around a region."""
 
     top: int
     bottom: int
@@ -65,10 +62,6 @@ class Region:
             width=self.width + margins.left + margins.right,
         )
 
-    def shrunk(self, margins: Margins) -> "Region":
-        """This region without its margins."""
-        return self.grown(Margins(top=-margins.top, bottom=-margins.bottom, left=-margins.left, right=-margins.right))
-
     def scaled(self, scale: int) -> "Region":
         """The same part of a picture `scale` times as high and wide."""
         return Region(
@@ -84,14 +77,14 @@ class Region:
 class Tile:
     """One piece of work. `core.grown(halo) == window`."""
 
-    #: Where the answer is kept. The cores of a plan cover the picture without overlap.
+    #: Region whose output is kept. The cores of a plan cover the picture without overlap.
     core: Region
-    #: What the halo adds to the core; 0 at the picture's border.
+    #: Margins around the core that the operator needs; 0 at the picture's border.
     halo: Margins
 
     @property
     def window(self) -> Region:
-        """What the operator is given."""
+        """The region that the operator processes."""
         return self.core.grown(self.halo)
 
 
@@ -115,7 +108,7 @@ def plan_tiles(size: tuple[int, int], *, tile: int, halo: int, multiple_of: int 
     tile
         Longest side of a window in pixels. A larger one costs memory (its square) and saves time (less halo).
     halo
-        Radius in pixels within which an answer depends on its surroundings. Rounded up to `multiple_of`.
+        Radius in pixels within which the output depends on its surroundings. Rounded up to `multiple_of`.
     multiple_of
         Windows start at multiples of this, for operators that work on blocks of pixels.
 
@@ -156,7 +149,7 @@ def _tile(rows: _Span, columns: _Span) -> Tile:
 
 @contextmanager
 def before_each_tile(look: Callable[[], None]) -> Iterator[None]:
-    """Have `look` called before every tile in this context; what it raises ends the work.
+    """Call `look` before every tile in this context; an exception from it ends the work.
 
     >>> def out_of_time() -> None:
     ...     raise TimeoutError
@@ -175,7 +168,7 @@ def before_each_tile(look: Callable[[], None]) -> Iterator[None]:
 def apply_tiled(
     pixels: Pixels, operator: Callable[[Pixels], Pixels], tiles: Iterable[Tile], *, scale: int = 1
 ) -> Pixels:
-    """Carry out a plan.
+    """Apply an operator tile by tile.
 
     Parameters
     ----------
@@ -186,7 +179,7 @@ def apply_tiled(
     tiles
         From `plan_tiles` for this size.
     scale
-        How many times higher and wider the operator's answer is.
+        Factor by which the operator's output is larger, in height and in width.
 
     Returns
     -------
@@ -195,7 +188,7 @@ def apply_tiled(
     Raises
     ------
     ValueError
-        If an answer does not have the size that `scale` promises.
+        If an output does not have the size that follows from `scale`.
 
     Examples
     --------

@@ -14,18 +14,18 @@ from darkroom.imaging.picture import Picture, Pixels
 from darkroom.imaging.tone.chroma import fit
 from darkroom.stages import StageModel, StageOutput, Value, read_model, run_model
 
-#: A hint is shown to the network as a square of this share of the longer side.
+#: Side of the square that represents a hint in the network's input, as a share of the longer side.
 HINT_SIDE = 0.03
-#: Where the network is less sure of its colour than this (0-1), colour fades towards grey, by half at no confidence.
+#: Confidence, 0-1, below which colours are moved towards grey; by half at confidence 0.
 CLEAR_CONFIDENCE = 0.4
-#: Below this mean confidence a person should look at the colours.
-DOUBTFUL_CONFIDENCE = 0.35
+#: Mean confidence, 0-1, below which a person must review the colours.
+LOW_CONFIDENCE = 0.35
 
 Maps = Mapping[str, NDArray[np.float32]]
 
 
 def classical(picture: Picture, parameters: ColorizeParameters, method: str) -> StageOutput:  # noqa: ARG001
-    """There is none: which colour a grey was cannot be calculated, only learnt.
+    """Raise an error: colorize has no classical method, because colours can only be learned.
 
     Raises ModelUnusable, code `no_method`.
     """
@@ -33,16 +33,16 @@ def classical(picture: Picture, parameters: ColorizeParameters, method: str) -> 
 
 
 def with_model(picture: Picture, parameters: ColorizeParameters, model: StageModel) -> StageOutput:
-    """Colours by a network. A picture that has colour already comes back as it is unless `force` is set.
+    """Colorize by a network. A picture that has colour is returned unchanged unless `force` is set.
 
     Parameters
     ----------
     picture : Picture
-        Its luma stays, to the last bit; so does its alpha.
+        Luma and alpha do not change by a single bit.
     parameters : ColorizeParameters
-        `hints` reach a network that takes a tensor of that name, see `hint_map`.
+        `hints` are passed to a network with an input of that name, see `hint_map`.
     model : StageModel
-        One that answers with chroma of any size, and may tell its `confidence` beside; or with pixels.
+        It returns chroma of any size and optionally `confidence`; or pixels.
     """
     grey = is_grey(picture.pixels)
     if not grey and not parameters.force:
@@ -60,20 +60,20 @@ def _by_chroma(picture: Picture, hints: tuple[Hint, ...], model: StageModel, *, 
     shown = hint_map(hints, model.reduced(picture.height, picture.width))
     maps = read_model(model, picture.pixels, {"hints": shown})
     notes = () if "hints" in model.extra else _ignored(hints)
-    chroma, told = faded(maps)
-    values: dict[str, Value] = {"greyscale": grey, "mean_chroma": _rounded(np.hypot(*chroma)), **told}
+    chroma, confidence = faded(maps)
+    values: dict[str, Value] = {"greyscale": grey, "mean_chroma": _rounded(np.hypot(*chroma)), **confidence}
     return StageOutput(
         picture=picture.with_pixels(coloured(picture.pixels, chroma)),
         notes=notes,
         values=values,
-        low_confidence=told.get("confidence", 1.0) < DOUBTFUL_CONFIDENCE,
+        low_confidence=confidence.get("confidence", 1.0) < LOW_CONFIDENCE,
     )
 
 
 def hint_map(hints: tuple[Hint, ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Hints as a network takes them: (3, h, w) with a* and b* of CIE L*a*b* and a mask of 1 where a colour is set.
+    """Hints as an input tensor: (3, h, w) with a* and b* of CIE L*a*b*, and a mask that is 1 where a colour is set.
 
-    Each is a small square; where two overlap the later one counts. Zeros everywhere without hints.
+    Each hint is a small square. Where two overlap, the later one counts. Without hints all values are 0.
     """
     height, width = size
     shown = np.zeros((3, height, width), np.float32)
@@ -87,9 +87,9 @@ def hint_map(hints: tuple[Hint, ...], size: tuple[int, int]) -> NDArray[np.float
 
 
 def faded(maps: Maps) -> tuple[NDArray[np.float32], Mapping[str, float]]:
-    """The first map, a* and b* (2, h, w), weaker where the network is not sure of it; and its mean confidence.
+    """The first map, a* and b* (2, h, w), weaker where the confidence is low; and the mean confidence.
 
-    Unchanged for a network that tells no `confidence`.
+    Unchanged for a network that returns no `confidence`.
     """
     chroma = next(iter(maps.values()))
     if "confidence" not in maps:
@@ -101,13 +101,13 @@ def faded(maps: Maps) -> tuple[NDArray[np.float32], Mapping[str, float]]:
 
 
 def coloured(pixels: Pixels, chroma: NDArray[np.float32]) -> Pixels:
-    """The picture in the colours of (2, h, w), which follow its edges."""
+    """The picture with the colours `chroma`, (2, h, w), aligned with its edges."""
     small = np.ascontiguousarray(chroma.transpose(1, 2, 0))
     return fit(pixels, small).on(pixels)
 
 
 def _ignored(hints: tuple[Hint, ...]) -> tuple[str, ...]:
-    return (f"the model takes no hints; {len(hints)} were left out",) if hints else ()
+    return (f"the model takes no hints; {len(hints)} were ignored",) if hints else ()
 
 
 def _rounded(values: NDArray[np.float32]) -> float:

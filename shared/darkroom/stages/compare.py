@@ -10,22 +10,35 @@ from PIL import Image, ImageDraw, ImageFont
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels, to_float, to_pixels
 
-#: The largest side of a panel's picture, and the space around it, in pixels.
-CELL, GAP = 420, 16
-#: Sizes of title and subtitle, and the height that both take.
-TITLE_SIZE, SUBTITLE_SIZE, CAPTION = 21, 16, 58
-PAPER, INK, FAINT_INK = (250, 250, 248), (24, 24, 24), (96, 96, 96)
-#: Squares under transparent parts: side and shades.
-CHECK, CHECK_SHADES = 12, (205, 235)
+#: Longest side of a panel's picture in pixels.
+CELL = 420
+#: Space around a panel in pixels.
+GAP = 16
+#: Font size of the title in pixels.
+TITLE_SIZE = 21
+#: Font size of the subtitle in pixels.
+SUBTITLE_SIZE = 16
+#: Height of title and subtitle together in pixels.
+CAPTION = 58
+#: Colour of the sheet, RGB, 0-255.
+PAPER = (250, 250, 248)
+#: Colour of the title.
+INK = (24, 24, 24)
+#: Colour of the subtitle.
+FAINT_INK = (96, 96, 96)
+#: Side in pixels of the squares under transparent parts.
+CHECK = 12
+#: Their two grey levels, 0-255.
+CHECK_SHADES = (205, 235)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """One picture of a contact sheet."""
 
-    #: What made it, in a word or two.
+    #: Name of the step, in one or two words.
     title: str
-    #: One line: method, score, figures.
+    #: One line with method, score and other values.
     subtitle: str
     picture: Picture
 
@@ -55,12 +68,12 @@ def contact_sheet(panels: Sequence[Panel]) -> Picture:
 
 
 def _columns(count: int) -> int:
-    """Wider than high: sheets are looked at on screens."""
+    """Number of columns. The sheet is wider than high, as screens are."""
     return min(count, max(2, ceil(sqrt(1.5 * count)))) if count > 3 else count
 
 
 def _cell_size(panels: Sequence[Panel]) -> tuple[int, int]:
-    """The size that the most panels fill: that of the first picture's shape."""
+    """The size of a cell: the aspect ratio of the first picture."""
     first = panels[0].picture
     return _fitting(first.height, first.width, (CELL, CELL))
 
@@ -91,7 +104,7 @@ def _write(
 
 
 def _on_checks(picture: Picture, height: int, width: int) -> Pixels:
-    """8-bit pixels of that size; what is transparent shows squares."""
+    """8-bit pixels of the given size; transparent parts show a checkerboard."""
     image = to_float(resized(picture.pixels, height, width))
     if picture.alpha is not None:
         share = to_float(resized(picture.alpha, height, width))[..., np.newaxis]

@@ -26,25 +26,30 @@ from darkroom.imaging.sampling import native_tiles
 from darkroom.stages import StageModel, StageOutput, Value, read_model, run_model
 from darkroom.stages.windows import apply_to_windows
 
-#: Width that an ideal step is measured with, in pixels: what sampling makes, and nobody wants undone.
+#: Blur radius in pixels that is measured at an ideal step. Sampling causes it, and it is not removed.
 SHARP_RADIUS = 0.7
-#: An estimated blur below this is none.
+#: Estimated blur radius in pixels below which a picture is sharp.
 LEAST_RADIUS = 0.8
-#: Blur above this has destroyed what could be restored: it is undone as far as this, and no farther.
+#: Largest blur radius in pixels that is removed. A larger blur has destroyed the finer detail.
 LARGEST_RADIUS = 3.0
-#: The unsharp mask that follows the Wiener filter: amount, and standard deviation in pixels.
-FINAL_AMOUNT, FINAL_RADIUS = 0.2, 1.0
+#: Amount of the unsharp mask after the Wiener filter.
+FINAL_AMOUNT = 0.2
+#: Standard deviation of this unsharp mask in pixels.
+FINAL_RADIUS = 1.0
 #: Amount of the method "unsharp".
 UNSHARP_AMOUNT = 1.0
-#: Overshoot beside an edge as a share of its height.
+#: Largest overshoot beside an edge as a share of its height.
 OVERSHOOT = 0.1
+#: Iterations of the method "richardson_lucy".
 RICHARDSON_LUCY_ITERATIONS = 12
 
-#: Side in pixels of the part in the middle that a network reads the blur from; below the second one it is filled up.
-READ_SIDE, LEAST_READ_SIDE = 672, 96
-#: A psf that spreads less than this (root mean square, pixels) is none.
+#: Side in pixels of the central part from which a network estimates the blur.
+READ_SIDE = 672
+#: Least side of this part in pixels; a smaller picture is padded.
+LEAST_READ_SIDE = 96
+#: Root mean square radius of a psf in pixels below which a picture is sharp.
 LEAST_EXTENT = 0.6
-#: As OVERSHOOT, where the blur is known better and more is to be restored.
+#: As OVERSHOOT, for a psf estimated by a network.
 PSF_OVERSHOOT = 0.1
 
 Psf = NDArray[np.float32]
@@ -52,20 +57,20 @@ Sharpener = Callable[[Plane], Plane]
 
 
 def classical(picture: Picture, parameters: DeblurParameters, method: str) -> StageOutput:
-    """Sharpen the luma; the colours' differences stay, so that no coloured fringe appears.
+    """Sharpen the luma and keep the colour differences, so that no coloured fringes appear.
 
     Parameters
     ----------
     picture : Picture
         Alpha stays as it is.
     parameters : DeblurParameters
-        `radius` is the blur to undo, a Gaussian's standard deviation in pixels; a larger one sharpens more. If it is
-        absent the blur is estimated from the edges and what a sharp photograph has is left; a sharp picture comes
-        back as it is. Estimates above 3 px are undone as far as that. `sigma` is the noise before it was removed:
-        what is left of it is smooth, so that no estimate finds it, and would be sharpened into worms.
+        `radius` is the blur to remove, as a Gaussian's standard deviation in pixels; a larger one sharpens more. If it
+        is absent, the blur is estimated from the edges, and the blur of a sharp photograph is subtracted. A sharp
+        picture is returned unchanged. At most 3 px are removed. `sigma` is the noise before denoising. The remaining
+        noise is smooth and cannot be measured, but sharpening would turn it into visible structures.
     method : {"wiener", "richardson_lucy", "unsharp"}
-        Wiener deconvolution, regularised by the estimated noise, followed by a light unsharp mask; 12 iterations of
-        Richardson-Lucy; or an unsharp mask alone, which raises edges and restores nothing.
+        Wiener deconvolution, regularised by the estimated noise, followed by a weak unsharp mask; 12 iterations of
+        Richardson-Lucy; or an unsharp mask alone, which increases edge contrast and restores no detail.
 
     References
     ----------
@@ -94,18 +99,19 @@ def classical(picture: Picture, parameters: DeblurParameters, method: str) -> St
 def with_model(picture: Picture, parameters: DeblurParameters, model: StageModel) -> StageOutput:
     """Deblur by networks.
 
-    One that answers with a blur reads from the middle of the picture what a point became; that is undone everywhere by
-    `undo_blur`, within what the surroundings held before. If it has a `companion`, that one cleans and completes the
-    result. One that answers with pixels is told `radius` and the noise's `sigma` (0-255 scale) if it asks for them.
+    A network of the kind "blur" estimates the psf from the central part of the picture. `undo_blur` removes it from the
+    whole picture, and the result is limited to the range of the surroundings. Its `companion`, if there is one, removes
+    artefacts and adds detail. A network that returns pixels receives `radius` and the noise's `sigma` (0-255 scale) if
+    they are among its inputs.
 
     Parameters
     ----------
     picture : Picture
-        Alpha stays as it is. A sharp picture comes back as it is.
+        Alpha does not change. A sharp picture is returned unchanged.
     parameters : DeblurParameters
-        A given `radius` takes the place of the blur that the network would read.
+        A given `radius` replaces the network's estimate.
     model : StageModel
-        Its first answer: the psf, (1, n, n); its second one: the two ratios of `undo_blur`, (2,).
+        Its first output is the psf, (1, n, n); its second one holds the two ratios of `undo_blur`, (2,).
     """
     if model.answer == "pixels" or parameters.radius is not None:
         return _with_pixels(picture, parameters, model)
@@ -121,14 +127,14 @@ def with_model(picture: Picture, parameters: DeblurParameters, model: StageModel
 
 
 def read_blur(pixels: Pixels, model: StageModel) -> tuple[Psf, tuple[float, float]]:
-    """What a point became in the middle of the picture, and the ratios of `undo_blur`."""
+    """Estimate the psf in the central part of the picture, and the ratios of `undo_blur`."""
     height, width = (min(side, READ_SIDE) for side in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     below, beside = max(0, LEAST_READ_SIDE - height), max(0, LEAST_READ_SIDE - width)
     part = pixels[top : top + height, left : left + width]
     # OpenCV calls symmetric padding that repeats the edge REFLECT.
-    seen: Pixels = cv2.copyMakeBorder(part, 0, below, 0, beside, cv2.BORDER_REFLECT)  # type: ignore[assignment]
-    psf, ratios = list(read_model(model, seen).values())[:2]
+    window: Pixels = cv2.copyMakeBorder(part, 0, below, 0, beside, cv2.BORDER_REFLECT)  # type: ignore[assignment]
+    psf, ratios = list(read_model(model, window).values())[:2]
     if psf.ndim != 3 or psf.shape[0] != 1 or psf.shape[1] != psf.shape[2] or ratios.shape != (2,):
         raise ModelUnusable(
             f"a blur of shapes {psf.shape}, {ratios.shape}, expected (1, n, n), (2,)", code="model_contract"
@@ -137,13 +143,13 @@ def read_blur(pixels: Pixels, model: StageModel) -> tuple[Psf, tuple[float, floa
 
 
 def extent(psf: Psf) -> float:
-    """How far the light was spread, as a root mean square over both directions, in pixels."""
+    """Root mean square radius of a psf over both directions, in pixels."""
     rows, columns = np.indices(psf.shape) - len(psf) // 2
     return float(np.sqrt((psf * (rows**2 + columns**2)).sum() / 2.0))
 
 
 def undone(image: Image, psf: Psf, ratios: tuple[float, float]) -> Image:
-    """The image without that blur, see `undo_blur`, within what the surroundings held before."""
+    """Remove a blur by `undo_blur` and limit the result to the range of the surroundings."""
     sharpened, reach = undo_blur(image, psf, ratios), max(1, len(psf) // 4)
     planes = [limit_overshoot(sharpened[..., at], image[..., at], reach, PSF_OVERSHOOT) for at in range(3)]
     return np.stack(planes, axis=-1)
@@ -159,7 +165,7 @@ def _with_pixels(picture: Picture, parameters: DeblurParameters, model: StageMod
 
 
 def found_blur(picture: Picture, parameters: DeblurParameters) -> tuple[float, float]:
-    """The blur to undo, in pixels, and the noise's sigma on the 0-255 scale; blur 0 if the picture is sharp."""
+    """The blur radius to remove in pixels, 0 for a sharp picture, and the noise's sigma (0-255 scale)."""
     tiles = native_tiles(picture.pixels)
     sigma = estimate_noise(tiles).sigma
     if parameters.radius is not None:
@@ -178,14 +184,14 @@ def _sharpener(method: str, radius: float, sigma: float) -> tuple[Sharpener, int
     if method == "unsharp":
         return lambda plane: unsharp(plane, UNSHARP_AMOUNT, radius), reach(radius)
     kernel = wiener_kernel(radius, noise_ratio(sigma))
-    # Noise is what an unsharp mask raises first.
+    # An unsharp mask amplifies noise more than anything else.
     amount = FINAL_AMOUNT / (1.0 + sigma)
     halo = len(kernel) // 2 + reach(FINAL_RADIUS)
     return lambda plane: unsharp(convolve(plane, kernel), amount, FINAL_RADIUS), halo
 
 
 def unsharp(plane: Plane, amount: float, radius: float) -> Plane:
-    """Add `amount` times what a Gaussian of deviation `radius` (pixels) takes away."""
+    """Add `amount` times the difference to a Gaussian of standard deviation `radius` (pixels)."""
     sharpened: Plane = plane + np.float32(amount) * (plane - gaussian(plane, radius))
     return sharpened
 

@@ -16,30 +16,42 @@ from darkroom.imaging.sampling import native_tiles
 from darkroom.stages import StageModel, StageOutput, run_model
 from darkroom.stages.windows import apply_to_windows
 
-#: An estimated noise below this is texture or rounding.
+#: Estimated sigma (0-255 scale) below which a picture is not denoised: it is texture or rounding.
 LEAST_SIGMA = 1.0
-#: Where texture cannot be told from noise, what it is taken for adds this much to a true one, as variances do: of 65
-#: clean photographs half measured less than 0.7, one in ten 3.1 and more.
+#: Sigma of texture that may be part of the estimate; its variance is subtracted. Source: of 65 clean photographs half
+#: measured less than 0.7, one in ten 3.1 and more.
 TEXTURE_SIGMA = 3.0
-#: Up to the first noise nothing says that a file has lost the colour of more, from the second on luma alone counts:
-#: faint noise may be texture, of which luma has the most. None of those photographs measures 6.
-FAINT, STRONG = 6.0, 12.0
-#: Below this blockiness no blocks show.
+#: Sigma up to which the estimate from luma is not used: faint noise may be texture, which is mostly in luma. Source:
+#: none of those 65 photographs measures 6.
+FAINT = 6.0
+#: Sigma from which only the estimate from luma is used, if the file has lost the noise of chroma.
+STRONG = 12.0
+#: Blockiness, 0-1, up to which no blocks are visible.
 LEAST_BLOCKINESS = 0.2
-#: Noise that does as much harm as no and as full blockiness do, for averaging: five photographs compressed at quality 5
-#: to 70 gain 0.05 to 0.7 dB; a larger one gains more on most of them and takes the finest texture, as a cat's fur, of
-#: the others. For the network: ten photographs at quality 10 to 85 gain 0.4 to 1.7 dB, none loses, and nothing between
-#: 3 and 20 gains 0.05 dB more.
-CLASSICAL_BLOCKS, MODEL_BLOCKS = (0.0, 9.0), (3.0, 10.0)
-#: Filter strength in units of sigma: for squared differences (8 bits) and for absolute ones (16 bits). Both maximise
-#: the mean PSNR over photographs with noise of 5 to 40.
-NLM_STRENGTH, NLM_STRENGTH_DEEP = 1.1, 1.6
-#: Sides in pixels of the compared patches and of the window searched for similar ones.
-NLM_PATCH, NLM_SEARCH = 3, 11
-#: From this sigma on single pixels resemble each other by chance, and larger patches are compared.
-COARSE_SIGMA, COARSE_PATCH = 30.0, 5
-#: Range of the bilateral filter in units of sigma, and its reach (standard deviation) in pixels.
-BILATERAL_RANGE, BILATERAL_SIGMA = 3.0, 2.5
+#: Sigma equivalent to blockiness 0 and 1 for the classical methods. Source: five photographs compressed at quality 5 to
+#: 70 gain 0.05 to 0.7 dB; a larger one gains more on most of them and removes the finest texture of the others, such as
+#: a cat's fur.
+CLASSICAL_BLOCKS = (0.0, 9.0)
+#: The same for the network. Source: ten photographs at quality 10 to 85 gain 0.4 to 1.7 dB, none loses, and nothing
+#: between 3 and 20 gains 0.05 dB more.
+MODEL_BLOCKS = (3.0, 10.0)
+#: Strength of non-local means in units of sigma for 8 bits, which compares squared differences. Source: maximum of the
+#: mean PSNR over photographs with noise of 5 to 40.
+NLM_STRENGTH = 1.1
+#: The same for 16 bits, which compares absolute differences.
+NLM_STRENGTH_DEEP = 1.6
+#: Side in pixels of the compared patches.
+NLM_PATCH = 3
+#: Side in pixels of the window that is searched for similar patches.
+NLM_SEARCH = 11
+#: Sigma from which larger patches are compared, because small ones resemble each other by chance.
+COARSE_SIGMA = 30.0
+#: Side in pixels of these larger patches.
+COARSE_PATCH = 5
+#: Range of the bilateral filter in units of sigma.
+BILATERAL_RANGE = 3.0
+#: Spatial standard deviation of the bilateral filter in pixels.
+BILATERAL_SIGMA = 2.5
 
 
 def classical(picture: Picture, parameters: DenoiseParameters, method: str) -> StageOutput:
@@ -50,12 +62,12 @@ def classical(picture: Picture, parameters: DenoiseParameters, method: str) -> S
     picture : Picture
         Alpha stays as it is.
     parameters : DenoiseParameters
-        A larger `sigma` removes more, noise and texture alike. If it is absent the noise is estimated, visible JPEG
-        blocks counting as noise; a picture with neither comes back as it is.
+        A larger `sigma` removes more noise and more texture. If it is absent, the noise is estimated, and visible JPEG
+        blocks count as noise. A picture without noise and blocks is returned unchanged.
     method : {"nlm", "bilateral"}
-        Non-local means averages pixels whose surroundings are alike wherever they lie within reach; 0.5 s a
-        megapixel on two cores. The bilateral filter looks at the pixels alone: ten times faster, weaker from a sigma
-        of 15 upwards.
+        Non-local means averages pixels with similar surroundings within a search window; 0.5 s a megapixel on two
+        cores. The bilateral filter compares single pixels: it is ten times faster, and weaker from a sigma of 15
+        upwards.
 
     References
     ----------
@@ -80,7 +92,7 @@ def classical(picture: Picture, parameters: DenoiseParameters, method: str) -> S
 
 
 def with_model(picture: Picture, parameters: DenoiseParameters, model: StageModel) -> StageOutput:
-    """Denoise by a network, which is told the noise's `sigma` on the 0-255 scale if it asks for it."""
+    """Denoise by a network. It receives the noise's `sigma` (0-255 scale) if that is one of its inputs."""
     sigma = found_sigma(picture, parameters, MODEL_BLOCKS)
     if sigma <= 0.0:
         return _nothing_to_do(picture)
@@ -89,9 +101,9 @@ def with_model(picture: Picture, parameters: DenoiseParameters, model: StageMode
 
 
 def found_sigma(picture: Picture, parameters: DenoiseParameters, blocks: tuple[float, float]) -> float:
-    """The sigma given, or the one estimated; 0 if there is nothing to remove.
+    """The given sigma, or the estimated one; 0 if there is nothing to remove.
 
-    `blocks` are the noises that count as much as blockiness 0 and 1 do.
+    `blocks` are the values of sigma that are equivalent to blockiness 0 and 1.
     """
     if parameters.sigma is not None:
         return parameters.sigma
@@ -105,7 +117,7 @@ def found_sigma(picture: Picture, parameters: DenoiseParameters, blocks: tuple[f
 
 
 def _as_taken(pixels: Pixels, tiles: Sequence[Pixels], found: Noise) -> float:
-    """The noise before a JPEG halved the resolution of its colour, less what texture adds where it cannot be told."""
+    """Sigma before JPEG compression halved the resolution of chroma, without the possible share of texture."""
     doubt = 1.0 - found.independent
     share = min((found.sigma - FAINT) / (STRONG - FAINT), 1.0) * doubt
     if share <= 0.0 or is_grey(pixels, found.sigma):
@@ -115,7 +127,7 @@ def _as_taken(pixels: Pixels, tiles: Sequence[Pixels], found: Noise) -> float:
 
 
 def _without(sigma: float, part: float) -> float:
-    """What is left of a standard deviation without an independent part of it."""
+    """The standard deviation that remains after an independent part is removed."""
     return float(np.sqrt(max(sigma**2 - part**2, 0.0)))
 
 
@@ -124,7 +136,7 @@ def _nothing_to_do(picture: Picture) -> StageOutput:
 
 
 def non_local_means(pixels: Pixels, sigma: float) -> Pixels:
-    """Average alike pixels of (H, W, 3), all channels together: a pixel is like another one if it has its colour."""
+    """Average similar pixels of (H, W, 3); similarity is measured over all channels together."""
     patch = NLM_PATCH if sigma < COARSE_SIGMA else COARSE_PATCH
     if pixels.dtype == np.uint8:
         return cv2.fastNlMeansDenoising(pixels, None, NLM_STRENGTH * sigma, patch, NLM_SEARCH)  # type: ignore[return-value]

@@ -22,35 +22,43 @@ from darkroom.stages.windows import SIDE
 
 Depth = np.dtype[np.uint8] | np.dtype[np.uint16]
 
-#: Mean luma that a lifted picture aims at; a little below the middle keeps a night a night.
+#: Target of the mean luma, range [0, 1]. It is below the middle so that night scenes stay dark.
 TARGET_MEAN = 0.42
-#: From this mean on a picture is not underexposed.
+#: Mean luma from which a picture is not underexposed.
 BRIGHT_MEAN = 0.36
-#: Smallest exponent chosen; below it noise and rounding dominate what comes up.
+#: Smallest exponent of the gamma curve. Below it noise and rounding dominate the result.
 LEAST_GAMMA = 0.35
-#: CLAHE sees the picture as so many tiles in each direction.
+#: Number of CLAHE regions in each direction.
 CLAHE_GRID = 8
-#: An exponent as small as 1 minus this brings CLAHE's full share.
-CLAHE_SPAN, CLAHE_SHARE = 0.4, 0.6
-#: Noise that grows to more than this on the 0-255 scale when the shadows are lifted is removed before. The shadows are
-#: this darkest share of the pixels.
-VISIBLE_SIGMA, SHADOWS = 3.0, 0.1
-#: An estimated noise below this is texture or rounding.
+#: CLAHE has its full share at an exponent of 1 minus this and below.
+CLAHE_SPAN = 0.4
+#: Largest share of CLAHE in the new luma.
+CLAHE_SHARE = 0.6
+#: Sigma (0-255 scale) in the brightened shadows above which the noise is removed first.
+VISIBLE_SIGMA = 3.0
+#: Share of the pixels, the darkest ones, that count as shadows.
+SHADOWS = 0.1
+#: Estimated sigma (0-255 scale) below which noise is not removed: it is texture or rounding.
 LEAST_SIGMA = 0.8
-#: Luma below which lifting is linear: a power would tear the darkest levels apart, which are noise.
+#: Luma, range [0, 1], below which brightening is linear. A power would separate the darkest levels, which are noise.
 TOE = np.float32(4.0 / 255.0)
-#: Exponent of the colours' proportions to luma. A gamma curve brightens dark parts most, and full proportions would
-#: look garish; 0.75 came nearest to photographs that had been darkened.
+#: Exponent of the ratio of a channel to luma. A gamma curve brightens dark parts most, and exponent 1 would be too
+#: saturated. Source: 0.75 was nearest to the originals of darkened photographs.
 COLOUR_SHARE = np.float32(0.75)
-#: Luma below which proportions are rounding alone.
+#: Luma below which the ratio of a channel to luma is rounding noise.
 DARKEST = np.float32(1.0 / 255.0)
-#: Where lifting multiplies by less than the first, a pixel keeps its own proportions; by more than the second, it gets
-#: those of its surroundings: a Gaussian of this deviation in pixels.
-FAITHFUL_GAIN, SMOOTH_GAIN, COLOUR_RADIUS = 3.0, 7.0, 2.0
-#: A network's curves that raise the mean by less leave the picture as it is.
+#: Gain up to which a pixel keeps its own ratio of channels to luma.
+FAITHFUL_GAIN = 3.0
+#: Gain from which a pixel gets the ratio of its surroundings.
+SMOOTH_GAIN = 7.0
+#: Standard deviation in pixels of the Gaussian over these surroundings.
+COLOUR_RADIUS = 2.0
+#: Ratio of the mean luma after to that before, below which a network's curves are not applied.
 LEAST_LIFT = 1.3
-#: Noise begins to show where the mean is raised by the first, and is removed wholly from the second on.
-CLEAN_LIFT, FULL_LIFT = 1.5, 3.0
+#: Ratio of the mean luma from which noise becomes visible and is removed in part.
+CLEAN_LIFT = 1.5
+#: Ratio of the mean luma from which noise is removed completely.
+FULL_LIFT = 3.0
 #: Largest share of the pixels, 0 to 1, that may become clipped by a network's curves.
 MOST_CLIPPED = 0.002
 #: Height of a curve, 0 to 1, from which it is bent down where too many pixels would become clipped.
@@ -67,18 +75,17 @@ MAY_BE_NIGHT = "the picture has bright parts: it may be dark on purpose"
 def classical(picture: Picture, parameters: LowLightParameters, method: str) -> StageOutput:  # noqa: ARG001
     """Brighten by a gamma curve and local contrast, keeping the colours' proportions.
 
-    Noise that would show is removed first, lightly. Then a new luma is made: the old one to the power of `gamma`, the
-    darkest four levels linearly, mixed with its contrast-limited adaptive equalisation; and each pixel's red, green
-    and blue follow it in their old proportions, slightly reduced, or those of its surroundings where little is known
-    of its own.
+    Noise that would become visible is removed first. The new luma is the old one to the power of `gamma` (linear for
+    the darkest four levels), mixed with its contrast-limited adaptive equalisation. Red, green and blue keep their
+    ratio to luma, slightly reduced. Where this ratio is unreliable, that of the surroundings is used.
 
     Parameters
     ----------
     picture : Picture
         Alpha stays as it is.
     parameters : LowLightParameters
-        A smaller `gamma` is brighter. If it is absent it leads the mean luma to 0.42, and a picture with a mean of
-        0.36 or more comes back as it is. A larger `clip_limit` gives more local contrast and more noise.
+        A smaller `gamma` is brighter. If it is absent, it is chosen for a mean luma of 0.42, and a picture with a mean
+        of 0.36 or more is returned unchanged. A larger `clip_limit` gives more local contrast and more noise.
     method : {"clahe"}
 
     References
@@ -102,20 +109,20 @@ def classical(picture: Picture, parameters: LowLightParameters, method: str) -> 
 
 
 def with_model(picture: Picture, parameters: LowLightParameters, model: StageModel) -> StageOutput:
-    """Brighten by a network's curves, and clean what they bring up.
+    """Brighten by the tone curves of a network, and remove the noise that becomes visible.
 
-    A network whose answer is a tone tells one curve for each channel, which is applied at full size; if it has a
-    `companion`, that one removes the noise and the steps that lifting shows. A network that answers with pixels is told
-    `gamma` (see `classical`) if it asks for it.
+    A network of the kind "tone" returns one curve for each channel, which is applied at full size. Its `companion`, if
+    there is one, removes the noise and the banding that become visible. A network that returns pixels receives `gamma`
+    (see `classical`) if that is one of its inputs.
 
     Parameters
     ----------
     picture : Picture
         Alpha stays as it is.
     parameters : LowLightParameters
-        A given `gamma` takes the place of the network's curves. `clip_limit` has no effect.
+        A given `gamma` replaces the network's curves. `clip_limit` has no effect.
     model : StageModel
-        Its first answer: see `curves_of`.
+        For its first output see `curves_of`.
     """
     if model.answer == "pixels":
         gamma = found_gamma(picture) if parameters.gamma is None else parameters.gamma
@@ -183,10 +190,10 @@ def _has_highlights(pixels: Pixels) -> bool:
 
 
 def curves_of(answers: Mapping[str, Tensor], picture: Picture) -> NDArray[np.float32]:
-    """A table over the type's range, (256, 3) or (65536, 3), from a network's first answer.
+    """A table over the type's range, (256, 3) or (65536, 3), from a network's first output.
 
-    The answer holds the curves' heights in [0, 1] at their knots, (3 * knots,): red, green, blue. Knot k of n + 1 lies
-    at (k / n) squared, densest in the dark; between two knots a curve is straight.
+    The output holds the values of the curves in [0, 1] at their knots, (3 * knots,): red, green, blue. Knot k of n + 1
+    is at (k / n) squared, densest in the dark. The curves are linear between the knots.
     """
     heights = next(iter(answers.values()))
     if heights.ndim != 1 or heights.size % 3 or heights.size < 6:
@@ -203,7 +210,7 @@ def _power_table(picture: Picture, gamma: float) -> NDArray[np.float32]:
 
 
 def _lift(before: Pixels, after: Pixels) -> tuple[float, float]:
-    """How many times brighter the mean luma is, and the exponent that would have done the same."""
+    """The ratio of the mean luma after to that before, and the exponent with the same effect."""
     dark, bright = (float(luma(each).mean()) for each in (before, after))
     if not 0.0 < dark < 1.0 or not 0.0 < bright < 1.0:
         return 1.0, 1.0
@@ -211,7 +218,7 @@ def _lift(before: Pixels, after: Pixels) -> tuple[float, float]:
 
 
 def _cleaned(lifted: Pixels, lift: float, model: StageModel) -> Pixels:
-    """Without the noise that lifting has brought up, little by little from where it begins to show."""
+    """Remove the noise that has become visible, gradually from `CLEAN_LIFT` to `FULL_LIFT`."""
     share = float(np.clip((lift - CLEAN_LIFT) / (FULL_LIFT - CLEAN_LIFT), 0.0, 1.0))
     if share == 0.0 or model.companion is None:
         return lifted
@@ -220,7 +227,7 @@ def _cleaned(lifted: Pixels, lift: float, model: StageModel) -> Pixels:
 
 
 def found_gamma(picture: Picture) -> float:
-    """The exponent that leads the mean luma to `TARGET_MEAN`; 1 for a picture that is bright enough, or black."""
+    """The exponent for a mean luma of `TARGET_MEAN`; 1 for a picture that is bright enough, or black."""
     mean = float(luma(reduced(picture.pixels)).mean())
     if mean >= BRIGHT_MEAN or mean <= 0.0:
         return 1.0
@@ -228,29 +235,29 @@ def found_gamma(picture: Picture) -> float:
 
 
 def _reason(picture: Picture) -> str:
-    """Why there is nothing to lift."""
+    """The note for a picture that is not brightened."""
     return "the picture is bright enough" if picture.pixels.any() else "the picture is black: there is nothing to lift"
 
 
 def _calmed(picture: Picture, gamma: float) -> tuple[Pixels, float]:
-    """The pixels with the noise removed that lifting would make visible, and its sigma; 0 if there is none."""
+    """Remove the noise that would become visible; return the pixels and the sigma, 0 if there is none."""
     sigma = estimate_noise(native_tiles(picture.pixels)).channels
     gains = _gain(luma(reduced(picture.pixels)), gamma)
     if sigma < LEAST_SIGMA or sigma * gamma * float(np.quantile(gains, 1.0 - SHADOWS)) < VISIBLE_SIGMA:
         return picture.pixels, 0.0
-    # In 16 bits, since the mean of a few levels lies between them, and lifting would tear their steps apart.
+    # In 16 bits: the mean of a few levels lies between them, and brightening would show 8-bit rounding as banding.
     deep = picture.pixels if picture.bits == 16 else picture.pixels * np.uint16(257)
     return non_local_means(deep, sigma), sigma
 
 
 def _gain(values: Plane, gamma: float) -> Plane:
-    """Factor that makes the power `gamma` of luma; below `TOE` no larger than there."""
+    """The factor from luma to its power `gamma`; constant below `TOE`."""
     gain: Plane = np.power(np.maximum(values, TOE), np.float32(gamma - 1.0))
     return gain
 
 
 def lift(pixels: Pixels, gamma: float, clip_limit: float, *, dtype: Depth) -> Pixels:
-    """Brighten (H, W, 3) uint8 or uint16 by gamma and CLAHE on luma; `dtype` is the answer's."""
+    """Brighten (H, W, 3) uint8 or uint16 by gamma and CLAHE on luma; `dtype` is that of the result."""
     before = luma(pixels)
     lifted: Plane = before * _gain(before, gamma)
     share = np.float32(CLAHE_SHARE * min(1.0, (1.0 - gamma) / CLAHE_SPAN))
@@ -259,7 +266,7 @@ def lift(pixels: Pixels, gamma: float, clip_limit: float, *, dtype: Depth) -> Pi
 
 
 def _recoloured(pixels: Pixels, before: Plane, after: Plane, gamma: float, dtype: Depth) -> Pixels:
-    """Give the pixels another luma; what would be clipped fades to the grey of its new luma."""
+    """Give the pixels a new luma. Colours that would be clipped are moved towards grey of the new luma."""
     result: Pixels = np.empty(pixels.shape, dtype)
     for tile in plan_tiles((pixels.shape[0], pixels.shape[1]), tile=SIDE, halo=reach(COLOUR_RADIUS)):
         proportions = _proportions(to_float(tile.window.of(pixels)), tile.window.of(before), gamma)
@@ -270,7 +277,7 @@ def _recoloured(pixels: Pixels, before: Plane, after: Plane, gamma: float, dtype
 
 
 def _proportions(image: Image, plane: Plane, gamma: float) -> Image:
-    """The channels by luma; averaged over the surroundings where lifting enlarges what is mostly noise in them."""
+    """The ratio of the channels to luma; averaged over the surroundings where the gain amplifies mostly noise."""
     own = image / np.maximum(plane, DARKEST)[..., np.newaxis]
     around = gaussian(image, COLOUR_RADIUS) / np.maximum(gaussian(plane, COLOUR_RADIUS), DARKEST)[..., np.newaxis]
     share = np.clip((_gain(plane, gamma) - FAITHFUL_GAIN) / (SMOOTH_GAIN - FAITHFUL_GAIN), 0.0, 1.0)
@@ -279,7 +286,7 @@ def _proportions(image: Image, plane: Plane, gamma: float) -> Image:
 
 
 def _kept_in_range(image: Image) -> Image:
-    """Pull colours that exceed 1 towards their grey, so that a channel at its top does not change the hue."""
+    """Move colours that exceed 1 towards their grey, so that clipping does not change the hue."""
     grey = np.minimum(luma_of_image(image), 1.0)[..., np.newaxis]
     top = image.max(axis=2, keepdims=True)
     share = np.where(top > 1.0, (1.0 - grey) / np.maximum(top - grey, 1e-6), 1.0).astype(np.float32)

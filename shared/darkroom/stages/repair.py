@@ -13,32 +13,34 @@ from darkroom.imaging.picture import Image, Picture, Pixels, Plane, to_float, to
 from darkroom.stages import StageModel, StageOutput, run_model
 from darkroom.stages.windows import apply_to_windows
 
-#: Widest damage in pixels that the classical method sees: anything wider is part of the scene to it.
+#: Widest mark in pixels that the classical method detects as damage.
 WIDEST = 9
-#: Least step in luma, at sensitivity 0.5, from damage to what lies around it.
+#: Least step of luma, range [0, 1], between damage and its surroundings at sensitivity 0.5.
 LEAST_STEP = 0.35
-#: Damage stands out so many times more than what is usual within `AROUND` pixels; texture does not. Of 65 undamaged
-#: photographs six times finds 0.44 %, eight times 0.20 %, ten times 0.09 %; twelve misses scratches 4 pixels wide.
-STANDS_OUT, AROUND = 10.0, 24
-#: Pixels beside what was found that it has coloured too.
+#: Least ratio of the step at damage to the mean step around it. Source: in 65 undamaged photographs a ratio of 6 marks
+#: 0.44 % of the pixels, 8 marks 0.20 %, 10 marks 0.09 %; 12 misses scratches 4 pixels wide.
+STANDS_OUT = 10.0
+#: Half side in pixels of the window for this mean step.
+AROUND = 24
+#: Pixels around detected damage that are repaired too, because damage discolours them.
 RIM = 1
-#: Reach in pixels of the inpainting.
+#: Radius in pixels of the inpainting.
 RADIUS = 3
-#: A picture of which so much is damaged is for a person to look at.
+#: Share of damaged pixels above which a person must review the result.
 MUCH = 0.15
-#: Damage is sure if it is still found at this share of the sensitivity: with the shipped network at a probability of
-#: 0.996 and not of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/presets.py.
+#: Damage is certain if it is also detected at this share of the sensitivity: for the built-in network a probability of
+#: 0.996 instead of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/presets.py.
 SURE_SENSITIVITY = 0.6
 
 Found = NDArray[np.bool_]
 
 
 def classical(picture: Picture, parameters: RepairParameters, method: str) -> StageOutput:  # noqa: ARG001
-    """Find thin bright and dark marks by morphology, and paint over them from their borders.
+    """Find thin bright and dark marks by morphology, and inpaint them from their borders.
 
-    Marks up to nine pixels wide vanish when a picture is opened (bright ones) or closed (dark ones). What vanishes is
-    damage if it is a great step in luma, and far greater than what is usual around it. Whatever of the scene is like
-    that, as wires before the sky, is taken for damage too.
+    Opening a picture removes bright marks up to nine pixels wide, closing removes dark ones. A removed mark is damage
+    if its step in luma is large, and far larger than the mean step around it. Thin parts of the scene, such as wires in
+    front of the sky, are detected as damage too.
 
     Parameters
     ----------
@@ -46,10 +48,10 @@ def classical(picture: Picture, parameters: RepairParameters, method: str) -> St
         Alpha stays as it is.
     parameters : RepairParameters
         A larger `sensitivity` finds fainter marks, in busier surroundings: luma steps of 0.7 at 0, 0.35 at 0.5, 0.07
-        at 1. With `evidence` nothing is painted unless at least that share of the picture is found at 0.6 of the
-        sensitivity too: picture-level evidence, since single marks belong to the scene more often than not.
+        at 1. With `evidence` nothing is repaired unless at least that share of the picture is detected at 0.6 of the
+        sensitivity too: most single marks belong to the scene.
     method : {"telea"}
-        The fast marching method fills what was found. 0.15 s a megapixel, more where much is found.
+        The fast marching method fills the detected marks. 0.15 s a megapixel, more for many marks.
 
     References
     ----------
@@ -76,10 +78,10 @@ def _painted(pixels: Pixels, sensitivity: float) -> Pixels:
 
 
 def with_model(picture: Picture, parameters: RepairParameters, model: StageModel) -> StageOutput:
-    """Repair by a network that finds and fills at once; it is told `sensitivity` if it asks for it.
+    """Repair by a network that detects and fills in one step. It receives `sensitivity` if that is one of its inputs.
 
-    What the network leaves as it was is not damaged: the share of changed pixels is the share of damage. With
-    `evidence` the network runs a second time, less sensitive, where the first run found that much.
+    Pixels that the network does not change are undamaged: the share of changed pixels is the share of damage. With
+    `evidence` the network runs a second time with less sensitivity if the first run detected at least that share.
     """
     return _repaired(
         picture, parameters, lambda sensitivity: run_model(model, picture.pixels, {"sensitivity": sensitivity})
@@ -87,7 +89,7 @@ def with_model(picture: Picture, parameters: RepairParameters, model: StageModel
 
 
 def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[float], Pixels]) -> StageOutput:
-    """The picture as `paint` answers at the sensitivity asked for, if there is enough evidence of damage."""
+    """The result of `paint` at the given sensitivity, if there is enough evidence of damage."""
     pixels = paint(parameters.sensitivity)
     share = _changed_share(pixels, picture.pixels)
     if share == 0.0:
@@ -99,7 +101,7 @@ def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[f
         return _left(picture, share, parameters.evidence)
     much = share > MUCH
     notes = (f"{share:.0%} of the picture was painted over",) if much else ()
-    # Four significant digits, so that one pixel of a large picture is not rounded to nothing.
+    # Four significant digits, so that one pixel of a large picture is not rounded to 0.
     values = {"damaged_share": float(f"{share:.4g}")}
     return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, low_confidence=much)
 
@@ -109,14 +111,14 @@ def _changed_share(one: Pixels, other: Pixels) -> float:
 
 
 def _left(picture: Picture, share: float, evidence: float) -> StageOutput:
-    """The very input, and what looked like damage in it."""
+    """The unchanged input, with the share of suspected damage."""
     note = f"{share:.2%} of the picture may be damage and was left: surely damaged is less than {evidence:.2%}"
     values = {"damaged_share": 0.0, "suspected_share": float(f"{share:.4g}")}
     return StageOutput(picture=picture, notes=(note,), values=values)
 
 
 def marks(image: Image, sensitivity: float) -> Found:
-    """Where (H, W, 3) has thin marks that stand out: (H, W)."""
+    """Mask (H, W) of the thin, distinct marks of an image (H, W, 3)."""
     light: Plane = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
     step = np.maximum(
         cv2.morphologyEx(light, cv2.MORPH_TOPHAT, _disc(WIDEST)),
@@ -128,11 +130,11 @@ def marks(image: Image, sensitivity: float) -> Found:
 
 
 def inpainted(image: Image, found: Found) -> Image:
-    """(H, W, 3) with what was `found` painted over from around it; all else as it was."""
+    """(H, W, 3) with the pixels of the mask `found` filled from their surroundings; all others unchanged."""
     if not found.any():
         return image
     holes, deep = found.astype(np.uint8), to_pixels(image, np.dtype(np.uint16))
-    # 16 bits: OpenCV fills three channels of 8 bits and one of 16, and leaves the range with floats from 0 to 1.
+    # OpenCV inpaints three channels of 8 bits or one of 16 bits. With floats in [0, 1] its result leaves the range.
     planes = [cv2.inpaint(np.ascontiguousarray(deep[..., c]), holes, RADIUS, cv2.INPAINT_TELEA) for c in range(3)]
     filled = to_float(np.dstack(planes).astype(np.uint16, copy=False))
     return np.where(found[..., np.newaxis], filled, image)
@@ -140,5 +142,5 @@ def inpainted(image: Image, found: Found) -> Image:
 
 @cache
 def _disc(side: int) -> NDArray[np.uint8]:
-    """Pixels within a circle: damage of any direction is thin in it."""
+    """A disc, which is isotropic: marks of any direction are thin relative to it."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)

@@ -6,7 +6,7 @@ from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels
 from darkroom.stages import StageModel, StageOutput, Value
 
-#: A model pass for less than this factor would cost its full time for what Lanczos does as well.
+#: Factor below which Lanczos is used instead of a model: the model would take its full time for no visible gain.
 NEGLIGIBLE = 1.02
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from darkroom.imaging.picture import Image, Pixels, to_float, to_pixels
 from darkroom.imaging.tiling import apply_tiled, plan_tiles
 
-#: Side of a window in pixels; in float it takes 16 MB, and an operation a few times that.
+#: Side of a window in pixels. As floats it takes 16 MB; an operation takes a few times that.
 SIDE = 1152
 
 

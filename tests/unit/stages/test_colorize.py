@@ -161,7 +161,7 @@ def test_a_network_that_takes_no_hints_is_given_none_and_the_record_says_so() ->
     model = Painter()
     output = run(grey(), model, hints=[{"x": 0.5, "y": 0.5, "color": "#00FF00"}])
     assert model.told == [{}]
-    assert output.notes == ("the model takes no hints; 1 were left out",)
+    assert output.notes == ("the model takes no hints; 1 were ignored",)
 
 
 def test_a_network_of_pixels_serves_as_well() -> None:

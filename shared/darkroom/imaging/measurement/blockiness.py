@@ -9,12 +9,12 @@ from darkroom.imaging.picture import Plane
 
 #: Side of a JPEG block in pixels.
 BLOCK = 8
-#: Fewer columns or rows than this hold too few block borders to tell.
+#: Least number of columns or rows: fewer contain too few block borders.
 MIN_SIDE = 32
-#: Higher steps count as this high, so that a few edges of the picture do not outweigh many blocks. Left out they cannot
-#: be: at the lowest qualities the blocks' own borders are as high.
+#: Upper limit of a step, range [0, 1], so that a few edges do not outweigh many blocks. Higher steps are limited and
+#: not excluded, because at the lowest JPEG qualities the block borders are as high.
 EDGE = 32.0 / 255.0
-#: Added to the usual step before the excess is related to it: about the step that the eye just sees.
+#: Step, range [0, 1], that is added to the denominator of the excess: about the smallest visible step.
 VISIBLE_STEP = 3.5 / 255.0
 
 
@@ -22,8 +22,8 @@ def blockiness(planes: Sequence[Plane]) -> float:
     """Excess of the second differences across block borders over those inside blocks.
 
     Works without the file: a picture that was compressed, decoded and saved losslessly still shows its blocks, also
-    after cropping (every phase of the grid is tried) but not after resizing. It cannot know blocks from a drawing that
-    is made of squares of 8x8 pixels.
+    after cropping (every phase of the grid is tried) but not after resizing. It cannot distinguish JPEG blocks from a
+    drawing of 8x8 squares.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def blockiness(planes: Sequence[Plane]) -> float:
     Returns
     -------
     float
-        0-1: 0 for no blocks; larger shows more. Six photographs, none above 0.1 as they are, gave 0.02 to 0.15 at JPEG
-        quality 90, 0.14 to 0.32 at 80, 0.41 to 0.73 at 50, and 0.95 to 1 from quality 10 downwards.
+        0-1: 0 for no blocks; larger for more visible ones. Six photographs, all below 0.1 before compression, gave 0.02
+        to 0.15 at JPEG quality 90, 0.14 to 0.32 at 80, 0.41 to 0.73 at 50, and 0.95 to 1 from quality 10 downwards.
 
     References
     ----------
@@ -52,7 +52,7 @@ def _profile(planes: Sequence[Plane]) -> NDArray[np.float64]:
     total, count = np.zeros(BLOCK), np.zeros(BLOCK)
     for plane in planes:
         step = np.diff(plane, axis=1)
-        # A slope that goes on on both sides is no block border: subtract the mean of the neighbouring steps.
+        # A slope that continues on both sides is no block border: subtract the mean of the neighbouring steps.
         beyond = np.abs(step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2.0)
         by_column = np.minimum(beyond, EDGE).mean(axis=0)
         phase = (np.arange(len(by_column)) + 2) % BLOCK
@@ -62,7 +62,7 @@ def _profile(planes: Sequence[Plane]) -> NDArray[np.float64]:
 
 
 def _excess(profile: NDArray[np.float64]) -> float:
-    """How far the largest phase stands above the others, beyond what their own spread explains."""
+    """Excess of the largest phase over the others, beyond their own spread, relative to the usual step."""
     top = int(np.argmax(profile))
     # The two neighbours hold part of the border's own second difference.
     others = np.delete(profile, [(top - 1) % BLOCK, top, (top + 1) % BLOCK])

@@ -11,27 +11,32 @@ from darkroom.imaging.filters import gaussian
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.imaging.sampling import reduced
 
-#: The picture is looked at at no more than this many pixels: a cast is no detail.
+#: Largest number of pixels that are analysed: a colour cast has no fine detail.
 MAX_PIXELS = 65_536
-#: A value above this share of the range may be clipped and says nothing about the light's colour.
+#: Share of the range above which a value may be clipped. Clipped pixels are not used.
 CLIPPED = 0.98
-#: Below this mean linear light, noise and rounding decide the colour.
+#: Mean linear light, [0, 1], at and below which a pixel is not used: noise and rounding determine its colour.
 DARK = 0.004
-#: Colour of a mean photograph on the axis from blue to red (half the log ratio): daylight scenes are warm.
+#: Half the log ratio of red to blue in a typical photograph: daylight scenes are warm.
 USUAL_WARMTH = 0.1
-#: Deviation from the usual that counts as a full cast: light varies more from blue to red than to green.
-WARMTH_SCALE, TINT_SCALE = 1.0, 0.5
-#: Saturation (chroma by lightness) of a picture's greyest pixels above which nothing in it is neutral any more.
+#: Deviation from `USUAL_WARMTH`, same unit, that counts as a full cast.
+WARMTH_SCALE = 1.0
+#: Deviation from neutral on the axis from green to magenta (log ratio) that counts as a full cast. It is smaller, since
+#: light varies more from blue to red.
+TINT_SCALE = 0.5
+#: Saturation (chroma divided by lightness) of the greyest pixels from which a picture contains nothing neutral.
 NO_NEUTRALS = 0.2
-#: Below this L* a colour says little; unless nearly all of the picture is darker.
-SHADOW_LIGHTNESS, LEAST_LIT = 30.0, 0.1
+#: L* up to which a pixel is a shadow; its colour is not used.
+SHADOW_LIGHTNESS = 30.0
+#: Share of pixels outside the shadows below which the shadows are used too.
+LEAST_LIT = 0.1
 
 Triple = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """What a picture's colours say about the light."""
+    """The light of a picture and the strength of its colour cast."""
 
     #: Red, green, blue of the light in linear sRGB; their mean is 1.
     illuminant: tuple[float, float, float]
@@ -43,15 +48,15 @@ NEUTRAL = Cast(illuminant=(1.0, 1.0, 1.0), strength=0.0)
 
 
 def estimate_cast(pixels: Pixels) -> Cast:
-    """How strongly a picture is tinted as a whole.
+    """Estimate the strength of a colour cast over the whole picture.
 
-    Two signs must come together: the estimated light differs from usual light, and even the greyest pixels are
-    coloured. A red car before a grey street shows the first sign only.
+    Two conditions must hold: the estimated light differs from usual light, and even the greyest pixels are coloured. A
+    red car in a grey street fulfils the first only.
 
-    It cannot know a tinted light from a scene of one colour: a brown table top that fills the picture, a sunset, a
-    forest look as they would under coloured light. Nor does it see a cast that makes a warm scene neutral. Over
-    some 600 photographs of all kinds half had a strength below 0.1, a tenth above 0.5; red and blue gains of 1.3
-    and 0.65 gave a median of 0.4, green and magenta casts of the same size 0.7 to 0.8.
+    The method cannot distinguish coloured light from a scene of one colour, such as a brown table top, a sunset or
+    a forest. It does not detect a cast that makes a warm scene neutral. Of some 600 photographs of all kinds half
+    had a strength below 0.1, a tenth above 0.5; red and blue gains of 1.3 and 0.65 gave a median of 0.4, green and
+    magenta casts of the same size 0.7 to 0.8.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ def estimate_cast(pixels: Pixels) -> Cast:
 
 
 def _least_saturation(lab: NDArray[np.float32]) -> float:
-    """Saturation of the greyest twentieth of the pixels (N, 3); shadows, which are grey in any light, left out."""
+    """Saturation of the greyest twentieth of the pixels (N, 3), without shadows, which are grey in any light."""
     lit = lab[lab[:, 0] > SHADOW_LIGHTNESS]
     chosen = lit if len(lit) >= len(lab) * LEAST_LIT else lab
     return float(np.quantile(np.hypot(chosen[:, 1], chosen[:, 2]) / np.maximum(chosen[:, 0], 10.0), 0.05))
@@ -106,7 +111,7 @@ def estimate_light(pixels: Pixels, method: str, norm: float) -> Triple:
     ----------
     pixels : (H, W, 3) uint8 or uint16, sRGB
     method : {"shades_of_grey", "grey_world", "white_patch", "grey_edge"}
-        What is taken to be grey: the Minkowski mean, the mean, the brightest parts, the mean of the edges.
+        What is assumed to be grey: the Minkowski mean, the mean, the brightest parts, the mean of the edges.
     norm : float
         Minkowski norm of shades_of_grey and grey_edge; a larger value trusts brighter pixels more.
 
@@ -133,7 +138,7 @@ def shades_of_grey(linear: NDArray[np.float32], norm: float) -> Triple:
 
 
 def grey_edge(linear: NDArray[np.float32], usable: NDArray[np.bool_], norm: float) -> Triple:
-    """Minkowski mean over the gradient of a smoothed image (H, W, 3); edges beside unusable pixels left out."""
+    """Minkowski mean over the gradient of a smoothed image (H, W, 3); without edges next to unusable pixels."""
     smooth = gaussian(linear, 1.0)
     gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 0, 1), cv2.Sobel(smooth, cv2.CV_32F, 1, 0))
     inner = cv2.erode(usable.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0

@@ -17,21 +17,25 @@ from darkroom.imaging.picture import Picture, Pixels, Plane, to_float
 from darkroom.imaging.sampling import native_tiles, reduced
 from darkroom.imaging.veil import veil_probability
 
-#: Luma at and above which all channels together count as blown out, and at and below which as black.
-WHITE, BLACK = 250.0 / 255.0, 5.0 / 255.0
-#: A plain background is at least this bright and this free of colour (difference of the channels).
-BACKGROUND_LUMA, BACKGROUND_SPREAD = 240.0 / 255.0, 10.0 / 255.0
-#: Share of the picture's border that a plain background covers; a blown-out sky covers less.
+#: Value, range [0, 1], from which a pixel is blown out, if all its channels reach it.
+WHITE = 250.0 / 255.0
+#: Value up to which a pixel is black, if no channel exceeds it.
+BLACK = 5.0 / 255.0
+#: Least luma of a plain background.
+BACKGROUND_LUMA = 240.0 / 255.0
+#: Largest difference between the channels of a plain background.
+BACKGROUND_SPREAD = 10.0 / 255.0
+#: Least share of the picture's border that a plain background covers; a blown-out sky covers less.
 BACKGROUND_BORDER = 0.6
-#: Largest difference between the channels that still looks grey.
+#: Largest difference between the channels of a grey pixel.
 GREY_SPREAD = 8.0 / 255.0
-#: Share of the pixels that may exceed it: a scratch of colour does not make a colour photograph.
+#: Largest share of coloured pixels in a greyscale picture, such as a coloured scratch.
 COLOURED_SHARE = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """The reduced picture and which of its pixels count."""
+    """The reduced picture and the mask of its relevant pixels."""
 
     image: NDArray[np.float32]
     luma: Plane
@@ -42,18 +46,18 @@ class _Subject:
 def measure(picture: Picture, *, source_format: str = "", frames: int = 1) -> Measurements:
     """Measure a picture.
 
-    Noise, edges and blocks are measured at native resolution, on nine spread tiles where the picture is large; tones
-    and colours on a reduction. Transparent parts count for nothing in tones and colours, nor does a plain white
-    background that surrounds the subject: it is no overexposure.
+    Noise, edges and blocks are measured at native resolution, in a large picture on nine evenly spaced tiles. Tones and
+    colours are measured on a reduction. They ignore transparent parts and a plain white background around the subject,
+    which is no overexposure.
 
     Parameters
     ----------
     picture : Picture
         Any size from 1x1.
     source_format : str
-        Name of the file's format, handed through.
+        Name of the file's format, copied to the result.
     frames : int
-        Number of frames of the file, handed through.
+        Number of frames of the file, copied to the result.
 
     Returns
     -------
@@ -159,7 +163,7 @@ def _colours(subject: _Subject, cast: Cast) -> Mapping[str, float]:
 
 
 def is_grey(pixels: Pixels, noise_sigma: float = 0.0) -> bool:
-    """Whether the channels differ no more than noise makes them, judged on averages of many pixels."""
+    """Whether the channels differ no more than by noise, measured on averages of many pixels."""
     small = to_float(reduced(pixels, 16_384))
     averaged = max(1.0, pixels.shape[0] * pixels.shape[1] / (small.shape[0] * small.shape[1]))
     allowed = GREY_SPREAD + 4.0 * noise_sigma / 255.0 / float(np.sqrt(averaged))

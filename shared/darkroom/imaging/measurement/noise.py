@@ -13,69 +13,80 @@ from darkroom.imaging.picture import Pixels, to_float
 
 #: Side of the patches, in pixels: large enough for many noise-only directions, small enough to be fast.
 PATCH_SIDE = 5
-#: Patches looked at in all; more gain nothing.
+#: Largest number of patches; more do not improve the estimate.
 MAX_PATCHES = 20_000
-#: Patches with a clipped value are used only if the others are less than this share.
+#: Share of unclipped patches below which patches with a clipped value are used too.
 LEAST_WHOLE = 0.1
-#: Share of the patches that are kept: those with the least structure.
+#: Share of the patches that are used: those with the least structure.
 FLAT_SHARE = 0.4
-#: Fewer patches than this say nothing about a covariance of 25 x 25.
+#: Least number of patches for a covariance matrix of 25 x 25.
 MIN_PATCHES = 100
 
-#: White noise of 1 in every channel is so much in their weighted mean, luma.
+#: Standard deviation of luma for independent white noise of 1 in every channel. Source: weights of ITU-R BT.601.
 LUMA_NOISE = float(np.sqrt(0.299**2 + 0.587**2 + 0.114**2))
-#: Texture is light for the most part: what the channels differ by tells white noise of 3 to 25 within a tenth, whatever
-#: the picture shows. Up to the first share of what each channel has it says nothing, as after a JPEG or of grain in
-#: black and white; from the second on it alone counts.
-NOT_INDEPENDENT, INDEPENDENT = 0.35, 0.55
-#: Patches without a clipped value have the smaller part of strong noise: 44 of 50. What was found is taken for more by
-#: the square of its share of this.
+#: Ratio of the noise in the channel differences to the noise in the channels, up to which the differences are not used:
+#: after JPEG compression, and for monochrome grain. Texture is mostly in luma, so that otherwise the differences give
+#: white noise of 3 to 25 within a tenth, for any scene.
+NOT_INDEPENDENT = 0.35
+#: The same ratio from which only the differences are used.
+INDEPENDENT = 0.55
+#: Scale of the correction for clipping, 0-255: a measured sigma is increased by the share (sigma / CUT_SIGMA)². Only
+#: unclipped patches are measured, in which strong noise is weaker than elsewhere: 44 instead of 50.
 CUT_SIGMA = 150.0
 
-#: Grain is looked for in blocks of this side, in what a Gaussian of the second number (pixels) takes away.
-BLOCK_SIDE, GRAIN_REACH = 16, 2.5
-#: Fewer unclipped blocks than this say nothing about a percentile.
+#: Side in pixels of the blocks in which grain is measured.
+BLOCK_SIDE = 16
+#: Standard deviation in pixels of the Gaussian that is subtracted from luma before grain is measured.
+GRAIN_REACH = 2.5
+#: Least number of unclipped blocks for a percentile.
 MIN_BLOCKS = 50
-#: Grain is everywhere: the calmest hundredth of the blocks has at least the first number (0-255 scale), the calmest
-#: quarter no more than the second one times that. Of 65 clean photographs one is like that; of those with grain of 9,
-#: 0.5 to 1 pixels in size, nine in ten.
-LEAST_GRAIN, UNIFORM = 2.5, 1.5
-#: White noise leaves less in the calmest blocks than its sigma; what leaves more than so many times it is grain.
+#: Least standard deviation (0-255 scale) in the 1st percentile of the blocks of a picture with grain. Source: of 65
+#: clean photographs one has that much and is as `UNIFORM`; of those with grain of 9, 0.5 to 1 pixels in size, nine in
+#: ten.
+LEAST_GRAIN = 2.5
+#: Largest ratio of the 25th to the 1st percentile of the blocks of a picture with grain: grain is everywhere.
+UNIFORM = 1.5
+#: Ratio of the 1st percentile of the blocks to the noise of the channels above which the noise is grain. White noise
+#: has a ratio below 1.
 GRAIN_RATIO = 1.15
-#: White noise of 1 leaves 0.9 in the calmest blocks where all channels have the same, 0.6 to 0.7 where each has its
-#: own. No more noise is told than these blocks have by the first number, or by the second one before a JPEG.
-CALMEST_WHITE, CALMEST_LUMA = 0.81, 0.63
-#: From the calmest blocks to the sigma that serves best: over grain of 5 to 25, 0.5 to 1 pixels in size, nothing
-#: between 1.3 and 1.6 is more than 0.3 dB from the best.
+#: Standard deviation of the calmest blocks for white noise of 1, which limits the estimate from above. Measured: 0.9
+#: where all channels have the same noise, 0.6 to 0.7 where each has its own.
+CALMEST_WHITE = 0.81
+#: The same limit for the estimate from luma, after JPEG compression.
+CALMEST_LUMA = 0.63
+#: Factor from the calmest blocks to the sigma of grain. Source: over grain of 5 to 25, 0.5 to 1 pixels in size, all
+#: factors from 1.3 to 1.6 are within 0.3 dB of the best.
 GRAIN_FACTOR = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What noise a picture has."""
+    """The noise of a picture."""
 
     #: Standard deviation, root mean square over the colour channels, on the 0-255 scale.
     sigma: float
-    #: The same of what each channel has, texture that cannot be told from noise among it.
+    #: The same, measured in each channel; includes texture that cannot be separated from noise.
     channels: float
-    #: 1 where each channel has noise of its own, as a sensor makes it; 0 where all have the same, or a file has kept
-    #: their differences at half the resolution. Only then may texture be taken for noise.
+    #: 1 if the noise of the channels is independent, as from a sensor; 0 if it is the same in all channels, or if the
+    #: file stores chroma at half the resolution. Only towards 0 may the estimate contain texture.
     independent: float
-    #: Standard deviation of noise that neighbours share (film grain, noise that was scaled or compressed), on the 0-255
-    #: scale; 0 where there is none, or no more than `channels` explains.
+    #: Standard deviation of spatially correlated noise (film grain, scaled or compressed noise), on the 0-255 scale; 0
+    #: if there is none, or no more than `channels` explains.
     grain: float
 
 
 def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
-    """How much noise there is, and whether every channel has its own.
+    """Estimate the noise, and whether it is independent in each channel.
 
-    The covariance of small patches has a few large eigenvalues, made by the picture, and many small ones, made by
-    noise alone. The noise variance is the mean of the largest set of small eigenvalues whose mean is its median.
-    Patches are chosen by their gradient after smoothing, which says where structure is without looking at the noise,
-    and patches with a clipped pixel are left out. Beyond the source, what the channels differ by is looked at before
-    the channels, and no more is found than the calmest blocks have. Texture stands somewhere, grain everywhere: in a
-    picture with grain the calmest blocks are as restless as many others. No published method is behind that; the
-    constants say on what they were chosen.
+    The covariance of small patches has a few large eigenvalues from the scene, and many small ones from noise alone.
+    The noise variance is the mean of the largest set of small eigenvalues whose mean equals its median. Patches are
+    selected by their gradient after smoothing, which does not depend on the noise. Patches with a clipped pixel are not
+    used.
+
+    Two steps go beyond the source. The differences of the channels are measured before the channels themselves. The
+    estimate is limited by the noise of the calmest blocks: texture is local, grain is everywhere, so that in a picture
+    with grain the calmest blocks vary as much as many others. Both steps are our own; the constants state the data on
+    which they were chosen.
 
     Parameters
     ----------
@@ -85,8 +96,8 @@ def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
     Returns
     -------
     Noise
-        `sigma` is 0 for pictures too small to tell. Within a tenth for white Gaussian noise of 3 to 25, a fifth up
-        to 50. Noise that neighbours share is underestimated: see `grain`.
+        `sigma` is 0 for pictures that are too small. Its error is below a tenth for white Gaussian noise of 3 to 25,
+        and below a fifth up to 50. Correlated noise is underestimated: see `grain`.
 
     References
     ----------
@@ -117,11 +128,11 @@ def estimate_noise(tiles: Sequence[Pixels]) -> Noise:
 
 
 def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
-    """What white noise had in every channel, from what is left of it in luma.
+    """Estimate from luma the white noise that every channel had before JPEG compression.
 
-    JPEG keeps chroma at half the resolution, so that of noise that was stored it is luma that still tells how strong it
-    was: of white noise of 25, `estimate_noise` finds 17 after a JPEG of quality 80 to 95, and this 20 to 29. In a
-    picture without colour, whose channels have the same noise, it is up to half as much again as there is.
+    JPEG stores chroma at half the resolution, so that only luma keeps the strength of the noise. For white noise of 25
+    and JPEG of quality 80 to 95, `estimate_noise` gives 17 and this function 20 to 29. For a picture without colour,
+    whose channels have the same noise, the result is up to 1.5 times the true noise.
 
     Parameters
     ----------
@@ -131,7 +142,7 @@ def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
     Returns
     -------
     float
-        On the 0-255 scale; 0 for pictures too small to tell.
+        On the 0-255 scale; 0 for pictures that are too small.
 
     Examples
     --------
@@ -147,7 +158,7 @@ def estimate_sigma_from_luma(tiles: Sequence[Pixels]) -> float:
 def calmest(tiles: Sequence[Pixels]) -> float:
     """Standard deviation of the fine part of luma in the calmest fiftieth of the blocks, on the 0-255 scale.
 
-    Noise is everywhere: there is hardly more of it. Infinite for pictures too small to tell.
+    Noise is everywhere, so that this is nearly an upper limit of it. Infinite for pictures that are too small.
     """
     return _calmest(_unrest_of(tiles))
 
@@ -169,13 +180,13 @@ def _channels(tile: Pixels) -> Sequence[Floats]:
 
 
 def _differences(tile: Pixels) -> Sequence[Floats]:
-    """What the channels differ by, twice, so that independent noise of 1 in every channel is 1 in both."""
+    """Two differences of the channels, scaled so that independent noise of 1 in every channel gives 1 in both."""
     red, green, blue = _channels(tile)
     return [(red - blue) / np.float32(np.sqrt(2)), (red - 2 * green + blue) / np.float32(np.sqrt(6))]
 
 
 def _uncut(variances: Sequence[float]) -> float:
-    """The sigma of these variances together, with what patches without clipped values lack, on the 0-255 scale."""
+    """Sigma of the mean variance, corrected for the missing clipped patches, on the 0-255 scale."""
     found = 255.0 * float(np.sqrt(np.mean(variances)))
     return found * (1.0 + (found / CUT_SIGMA) ** 2)
 
@@ -186,7 +197,7 @@ def _grey(tile: Pixels) -> Pixels:
 
 
 def _variances(tiles: Sequence[Pixels], planes: Callable[[Pixels], Sequence[Floats]]) -> list[float]:
-    """The noise variance in each of the planes (H, W) that are made of a tile; 0 for each if they are too small."""
+    """The noise variance of each plane (H, W) that `planes` returns for a tile; 0 for tiles that are too small."""
     usable = [tile for tile in tiles if min(tile.shape[:2]) >= PATCH_SIDE]
     if not usable:
         return [0.0] * len(planes(tiles[0]))
@@ -218,19 +229,19 @@ def _unrest(tile: Pixels) -> Floats:
 
 
 def _step(tiles: Sequence[Pixels]) -> int:
-    """Distance between patches; odd, so that every phase of a JPEG grid is met."""
+    """Distance between patches; odd, so that patches have all phases of a JPEG grid."""
     pixels = sum(tile.shape[0] * tile.shape[1] for tile in tiles)
     return max(1, int(np.sqrt(pixels / MAX_PATCHES))) | 1
 
 
 def _centres(plane: Floats, step: int) -> Floats:
-    """Of a plane of values around each pixel, those around the centres of the patches."""
+    """The values of a plane at the centres of the patches."""
     half = PATCH_SIDE // 2
     return plane[half : plane.shape[0] - half : step, half : plane.shape[1] - half : step].ravel()
 
 
 def _structure(tile: Pixels, step: int) -> Floats:
-    """How much structure each patch holds, from a smoothed gradient of luma; infinite where a value is clipped."""
+    """Structure of each patch, from a smoothed gradient of luma; infinite where a value is clipped."""
     rows, columns = gradient(gaussian(luma(tile), 2.0))
     energy = box_mean(rows * rows + columns * columns, PATCH_SIDE // 2)
     clipped = ((weakest(tile) == 0) | (strongest(tile) == np.iinfo(tile.dtype).max)).astype(np.uint8)
@@ -239,7 +250,7 @@ def _structure(tile: Pixels, step: int) -> Floats:
 
 
 def _chosen(structures: Sequence[Floats]) -> NDArray[np.intp]:
-    """Indices of the flattest patches, without the clipped ones unless hardly any others are left."""
+    """Indices of the flattest patches; clipped ones only if nearly all patches are clipped."""
     structure = np.concatenate(structures)
     whole = int(np.count_nonzero(np.isfinite(structure)))
     if whole < max(MIN_PATCHES, LEAST_WHOLE * len(structure)):
@@ -253,7 +264,7 @@ def _channel_variance(planes: Sequence[Floats], step: int, chosen: NDArray[np.in
         return 0.0
     patches = np.concatenate([_patches(plane, step) for plane in planes])[chosen]
     patches -= patches.mean(axis=0)
-    # OpenCV's product and eigenvalues run in one thread; for matrices this small BLAS spends its time on its threads.
+    # OpenCV computes product and eigenvalues in one thread. For matrices this small BLAS is slower: it starts threads.
     covariance = cv2.mulTransposed(patches, True, scale=1.0 / (len(patches) - 1))
     _, eigenvalues, _ = cv2.eigen(covariance)
     return _noise_variance(np.asarray(eigenvalues[::-1, 0], np.float64))
@@ -266,7 +277,7 @@ def _patches(plane: Floats, step: int) -> Floats:
 
 
 def _noise_variance(eigenvalues: NDArray[np.floating]) -> float:
-    """`eigenvalues` ascending. Drop the largest until the mean of the rest is no more than their median."""
+    """Remove the largest of the ascending `eigenvalues` until the mean of the rest does not exceed their median."""
     for kept in range(len(eigenvalues), 1, -1):
         rest = eigenvalues[:kept]
         if rest.mean() <= np.median(rest):

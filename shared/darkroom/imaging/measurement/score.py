@@ -9,23 +9,30 @@ from darkroom.domain.measurements import Measurements, Score
 
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
 
-#: Each part as a curve from a measurement to 0-100, linear between the points, level outside of them.
+#: Points from a noise sigma (0-255 scale) to 0-100. All curves are linear between the points, constant outside.
 NOISE: Curve = ((3.0, 6.0, 10.0, 15.0, 25.0, 40.0, 80.0), (100.0, 80.0, 55.0, 38.0, 20.0, 8.0, 0.0))
+#: Points from a blur radius in pixels to 0-100.
 BLUR: Curve = ((0.95, 1.2, 1.5, 2.0, 3.0, 5.0, 8.0), (100.0, 85.0, 60.0, 40.0, 20.0, 8.0, 0.0))
-#: Megapixels that the picture would have if its softest sharp edge were 0.5 px wide.
+#: Points from effective megapixels to 0-100: those of the picture reduced until its edges are 0.5 px wide.
 EFFECTIVE_MEGAPIXELS: Curve = ((0.04, 0.15, 0.3, 0.6), (0.0, 40.0, 75.0, 100.0))
+#: Points from the mean luma, range [0, 1], to 0-100.
 EXPOSURE: Curve = (
     (0.0, 0.06, 0.12, 0.18, 0.26, 0.33, 0.68, 0.78, 0.88, 1.0),
     (0.0, 15.0, 35.0, 60.0, 90.0, 100.0, 100.0, 90.0, 50.0, 5.0),
 )
-#: Shares of clipped pixels and what is left of the exposure's part.
+#: Points from the share of blown-out pixels to a factor of the exposure part.
 HIGHLIGHTS: Curve = ((0.02, 0.1, 0.4, 1.0), (1.0, 0.8, 0.3, 0.1))
+#: Points from the share of black pixels to a factor of the exposure part.
 SHADOWS: Curve = ((0.1, 0.3, 0.6, 1.0), (1.0, 0.8, 0.4, 0.1))
+#: Points from the range of luma, [0, 1], to 0-100.
 CONTRAST: Curve = ((0.0, 0.2, 0.4, 0.55, 0.7), (0.0, 20.0, 52.0, 82.0, 100.0))
+#: Points from the strength of a colour cast, 0-1, to 0-100.
 CAST: Curve = ((0.2, 0.5, 0.75, 1.0), (100.0, 80.0, 58.0, 35.0))
+#: Points from blockiness, 0-1, to 0-100.
 BLOCKINESS: Curve = ((0.2, 0.45, 0.75, 1.0), (100.0, 80.0, 50.0, 25.0))
 
-#: Exponent of each part in the product: how much a fault weighs. At 0.5 a part of 50 leaves 71 of the whole.
+#: Exponent of each part in the product; a larger one gives a fault more weight. At 0.5 a part of 50 reduces the score
+#: from 100 to 71.
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"noise": 0.6, "sharpness": 0.6, "exposure": 0.5, "contrast": 0.5, "cast": 0.5, "blockiness": 0.5}
 )
@@ -34,21 +41,21 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 def score(measured: Measurements, *, enlarged: float = 1.0) -> Score:
     """One number for a picture, as a product of powers of its parts.
 
-    A product and not a mean, since a picture that is ruined by noise is not saved by its good exposure. The number
-    falls with each fault alone. It judges technique: it does not know what the picture shows, whether a blur or a
-    dark tone is wanted, nor whether a face is still that person's.
+    A product and not a mean: good exposure does not compensate strong noise. Each fault alone lowers the score. The
+    score rates technical quality only. It does not consider the scene, intended blur or dark tones, or whether a face
+    still shows the same person.
 
     Parameters
     ----------
     measured : Measurements
     enlarged : float, at least 1
-        How many times larger a side is than it was in the upload: edges may be so many times wider, since a picture
-        is no worse for being larger.
+        Factor by which a side is larger than in the upload. Edges may be wider by this factor, because enlargement
+        alone does not make a picture worse.
 
     Returns
     -------
     Score
-        From 75 upwards a picture has no fault that shows at first sight.
+        From 75 upwards a picture has no obvious fault.
 
     Examples
     --------
@@ -73,9 +80,9 @@ def _at(curve: Curve, value: float) -> float:
 
 
 def _sharpness(measured: Measurements, radius: float) -> float:
-    """By the pixel or by the picture, whichever is better.
+    """The better score of two: sharpness per pixel, or sharpness of the whole picture.
 
-    A large picture may be soft at its own pixels and sharp at every size it is looked at; an enlarged one always is.
+    A large picture may be soft at pixel level and sharp at every size at which it is viewed. An enlarged one always is.
     """
     by_pixel = _at(BLUR, radius)
     detail = min(1.0, 0.5 / measured.blur_radius) if measured.blur_radius > 0.0 else 1.0

@@ -10,30 +10,32 @@ from darkroom.domain.measurements import Score
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels, to_float
 
-#: Side in pixels of the patches that the network sees at native resolution, and of its reduced view of all.
-PATCH_SIDE, VIEW_SIDE = 96, 96
-#: Most patches along each side: sixteen in all, a seventh of a megapixel.
+#: Side in pixels of the patches at native resolution.
+PATCH_SIDE = 96
+#: Side in pixels of the reduced view of the whole picture.
+VIEW_SIDE = 96
+#: Largest number of patches along each side: sixteen in all, a seventh of a megapixel.
 GRID = 4
-#: A picture is judged at no more than this many pixels: what is seen of it on a screen.
+#: Largest size in pixels at which a picture is scored: about that of a screen.
 MAX_PIXELS = 1_500_000
-#: The network's parts, each from 0 (the fault at its worst) to 100 (no such fault).
+#: Parts of the score in the order of the network's output, each from 0 (the fault at its worst) to 100 (no such fault).
 PARTS = ("noise", "blur", "blocking", "exposure", "cast")
 
 
 def prepare(picture: Picture, reference_pixels: int | None = None) -> Pixels:
-    """The colours that are judged: at most `MAX_PIXELS`, transparent parts lying on white.
+    """Return the pixels to score: at most `MAX_PIXELS`, composited over white where they are transparent.
 
     Parameters
     ----------
     picture : Picture
         Any size from 1x1.
     reference_pixels : int, optional
-        Pixels of the upload. An enlarged picture is judged at that size, since it is no worse for being larger.
+        Pixels of the upload. An enlarged picture is scored at that size: enlargement alone does not make it worse.
 
     Returns
     -------
-    (H, W, 3), RGB, the picture's type; its own pixels where nothing had to be done. About 5 ms where 4 megapixels
-    shrink to one.
+    (H, W, 3), RGB, dtype of the picture; the same array if nothing is to be changed. About 5 ms for a reduction from 4
+    megapixels to one.
 
     Examples
     --------
@@ -57,9 +59,9 @@ def _on_white(pixels: Pixels, alpha: Pixels) -> Pixels:
 
 
 def patches(pixels: Pixels) -> NDArray[np.float32]:
-    """Up to sixteen evenly spread parts at native resolution, (P, 3, 96, 96), RGB, [0, 1].
+    """Up to sixteen evenly spaced patches at native resolution, (P, 3, 96, 96), RGB, [0, 1].
 
-    They begin at multiples of 8, which keeps the phase of JPEG blocks. What is smaller than one of them is filled up by
+    They begin at multiples of 8, which keeps the phase of JPEG blocks. A picture smaller than a patch is padded by
     repeating its edge. 1 ms.
 
     Examples
@@ -83,7 +85,7 @@ def _starts(length: int) -> list[int]:
 
 
 def verdict(answer: Mapping[str, NDArray[np.float32]]) -> Score:
-    """The network's numbers as a score; parts only from a network that gives these five."""
+    """Convert the network's outputs to a score; with parts if the network returns all five."""
     quality = next(iter(answer.values()))
     given = answer.get("parts", np.zeros(0, np.float32))
     named = zip(PARTS, given, strict=True) if given.shape == (len(PARTS),) else ()

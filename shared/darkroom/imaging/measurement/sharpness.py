@@ -11,32 +11,34 @@ from numpy.typing import NDArray
 from darkroom.imaging.filters import gaussian, gradient
 from darkroom.imaging.picture import Plane
 
-#: Standard deviation in pixels of the finer of the two smoothed gradients that are compared; the other is twice it.
-#: Where noise hides all edges at this scale, twice and four times it are tried.
+#: Standard deviation in pixels of the finer of the two Gaussian scales; the other is twice this. If noise hides all
+#: edges, both scales are doubled.
 FINE = 1.0
-#: An edge must be this many times as steep as the noise's own gradient to be looked at.
+#: Least gradient of an edge relative to the gradient of the noise.
 NOISE_MARGIN = 5.0
-#: The least step worth the name of an edge, as a gradient of luma in [0, 1] per pixel.
+#: Least gradient of an edge, in luma (range [0, 1]) per pixel.
 LEAST_GRADIENT = 0.012
-#: An edge counts if it is at least this share as steep as the picture's steepest.
+#: Least gradient of an edge relative to the picture's steepest edges.
 STEEP_SHARE = 0.35
-#: Which of the steep edges speaks for the picture; a larger share reports a larger blur.
+#: Quantile of the blur over the steep edges that is reported; a larger one reports a larger blur.
 QUANTILE = 0.6
-#: Fewer edge pixels than this say nothing.
+#: Least number of edge pixels for an estimate.
 MIN_EDGE_PIXELS = 30
-#: A picture without edges is called blurred if its luma spans more than this, and if it has this many pixels a side.
-LEAST_RANGE, MIN_SIDE = 0.1, 16
-#: The largest blur told apart, in pixels.
+#: Range of luma, [0, 1], above which a picture without edges counts as blurred.
+LEAST_RANGE = 0.1
+#: Least side in pixels of a picture without edges that can count as blurred.
+MIN_SIDE = 16
+#: Largest blur that is measured, in pixels.
 MAX_RADIUS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeBlur:
-    """How wide a picture's sharpest edges are."""
+    """Width of a picture's sharpest edges."""
 
-    #: Standard deviation in pixels of the Gaussian that would make a step as soft as these edges; 0 if unknown.
+    #: Standard deviation in pixels of the Gaussian that turns an ideal step into these edges; 0 if unknown.
     radius: float
-    #: Share of the pixels that the estimate rests on, 0-1.
+    #: Share of the pixels on which the estimate is based, 0-1.
     share: float
 
     @property
@@ -49,7 +51,7 @@ def edge_blur(planes: Sequence[Plane], noise_sigma: float = 0.0) -> EdgeBlur:
     """Estimate the blur from the ratio of an edge's gradients at two scales.
 
     A step blurred by a Gaussian of deviation s has, after another smoothing by f, a gradient proportional to
-    1 / sqrt(s² + f²); the ratio of two such gradients tells s whatever the contrast of the edge is.
+    1 / sqrt(s² + f²). The ratio of two such gradients gives s, independent of the contrast of the edge.
 
     Parameters
     ----------
@@ -61,9 +63,9 @@ def edge_blur(planes: Sequence[Plane], noise_sigma: float = 0.0) -> EdgeBlur:
     Returns
     -------
     EdgeBlur
-        For a step blurred by s pixels the root of s² + 0.5, the half being what sampling adds; 0.1 to 0.9 for sharp
-        photographs, since lines read sharper than steps. Blur along one direction only is judged by the edges it
-        leaves sharp, and so underestimated.
+        For a step blurred by s pixels the radius is the root of s² + 0.5; sampling adds the 0.5. Sharp photographs have
+        0.1 to 0.9, because lines appear sharper than steps. Blur in one direction only is underestimated: the edges
+        along it stay sharp.
 
     References
     ----------
@@ -90,7 +92,7 @@ def edge_blur(planes: Sequence[Plane], noise_sigma: float = 0.0) -> EdgeBlur:
 
 
 def _without_edges(planes: Sequence[Plane], noise_sigma: float) -> float:
-    """MAX_RADIUS for a picture whose tones differ although nothing in it is steep; 0 for one that shows nothing."""
+    """MAX_RADIUS for a picture with a range of tones but without edges; 0 for a uniform one."""
     if not planes:
         return 0.0
     low, high = np.quantile(np.concatenate([plane.ravel()[::7] for plane in planes]), [0.02, 0.98])
@@ -108,7 +110,7 @@ def _radius(ratio: float, fine: float) -> float:
 
 
 def _crests(plane: Plane, fine: float, noise_sigma: float) -> tuple[Plane, Plane]:
-    """Of the pixels on the crest of an edge: the gradient at scale `fine`, and its ratio to that at twice the scale."""
+    """At the pixels on the crest of an edge: the gradient at scale `fine`, and its ratio to that at twice the scale."""
     # Deviation of the derivative of white noise after Gaussian smoothing, per direction.
     noise_gradient = noise_sigma / 255.0 / (sqrt(8.0 * np.pi) * fine**2)
     across_rows, across_columns = gradient(gaussian(plane, fine))

@@ -54,19 +54,12 @@ def grey_curve(profile: bytes) -> NDArray[np.float32] | None:
     return None if b"A2B0" in tags or b"kTRC" not in tags else _curve(tags[b"kTRC"])
 
 
-def encode_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light in [0, 1] to sRGB's encoding, IEC 61966-2-1; in place of `linear`'s own memory where it can."""
-    np.clip(linear, 0.0, 1.0, out=linear)
-    low = linear <= 0.0031308
-    encoded = np.power(linear, np.float32(1 / 2.4))
-    encoded *= np.float32(1.055)
-    encoded -= np.float32(0.055)
-    encoded[low] = linear[low] * np.float32(12.92)
-    return encoded
-
-
 def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """sRGB's encoding in [0, 1] to linear light."""
+    """sRGB-encoded values in [0, 1] to linear light.
+
+    `color.linear_from_srgb` multiplies by rounded reciprocals and differs by up to 3e-7, which would change 16-bit
+    results of the conversion back to a profile.
+    """
     power = np.power((encoded + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
     linear: NDArray[np.float32] = np.where(encoded <= 0.04045, encoded / np.float32(12.92), power)
     return linear

@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 from darkroom.imaging.codec.intermediate import grey_to_rgb
 from darkroom.imaging.codec.metadata import icc
 from darkroom.imaging.codec.samples import Samples, Space, narrow
+from darkroom.imaging.color import srgb_from_linear
 from darkroom.imaging.picture import Pixels
 
 #: What LittleCMS and the parser of this project raise on a profile that cannot be used.
@@ -185,14 +186,14 @@ def _deep_transform(space: Space, profile: bytes) -> Transform | None:
 
 
 def _grey_transform(curve: NDArray[np.float32]) -> Transform:
-    table = np.rint(icc.encode_srgb(curve.copy()) * 65535).astype(np.uint16)
+    table = np.rint(srgb_from_linear(np.clip(curve, 0.0, 1.0)) * 65535).astype(np.uint16)
     return lambda band: table[band][..., np.newaxis]
 
 
 def _matrix_transform(profile: icc.MatrixProfile) -> Transform:
     def convert(band: NDArray[Any]) -> NDArray[Any]:
         linear = np.stack([profile.curves[channel][band[..., channel]] for channel in range(3)], axis=-1)
-        encoded: NDArray[np.float32] = np.rint(icc.encode_srgb(linear @ profile.matrix.T) * 65535)
+        encoded: NDArray[np.float32] = np.rint(srgb_from_linear(np.clip(linear @ profile.matrix.T, 0.0, 1.0)) * 65535)
         return encoded
 
     return convert

@@ -35,7 +35,7 @@ class Score:
 Judge = Callable[[Pixels, Pixels], Score]
 
 
-def contest(
+def benchmark(
     photographs: Sequence[Pixels], conditions: Sequence[Condition], methods: Mapping[str, Method], judge: Judge
 ) -> str:
     """A Markdown table of mean PSNR in dB and mean SSIM: a row for each condition, a column for each method."""

@@ -216,7 +216,7 @@ def scraps(image: Image, rng: np.random.Generator) -> Image:
     return Layer(coverage=_as_sharp(spots(shown.shape[:2], radii, rng), rng), colour=_surface(image, rng)).over(shown)
 
 
-#: Every kind of lookalike.
+#: Every kind of hard negative.
 KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (
     wires,
     masts,
@@ -236,7 +236,7 @@ KINDS: tuple[Callable[[Image, np.random.Generator], Image], ...] = (
 
 
 def cluttered(image: Image, rng: np.random.Generator) -> Image:
-    """The photograph with one kind of lookalike in it."""
+    """The photograph with one kind of hard negative in it."""
     return KINDS[rng.integers(len(KINDS))](image, rng).astype(np.float32, copy=False)
 
 
