@@ -22,8 +22,10 @@ from models.training.degradations import to_u8
 from models.training.fidelity import LUMA, quality
 from models.training.mixtures import FAULTS, Mixture, degraded, random_mixture
 
-#: Mixtures for each photograph, and the grades of each fault alone.
-MIXTURES, GRADES = 8, (0.15, 0.35, 0.55, 0.75, 0.95)
+#: Number of mixtures for each photograph.
+MIXTURES = 8
+#: Grades of each single fault, 0-1.
+GRADES = (0.15, 0.35, 0.55, 0.75, 0.95)
 
 Judge = Callable[[Picture, Measurements], Score]
 

@@ -8,7 +8,7 @@ from skimage.metrics import structural_similarity
 
 from darkroom.imaging.picture import Pixels
 
-#: From what the method is given and the noise strength (0 where there is none) to its answer.
+#: A method: from the degraded photograph and the sigma of its noise (0 for none) to the restored one.
 Method = Callable[[Pixels, float], Pixels]
 
 
@@ -17,9 +17,9 @@ class Condition:
     """One way of degrading a photograph."""
 
     name: str
-    #: From a clean photograph, uint8, to (what the methods are given, what they should answer).
+    #: From a clean photograph, uint8, to (degraded input, reference).
     degrade: Callable[[Pixels, np.random.Generator], tuple[Pixels, Pixels]]
-    #: The noise standard deviation that the methods are told, on the 0-255 scale.
+    #: Sigma of the noise (0-255 scale) that the methods receive.
     sigma: float = 0.0
 
 
@@ -31,7 +31,7 @@ class Score:
     ssim: float
 
 
-#: From (answer, clean photograph) to a score.
+#: A score of (restored photograph, reference).
 Judge = Callable[[Pixels, Pixels], Score]
 
 

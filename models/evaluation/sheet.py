@@ -8,8 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from darkroom.imaging.picture import Pixels
 
-#: Width of a picture on the sheet, space around it, height of a line of text, in pixels.
-WIDTH, SPACE, LINE = 420, 10, 17
+#: Width of a picture on the sheet in pixels.
+WIDTH = 420
+#: Space around a picture in pixels.
+SPACE = 10
+#: Height of a line of text in pixels.
+LINE = 17
 #: A letter is about so many pixels wide.
 LETTER = 6.8
 

@@ -10,9 +10,9 @@ from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.picture import Pixels, to_float
 from models.training.photographs import Split, read_rgb, split
 
-#: Photographs of less mean chroma, in CIE Lab units, teach nothing about colour.
+#: Least mean chroma of a training photograph, in CIE Lab units.
 LEAST_CHROMA = 4.0
-#: Longest side in pixels that photographs are kept at.
+#: Longest side in pixels of the stored photographs.
 KEPT_SIDE = 288
 
 

@@ -27,17 +27,19 @@ Size = tuple[int, int]
 #: Points (N, 2) as column and row, as OpenCV draws them.
 Path = NDArray[np.float64]
 
-#: Drawings are this many times larger than the picture, and their coordinates have so many fractional bits.
-_ZOOM, _BITS = 2, 4
+#: Factor by which drawings are larger than the picture before they are reduced.
+_ZOOM = 2
+#: Fractional bits of the coordinates that OpenCV gets.
+_BITS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Something that lies over a photograph."""
+    """A layer that covers parts of a photograph."""
 
     #: (H, W), [0, 1]: how much of the photograph it hides.
     coverage: Plane
-    #: (H, W, 3) or one colour (3,): what is seen instead.
+    #: (H, W, 3), or one colour (3,), that covers the photograph.
     colour: Image
 
     def over(self, image: Image) -> Image:
@@ -45,21 +47,22 @@ class Layer:
         return image + (self.colour - image) * self.coverage[..., np.newaxis]
 
     def cut_hard(self) -> "Layer":
-        """The same without soft edges: a pixel is covered as much as any or not at all, as sharpened scans show it."""
+        """The same with hard edges, as in sharpened scans: a pixel has the largest coverage or none."""
         most = self.coverage.max()
         return Layer(coverage=np.where(self.coverage > most / 2, most, np.float32(0)), colour=self.colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """Where a line goes."""
+    """The path of a line."""
 
     #: Direction at its start, in radians from the columns' towards the rows'.
     heading: float
-    #: In pixels.
+    #: Length in pixels.
     length: float
-    #: Standard deviation, and mean, of the turn at each step of 4 pixels, in radians.
+    #: Standard deviation of the turn at each step of 4 pixels, in radians.
     bend: float = 0.0
+    #: Mean of this turn, in radians.
     curl: float = 0.0
     #: Column and row of its start; if absent its middle lies anywhere in the picture.
     start: NDArray[np.float64] | None = None

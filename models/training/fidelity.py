@@ -7,10 +7,16 @@ from darkroom.imaging.picture import Image
 
 #: Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-#: Errors over all channels from here on count as ruined, and up to here as invisible, in dB.
-RUINED_DB, INVISIBLE_DB = 10.0, 45.0
-#: Deviation of SSIM's window in pixels, and its two stabilisers for a range of 1.
-_WINDOW, _C1, _C2 = 1.5, 0.01**2, 0.03**2
+#: PSNR over all channels in dB that counts as 0.
+RUINED_DB = 10.0
+#: PSNR over all channels in dB that counts as 1: the error is invisible.
+INVISIBLE_DB = 45.0
+#: Standard deviation of SSIM's window in pixels. Source: Wang et al., see `ssim`.
+_WINDOW = 1.5
+#: Stabiliser of SSIM's luminance term for a range of 1. Source: as for `_WINDOW`.
+_C1 = 0.01**2
+#: Stabiliser of SSIM's contrast term for a range of 1. Source: as for `_WINDOW`.
+_C2 = 0.03**2
 
 
 def quality(degraded: Image, clean: Image) -> float:

@@ -32,12 +32,20 @@ from models.training.loop import collate
 from models.training.recipe import Recipe, Sample, psnr_db
 from models.training.recipes import RECIPES
 
-#: Pairs that the ranges are taken from, and that the loss is measured on.
-CALIBRATION, VALIDATION = 48, 65
-#: Side of the tile that is timed, as the contract's; how often each graph is run; on how many threads.
-TIMED_SIDE, REPETITIONS, THREADS = 512, 5, 1
-#: What a variant must reach to be worth its bytes.
-LEAST_SPEED, MOST_LOSS_DB = 1.5, 0.1
+#: Number of samples from which the value ranges are measured.
+CALIBRATION = 48
+#: Number of samples on which the loss of quality is measured.
+VALIDATION = 65
+#: Side in pixels of the tile that is timed. Source: the tile of the contract.
+TIMED_SIDE = 512
+#: Number of timed runs of each graph.
+REPETITIONS = 5
+#: Number of threads of a timed run.
+THREADS = 1
+#: Least speed relative to single precision for a useful variant.
+LEAST_SPEED = 1.5
+#: Largest loss of PSNR in dB for a useful variant.
+MOST_LOSS_DB = 0.1
 
 #: Parts of the names of the kernels that stay in single precision beside the last ones, by recipe.
 FINEST = ("trunk.head", "encoders.0", "downs.0", "decoders.0", "ups.0")

@@ -12,8 +12,10 @@ from PIL import ImageDraw, ImageFont
 
 from darkroom.imaging.picture import Image, Plane, to_float
 
-#: Heights of the letters in pixels.
-SMALLEST, LARGEST = 9, 34
+#: Smallest height of the letters in pixels.
+SMALLEST = 9
+#: Largest height of the letters in pixels.
+LARGEST = 34
 #: Letters are drawn this many times as large, then averaged.
 _FINENESS = 3
 _CHARACTERS = string.ascii_letters + string.digits + "    .,:-%&/()"

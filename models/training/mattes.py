@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.imaging.picture import Pixels
 from models.training.photographs import Split, read_rgb, split
 
-#: Side in pixels that every pair is squeezed to, whatever its aspect: what the network is given, and some reserve.
+#: Side in pixels to which every pair is resized, whatever its aspect ratio: the network's input and a margin.
 STORED_SIDE = 208
 
 

@@ -15,16 +15,25 @@ import numpy as np
 from darkroom.imaging.picture import Image
 from models.training.degradations import film_grain, gaussian_noise, jpeg, quantise, sensor_noise
 
-#: The faults, in the order of the network's answers.
+#: The faults, in the order of the network's outputs.
 FAULTS = ("noise", "blur", "blocking", "exposure", "cast")
-#: Chances of a photograph to have none, one, two, three, four faults.
+#: Probability of 0, 1, 2, 3 and 4 faults in a photograph.
 COUNTS = (0.12, 0.36, 0.28, 0.16, 0.08)
-#: Noise (0-255 scale), deviation of the blur in pixels, and JPEG quality: at a grade near 0 and at 1.
-SIGMAS, RADII, QUALITIES = (2.0, 60.0), (0.45, 5.5), (92.0, 6.0)
-#: Exponent of tones (1: unchanged) at the steepest dark curve; share of the light that is missing in the darkest
-#: picture; stops of light that the brightest has too many; exponent of tones at the flattest bright curve.
-STEEPEST, MISSING_LIGHT, BRIGHTEST_STOPS, FLATTEST = 4.0, 0.97, 2.6, 0.3
-#: Stops by which the channels of the strongest cast drift apart.
+#: Sigma of the noise (0-255 scale) at a grade near 0 and at grade 1.
+SIGMAS = (2.0, 60.0)
+#: Standard deviation of the blur in pixels at a grade near 0 and at grade 1.
+RADII = (0.45, 5.5)
+#: JPEG quality at a grade near 0 and at grade 1.
+QUALITIES = (92.0, 6.0)
+#: Exponent of the tone curve of the darkest picture; 1 changes nothing.
+STEEPEST = 4.0
+#: Share of the light that is missing in the darkest picture.
+MISSING_LIGHT = 0.97
+#: Overexposure of the brightest picture in stops.
+BRIGHTEST_STOPS = 2.6
+#: Exponent of the tone curve of the brightest picture.
+FLATTEST = 0.3
+#: Difference between the channels in stops for the strongest cast.
 STRONGEST_CAST = 1.6
 
 

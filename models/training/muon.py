@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 from models.training.arithmetic import fast_type
 
-#: Odd polynomial whose iteration drives all singular values towards 1 (from the source cited below), and its rounds.
-POLYNOMIAL, ROUNDS = (3.4445, -4.7750, 2.0315), 5
+#: Coefficients of the odd polynomial whose iteration moves all singular values towards 1. Source: cited below.
+POLYNOMIAL = (3.4445, -4.7750, 2.0315)
+#: Number of iterations of the polynomial. Source: as for `POLYNOMIAL`.
+ROUNDS = 5
 #: Size of a step's entries (root mean square) relative to the learning rate: about that of Adam's steps.
 STEP_SIZE = 0.2
 

@@ -157,8 +157,8 @@ def test_every_variable_that_is_named_is_a_setting(path: Path) -> None:
 
 
 def logged() -> dict[str, set[str]]:
-    """The severities under which the code logs each action."""
-    found: dict[str, set[str]] = {}
+    """The severities under which the code logs each action; only lines of libraries are not made by a call of ours."""
+    found: dict[str, set[str]] = {"library": {"WARNING", "ERROR"}}
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):

@@ -233,5 +233,5 @@ def test_a_description_lists_all_that_is_wrong_with_it(tmp_path: Path) -> None:
 def test_a_contract_that_contradicts_itself_is_refused_when_the_network_is_added(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(DESCRIPTION.replace("halo = 12", "longest_side = 256"))
-    with pytest.raises(ModelUnusable, match=r"pixels have a halo.*; pixels are not reduced to a longest_side"):
+    with pytest.raises(ModelUnusable, match=r"pixels need a halo.*; pixels are not reduced to a longest_side"):
         examine_model("denoise", read_description(path), networks.ffdnet(4, 3), threads=1)

@@ -23,27 +23,35 @@ from models.training.muon import Muon
 from models.training.photographs import at_least, random_patch, turned
 from models.training.recipe import EXAMPLE_IMAGE, Recipe, Sample
 
-#: Least side of what is degraded and judged in training, and how many patches of it are shown.
-SCENE_SIDE, SHOWN = 192, 3
-#: Share of the samples that are a square of that side and no whole photograph. A reduced view of little shows faults
-#: that none of a whole one does: a network that has seen no other learns to look for blur in it, and finds none later.
+#: Least side in pixels of the scene in a training sample.
+SCENE_SIDE = 192
+#: Number of patches of the scene in a training sample.
+SHOWN = 3
+#: Share of the samples whose scene is a square of that side; the others are whole photographs. The reduced view of a
+#: square shows blur, that of a whole photograph does not: trained on squares alone, the network would rely on it.
 PARTS_SHOWN = 0.3
-#: Share of the blurs and casts that are graver than any grade, and up to how many times: the worst must not look good.
-BEYOND, GRAVEST = 0.1, 1.6
+#: Share of the blurs and casts that exceed grade 1, so that extreme faults get a low score.
+BEYOND = 0.1
+#: Largest grade of these.
+GRAVEST = 1.6
 #: Channels at a half, a quarter, an eighth and a sixteenth of the height and width, of patches and of the view.
 PATCH_WIDTHS, VIEW_WIDTHS = (32, 48, 64, 80), (16, 24, 32, 48)
-#: Guessed qualities, and what is answered for them.
+#: Curve from the estimated quality to the returned one, both 0-1.
 SCALE = ((0.0, 0.0), (0.6, 0.55), (0.7, 0.75), (0.85, 0.92), (1.0, 1.0))
-#: A picture whose worst part is 0 of 1 has no more than the first quality, and so much more for each that it is better:
-#: one grave fault is not made good by an even sky that does not show it.
-GRAVE, MILDER = 0.5, 1.5
-#: Numbers by which one patch, and all patches together, are described.
+#: Upper limit of the quality if the worst part is 0, both 0-1: one severe fault is not compensated by other parts.
+GRAVE = 0.5
+#: Increase of this limit per unit of the worst part.
+MILDER = 1.5
+#: Features of one patch, and of all patches together.
 DESCRIPTION = 64
-#: Numbers that are made of the statistics of a patch, and of those of the view; and between the last two layers.
-STATISTICS, MIXED = 48, 128
-#: Mean and deviation of what `view_statistics` measures, over 640 views of training. With both taken out a small
-#: network on them alone missed the grade of exposure by 11.1 points after 4,000 steps, without it by 13.5.
+#: Features from the statistics of a patch, and from those of the view.
+STATISTICS = 48
+#: Features between the last two layers.
+MIXED = 128
+#: Mean of `view_statistics` over 640 training views, for normalisation. A small network on the normalised statistics
+#: alone had an error of 11.1 points in the grade of exposure after 4,000 steps, without normalisation 13.5.
 USUAL = (0.51, 0.47, 0.43, 0.2, 0.2, 0.18, 0.09, -0.12, 0.05, -0.08, 0.1, 0.08, 0.05, 0.03, 0.09, 0.86, 0.18)
+#: Standard deviation of `view_statistics` over the same views.
 SPREAD = (0.21, 0.19, 0.22, 0.08, 0.08, 0.08, 0.36, 0.35, 0.27, 0.26, 0.08, 0.06, 0.16, 0.09, 0.11, 0.14, 0.07)
 
 

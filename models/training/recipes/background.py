@@ -23,21 +23,29 @@ from models.training.mattes import pairs
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
 
-#: Side in pixels that pictures are judged at, and trained at after an early part at the second one.
-SIDE, EARLY_SIDE = 160, 128
+#: Side in pixels of the network's input, and of the training samples.
+SIDE = 160
+#: Side in pixels of the samples in the first part of the training.
+EARLY_SIDE = 128
 #: Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the height and width, and residual blocks there.
 WIDTHS, BLOCKS = (32, 48, 96, 160, 192), (0, 1, 2, 2, 2)
 #: Channels of the decoder at 1/2, 1/4, 1/8 and 1/16.
 DECODED = (24, 48, 64, 96)
 #: Pixels added to intersection and union, so that pictures without a subject have a loss that can be followed.
 SMOOTHING = 64.0
-#: What is taken off the logits, and what they are then multiplied with, when the network is exported.
-STRICTER, STEEPER = 1.0, 2.0
-#: Share of the samples that show the subject from near, and how much of such a cut it fills.
-CLOSE_UPS, FILLED = 0.12, (0.55, 0.95)
-#: Mean and standard deviation that photographs roughly have.
-MEAN, DEVIATION = 0.45, 0.26
-#: What the levels that are judged beside the answer weigh against it.
+#: Value that is subtracted from the logits at export.
+STRICTER = 1.0
+#: Factor of the logits after this subtraction.
+STEEPER = 2.0
+#: Share of the samples that show the subject in close-up.
+CLOSE_UPS = 0.12
+#: Share of such a crop that the subject fills, lowest and highest.
+FILLED = (0.55, 0.95)
+#: Approximate mean of photographs, range [0, 1], for normalisation.
+MEAN = 0.45
+#: Approximate standard deviation of photographs, for normalisation.
+DEVIATION = 0.26
+#: Weight of the losses at the coarser levels relative to that of the output.
 SIDE_WEIGHT = 0.4
 
 

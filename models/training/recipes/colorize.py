@@ -23,9 +23,11 @@ from models.training.layers import Block, Join, convolution
 from models.training.muon import Muon
 from models.training.recipe import Recipe, Sample
 
-#: Sides in pixels that are trained at, and that the exported network works at.
-TRAINED_SIDE, SIDE = 96, 128
-#: How many times smaller the answer is.
+#: Side in pixels of the training samples.
+TRAINED_SIDE = 96
+#: Side in pixels of the exported network's input.
+SIDE = 128
+#: Factor by which the output is smaller than the input.
 REDUCTION = 4
 #: Channels at 1/4, 1/8, 1/16 and 1/32 of the height and width, residual blocks there, and channels of the decoder.
 WIDTHS, BLOCKS, DECODED = (48, 96, 160, 224), (1, 1, 2, 2), (48, 64, 96)
@@ -199,8 +201,10 @@ def grey(inputs: tuple[Tensor, ...]) -> Tensor:
 #: split, but becomes no stronger than the possible colours are on average. More is more colourful, and more often
 #: wrong.
 VIVIDNESS = 1.4
-#: Confidence is the probability that the true colour lies about this near, in Lab units.
-NEAR, NEAR_SOFTNESS = 15.0, 3.0
+#: Distance in Lab units: the confidence is the probability that the true colour is nearer than this.
+NEAR = 15.0
+#: Width in Lab units of the transition at this distance.
+NEAR_SOFTNESS = 3.0
 
 
 def _enlivened(logits: Tensor) -> Tensor:

@@ -22,14 +22,20 @@ from models.training.degradations import gaussian_noise, jpeg, quantise
 from models.training.muon import Muon
 from models.training.recipe import IMAGE_AXES, Recipe, Sample, on_centres, on_patches
 
-#: Sides in pixels of the windows whose spectra are averaged, and of the steps between them.
-WINDOW, STEP = 96, 48
-#: Side of the kernel, and the longest motion or widest disk, in pixels.
-SIDE, LONGEST = 25, 23.0
-#: Quefrencies looked at: twice a kernel's reach and a little more.
+#: Side in pixels of the windows whose spectra are averaged.
+WINDOW = 96
+#: Step in pixels between these windows.
+STEP = 48
+#: Side of the kernel in pixels.
+SIDE = 25
+#: Longest motion or largest disc diameter in pixels.
+LONGEST = 23.0
+#: Number of quefrencies that are used: twice a kernel's reach and a little more.
 REACH = 28
-#: Side of the training patches, and of their middle, which is judged.
-PATCH, JUDGED = 288, 192
+#: Side in pixels of the training patches.
+PATCH = 288
+#: Side in pixels of their central part, which enters the loss.
+JUDGED = 192
 #: Added to powers before their logarithm: the rounding to 256 levels.
 LEAST_POWER = 1e-6
 LUMA = (0.299, 0.587, 0.114)

@@ -27,10 +27,14 @@ from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on
 
 #: Channels and residual blocks at a half, a quarter and an eighth of the height and width.
 WIDTHS, BLOCKS = (32, 64, 96), (2, 2, 2)
-#: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
-MARGIN, MULTIPLE = 8, 8
-#: Strengths on the 0-255 scale: most training pairs lie below the first, the others between the two.
-COMMON_SIGMA, HIGHEST_SIGMA = 55.0, 75.0
+#: Pixels by which the picture is padded, repeating its border.
+MARGIN = 8
+#: The sides of the padded picture are multiples of this, in pixels.
+MULTIPLE = 8
+#: Sigma (0-255 scale) up to which most training samples lie.
+COMMON_SIGMA = 55.0
+#: Largest sigma (0-255 scale) of a training sample.
+HIGHEST_SIGMA = 75.0
 #: Below this strength, less than the rounding of a JPEG, the correction fades out.
 FAINTEST_SIGMA = 2.0
 

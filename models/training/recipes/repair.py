@@ -1,12 +1,12 @@
-"""The repairer: finds what lies over a photograph and paints in what was under it, mask and fill in one pass.
+"""Trains the repair network, which detects damage and fills it in one pass.
 
-Wan, Zhang, Chen et al.: Bringing old photos back to life, 2020, arXiv 2004.09484 (there a second network finds the
-scratches first). One U-Net at half resolution answers with a colour and the log-odds of damage for every pixel; the
-exported graph takes the colour where damage is certain, and where it is likely and linked to that. Everywhere else it
-passes the picture on as it came, so that nothing outside the mask can change.
+Wan, Zhang, Chen et al.: Bringing old photos back to life, 2020, arXiv 2004.09484 (there a second network detects the
+scratches first). One U-Net at half resolution returns a colour and the log-odds of damage for every pixel. The exported
+graph uses the colour where damage is certain, and where it is likely and connected to certain damage. All other pixels
+are copied from the input, so that nothing outside the mask can change.
 
-Beside the colours the U-Net is shown what openings and closings take from the luma (Serra: Image analysis and
-mathematical morphology, 1982): marks that are thinner than a square, bright and dark, of any direction, and no edges.
+Besides the colours the U-Net gets top hats of the luma (Serra: Image analysis and mathematical morphology, 1982). They
+contain bright and dark marks of any direction that are thinner than a square, and no edges.
 """
 
 import math
@@ -28,40 +28,58 @@ from models.training.recipe import EXAMPLE_IMAGE, IMAGE_AXES, Recipe, Sample, on
 
 #: Channels and residual blocks at a half, a quarter, an eighth and a sixteenth of the height and width.
 WIDTHS, BLOCKS = (32, 64, 96, 128), (1, 1, 2, 4)
-#: Sides in pixels of the squares that tell thin marks from wide ones, and by how much what they tell is amplified.
-SQUARES, CONTRAST = (7, 15), 4.0
-#: Border pixels repeated around the picture, and what its sides are then filled up to multiples of.
-MARGIN, MULTIPLE = 8, 16
-#: Damage is repaired where its probability exceeds the first at the usual sensitivity of 0.5, and where it exceeds the
-#: second share of that and such pixels are reached over pixels like it: few false finds are certain anywhere, most
-#: damage is somewhere. At sensitivity 0 nothing is certain enough, at 1 the limit is the third.
-CERTAIN, LIKELY, LEAST = 0.97, 0.7, 0.5
-#: What is certain spreads over what is likely by steps of up to so many pixels, so many times.
-STEP, STEPS = 4, 4
-#: The power of the sensitivity that makes it so.
+#: Sides in pixels of the squares of the top hats: marks thinner than them are visible.
+SQUARES = (7, 15)
+#: Factor of the top hats before they enter the network.
+CONTRAST = 4.0
+#: Pixels by which the picture is padded, repeating its border.
+MARGIN = 8
+#: The sides of the padded picture are multiples of this, in pixels.
+MULTIPLE = 16
+#: Probability above which a pixel is certain damage, at the default sensitivity of 0.5. At sensitivity 0 no pixel
+#: reaches the threshold.
+CERTAIN = 0.97
+#: Share of the threshold above which a pixel is likely damage. It is repaired if it is connected to certain damage:
+#: most true damage is certain somewhere, few false detections are.
+LIKELY = 0.7
+#: The threshold at sensitivity 1.
+LEAST = 0.5
+#: Radius in pixels of one dilation from certain into likely damage.
+STEP = 4
+#: Number of these dilations.
+STEPS = 4
+#: Exponent of the sensitivity that gives the thresholds `CERTAIN` at 0.5 and `LEAST` at 1.
 CAUTION = math.log2((1 - LEAST) / (1 - CERTAIN))
-#: A change of any channel by more than this (8 of 255) shows, and belongs to the mask.
+#: Change of a channel, range [0, 1], above which a pixel belongs to the mask: 8 of 255 are visible.
 VISIBLE = 0.03
-#: Share of undamaged samples: what the network must leave alone is most of what it will ever see.
+#: Share of undamaged samples: in use most pixels are undamaged.
 UNDAMAGED = 0.35
-#: Half of the undamaged samples are the patch with the most thin marks of so many that are looked at.
+#: Number of patches of which the one with the most thin marks is used, for half of the undamaged samples.
 LOOKED_AT = 5
-#: Damage is drawn over so many times the side of half of the damaged samples: as sparse as over whole pictures.
+#: Side of the area over which damage is drawn, relative to the patch, for half of the damaged samples: sparse damage.
 SPARSE = 2
-#: Share of the damage that ends hard: pictures sharpened after scanning, and masks drawn by programs.
+#: Share of the damage with hard edges, as in sharpened scans and in masks drawn by programs.
 HARD = 0.3
-#: Photographs are trained on at a half to twice their size or, more often, as they are: base-2 logarithm.
-RESIZED, LARGEST_ZOOM = 0.4, 1.0
-#: Share of the samples that are softer than their damage was, as scanners and enlargements make all of a picture, and
-#: the Gaussian's deviation in pixels; share that has the noise of a scan over everything, and its sigma (0-255 scale).
-SOFTENED, SOFTNESS = 0.4, (0.4, 1.8)
-SCANNED, SCAN_NOISE = 0.25, (1.0, 10.0)
-#: Sides of the patches that are trained and validated on.
-SIDE, VALIDATION_SIDE = 128, 128
-#: So many pixels in common, and in all, are added to each patch's overlap: on an undamaged one, half of the worst
-#: loss is reached when so many pixels are found.
+#: Share of the samples from a resized photograph.
+RESIZED = 0.4
+#: Largest resize factor in either direction, as a base-2 logarithm.
+LARGEST_ZOOM = 1.0
+#: Share of the samples that are smoothed after the damage, as by a scanner or an enlargement.
+SOFTENED = 0.4
+#: Standard deviation of this smoothing in pixels, lowest and highest.
+SOFTNESS = (0.4, 1.8)
+#: Share of the samples with noise of a scan over picture and damage.
+SCANNED = 0.25
+#: Sigma of this noise (0-255 scale), lowest and highest.
+SCAN_NOISE = (1.0, 10.0)
+#: Side in pixels of the training patches.
+SIDE = 128
+#: Side in pixels of the validation patches.
+VALIDATION_SIDE = 128
+#: Pixels that are added to intersection and union of each patch. On an undamaged patch the loss reaches half of its
+#: maximum when this many pixels are detected.
 TOLERATED = 16.0
-#: Log-odds of damage that the network starts from: few pixels are damaged.
+#: Initial log-odds of damage: few pixels are damaged.
 RARE = -3.0
 #: Channels of a target: colours, mask, and whether a pixel counts for the mask.
 COLOURS, MASK, COUNTS = slice(0, 3), slice(3, 4), slice(4, 5)

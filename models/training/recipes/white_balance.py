@@ -1,12 +1,11 @@
 """The white balancer: gains of red, green and blue, and a veil, over a coarse grid, from a reduction of the picture.
 
-The network sees the picture as it is and once more as shades of grey would balance it. The second view is the same
-under every light, as far as nothing is clipped, so that what is learned from one light holds for all of them, as in
-Barron: Convolutional color constancy, 2015, arXiv 1507.00410 (which shifts histograms of log chroma to the same end).
-It is told what the usual assumptions say, and says how they are wrong; and how often each chroma occurs, as in Afifi,
-Price, Cohen, Brown: When color constancy goes wrong, 2019, DOI 10.1109/CVPR.2019.00163. Two networks with different
-eyes are asked, and their mean is the answer, as in Hansen, Salamon: Neural network ensembles, 1990, DOI
-10.1109/34.58871.
+The inputs are the picture and the same picture balanced by shades of grey. Apart from clipping, the second one is the
+same under every light, so that the network generalises from one light to all, as in Barron: Convolutional color
+constancy, 2015, arXiv 1507.00410 (which shifts histograms of log chroma for the same purpose). Further inputs are the
+estimates by the usual grey assumptions, which the network corrects, and a histogram of chroma, as in Afifi, Price,
+Cohen, Brown: When color constancy goes wrong, 2019, DOI 10.1109/CVPR.2019.00163. The result is the mean of two networks
+with different encoders, as in Hansen, Salamon: Neural network ensembles, 1990, DOI 10.1109/34.58871.
 """
 
 from pathlib import Path
@@ -28,31 +27,41 @@ from models.training.muon import Muon
 from models.training.photographs import Split, read_rgb, split
 from models.training.recipe import Recipe, Sample
 
-#: Sides of the reduction and of the grid.
-SIDE, GRID = 64, 8
-#: Channels of the coarse eye at a quarter and at an eighth of the sides; of the fine one from a half on.
-COARSE, FINE = (32, 64), (32, 48, 96)
-#: Planes that the eyes see, and numbers that the usual assumptions say.
-PLANES, TOLD = 7, 18
-#: Bins of the chroma histograms in each direction, and the log ratio at their ends.
-BINS, WIDEST = 32, 1.6
-#: Linear light below which a logarithm says nothing.
+#: Side in pixels of the reduced picture.
+SIDE = 64
+#: Side of the grid of gains and veil.
+GRID = 8
+#: Channels of the coarse encoder at a quarter and at an eighth of the sides.
+COARSE = (32, 64)
+#: Channels of the fine encoder at a half, a quarter and an eighth of the sides.
+FINE = (32, 48, 96)
+#: Input planes of the encoders.
+PLANES = 7
+#: Number of values from the grey assumptions.
+ASSUMED = 18
+#: Bins of the chroma histograms in each direction.
+BINS = 32
+#: Absolute log ratio at the ends of the histograms.
+WIDEST = 1.6
+#: Linear light, [0, 1], to which darker values are raised before the logarithm.
 FLOOR = 0.002
-#: A value above the first share of the range may be clipped; below the second, linear, it is mostly noise.
-CLIPPED, DARK = 0.98, 0.003
-#: Gains start at this share of what shades of grey say.
+#: Share of the range above which a value may be clipped.
+CLIPPED = 0.98
+#: Linear light, [0, 1], below which a value is mostly noise.
+DARK = 0.003
+#: Initial gains relative to those of shades of grey.
 START = 0.7
-#: Longest side in pixels at which photographs are kept for training.
+#: Longest side in pixels of the stored training photographs.
 LOADED_SIDE = 128
-#: One pixel of so many in each direction is judged.
+#: Step in pixels between those that enter the loss, in each direction.
 JUDGED = 2
-#: A cast is to be told from none if it changes the ratio of two channels by more than about this, in logs.
+#: Change of the log ratio of two channels from which a cast counts as present.
 VISIBLE_CAST = 0.06
-#: Removed cast, root mean square of the logs, that counts as strength 1.
+#: Root mean square of the logarithms of the gains that counts as strength 1.
 FULL_STRENGTH = 0.7
 
 
-class CoarseEye(nn.Module):
+class CoarseEncoder(nn.Module):
     """Looks at squares of 4x4: planes (N, 7, 64, 64) to features (N, 64, 8, 8)."""
 
     def __init__(self) -> None:
@@ -66,7 +75,7 @@ class CoarseEye(nn.Module):
         return F.relu(self.block(F.relu(self.down(F.relu(self.first(planes))))))
 
 
-class FineEye(nn.Module):
+class FineEncoder(nn.Module):
     """Looks at every pixel, and knows what is known of the whole: planes (N, 7, 64, 64) to features (N, 96, 8, 8)."""
 
     def __init__(self) -> None:
@@ -77,7 +86,7 @@ class FineEye(nn.Module):
         self.block = Residual(wide)
         self.deeper = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
         self.seen = Residual(deep)
-        self.context = nn.Linear(deep + TOLD, deep)
+        self.context = nn.Linear(deep + ASSUMED, deep)
         self.judged = Residual(deep)
 
     def forward(self, planes: Tensor, known: Tensor) -> Tensor:
@@ -97,7 +106,7 @@ class Adviser(nn.Module):
             *(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(32 * (BINS // 4) ** 2, deep), nn.ReLU()),
         )
-        self.whole = nn.Linear(3 * deep + TOLD, 2 * deep)
+        self.whole = nn.Linear(3 * deep + ASSUMED, 2 * deep)
         self.numbers = nn.Linear(2 * deep, 7 + deep)
         self.direct = nn.Linear(15, 3)
         self.local = nn.Conv2d(deep, deep, 3, padding=1)
@@ -124,8 +133,8 @@ class Balancer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.coarse = Adviser(CoarseEye(), COARSE[-1])
-        self.fine = Adviser(FineEye(), FINE[-1])
+        self.coarse = Adviser(CoarseEncoder(), COARSE[-1])
+        self.fine = Adviser(FineEncoder(), FINE[-1])
 
     def forward(self, image: Tensor) -> Tensor:
         light = linear(image)

@@ -1,7 +1,7 @@
 """Choose the default among the models of one stage and one scale.
 
-An installed network takes the place of the built-in model if somebody chose it (`darkroom models use`), or if it was
-measured to be better and nobody decided against it.
+An installed network replaces the built-in model if the operator selected it (`darkroom models use`), or if its measured
+figure is better and the operator has not disabled it.
 """
 
 from collections.abc import Sequence

@@ -1,27 +1,26 @@
 """Defines the contract of a model: its inputs, outputs and their value ranges.
 
-Pure data, and what follows from it by arithmetic: no pixel library is imported here.
+The module holds data and arithmetic only. It imports no pixel library.
 """
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-#: What a network answers. `pixels` is a picture, made tile by tile; all others see a reduction of the whole picture
-#: and answer with small maps or with numbers, which the stage applies at full size.
+#: Kind of a network's output. `pixels` is a picture that is computed tile by tile. All other kinds are small maps or
+#: numbers from a reduction of the whole picture; the stage applies them at full size.
 Answer = Literal["pixels", "matte", "chroma", "tone", "light", "quality", "blur"]
 
-#: Lowest and highest value that the kinds of answers with a unit of their own have in the stages: a matte is a share,
-#: chroma is a* and b* of CIE L*a*b*.
+#: Value range in the stages, for the kinds with a fixed unit: a matte is a share, chroma is a* and b* of CIE L*a*b*.
 UNITS: dict[str, tuple[float, float]] = {"pixels": (0, 1), "matte": (0, 1), "chroma": (-110, 110)}
 
-#: How many maps the answer is, of the kinds of which that is known.
+#: Number of maps in the output, for the kinds with a fixed number.
 MAPS: dict[str, int] = {"matte": 1, "chroma": 2}
 
-#: Answers whose first output has the name of its kind in the stages, whatever the graph calls it.
+#: Kinds whose first output has the name of the kind in the stages, independent of its name in the graph.
 KNOWN_BY_KIND = ("matte", "chroma")
 
-#: The ranges that networks are trained with.
+#: Supported value ranges of inputs and outputs.
 RANGES = ((0, 1), (-1, 1), (0, 255), (0, 100))
 
 
@@ -36,61 +35,61 @@ Length = Annotated[int, Field(ge=1, le=16384)]
 
 
 class Contract(BaseModel):
-    """What a model is given and what it gives back.
+    """Inputs and outputs of a model.
 
-    The image tensor is float32 of shape (1, C, H, W). A network that answers with pixels gives (1, 3, H * scale,
-    W * scale); any other one gives tensors with a batch axis of 1.
+    The image tensor is float32 of shape (1, C, H, W). A network of the kind `pixels` returns (1, 3, H * scale,
+    W * scale); any other one returns tensors with a batch axis of 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: What the network gives.
+    #: Kind of the output.
     answer: Answer = "pixels"
     #: Name of the graph's image input.
     input: str
-    #: The graph's outputs that are used, by the names that the stage knows them by; the first one is the answer.
+    #: The graph's outputs that are used, by their names in the stage; the first one is the main output.
     outputs: dict[str, str] = Field(min_length=1)
     #: Names of further inputs, each a float32 tensor of shape (1,).
     scalars: tuple[str, ...] = ()
-    #: Names of further inputs of any shape, which the stage makes.
+    #: Names of further inputs of any shape, which the stage provides.
     extra: tuple[str, ...] = ()
-    #: Order of the axes; the one that is supported.
+    #: Order of the axes; only this one is supported.
     layout: Literal["nchw"] = "nchw"
-    #: What the channels hold; `luma` is L* of CIE L*a*b* in a single one. Pixels come back in the same order.
+    #: Contents of the channels; `luma` is L* of CIE L*a*b* in a single channel. Output pixels have the same order.
     channels: Literal["rgb", "bgr", "luma"] = "rgb"
-    #: What black and white are in the input, before mean and deviation.
+    #: Values of black and white in the input, before mean and deviation.
     range: Range
-    #: Subtracted, a number for each channel in its order, in the unit of `range`.
+    #: Mean of each channel, which is subtracted, in the unit of `range`.
     mean: tuple[float, ...] | None = None
-    #: What is left is divided by this.
+    #: Standard deviation of each channel, by which the difference is divided.
     deviation: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     #: Lowest and highest value of the first output; if absent `range` for pixels, else the stage's own unit.
     output_range: Annotated[tuple[float, float], AfterValidator(_known_range)] | None = None
-    #: What is done to a matte: `sigmoid` if the network gives logits, `min_max` stretches its values to the full range.
+    #: Normalisation of a matte: `sigmoid` for logits, `min_max` stretches the values to the full range.
     normalise: Literal["none", "sigmoid", "min_max"] = "none"
-    #: How many times higher and wider the pixels are that come back.
+    #: Factor by which output pixels are larger than the input, in height and in width.
     scale: int = Field(1, ge=1, le=8)
-    #: The one height and width that the graph takes: tiles are filled up to it, whole pictures reduced to it.
+    #: Fixed height and width of the graph's input: tiles are padded to it, whole pictures are resized to it.
     size: tuple[Length, Length] | None = None
     #: A whole picture is reduced to this many pixels on its longer side, never enlarged.
     longest_side: Length | None = None
-    #: Sides are multiples of this many pixels: filled up by repeating the edge, and the answer is cut back.
+    #: Sides must be multiples of this many pixels: the input is padded by repeating its edge, the output is cropped.
     multiple_of: int = Field(1, ge=1, le=256)
-    #: Shortest side in pixels that the graph takes.
+    #: Shortest side in pixels that the graph accepts.
     min_size: int = Field(1, ge=1)
-    #: Radius in input pixels within which an answer of pixels depends on its surroundings.
+    #: Radius in input pixels within which output pixels depend on their surroundings.
     halo: int = Field(0, ge=0)
-    #: Longest side of a tile in input pixels, unless the caller asks for another one.
+    #: Default for the longest side of a tile in input pixels.
     tile: int = Field(512, ge=1)
-    #: The ONNX operator set that the graph was written for, if it is known.
+    #: ONNX operator set of the graph, for information; onnxruntime reads the one in the file.
     opset: int | None = Field(None, ge=1)
 
     @model_validator(mode="before")
     @classmethod
     def _outputs_by_role(cls, given: Any) -> Any:
-        """`output = "x"` is `outputs = ["x"]`; in a list the stage knows an output by the graph's name for it.
+        """Expand the short forms: `output = "x"` is `outputs = ["x"]`, and a list maps each name to itself.
 
-        A matte and chroma, which networks of others give as well, it knows by the kind of answer instead.
+        The first output of the kinds in `KNOWN_BY_KIND` gets the name of the kind instead.
         """
         if not isinstance(given, dict):
             return given
@@ -119,29 +118,29 @@ class Contract(BaseModel):
         ]
 
     def _pixel_problems(self) -> list[str]:
-        told = {
-            "pixels have a halo: say how far they depend on their surroundings": "halo" in self.model_fields_set,
+        rules = {
+            "pixels need a halo: say how far they depend on their surroundings": "halo" in self.model_fields_set,
             f"pixels are one output, not {list(self.outputs)}": len(self.outputs) == 1,
             "pixels are not made of luma alone": self.channels != "luma",
             "pixels are not reduced to a longest_side": self.longest_side is None,
             "pixels are not made of extra tensors": not self.extra,
             "normalise is for a matte": self.normalise == "none",
         }
-        return [problem for problem, sound in told.items() if not sound]
+        return [problem for problem, sound in rules.items() if not sound]
 
     def _whole_problems(self) -> list[str]:
-        told = {
+        rules = {
             f"scale {self.scale} is for pixels": self.scale == 1,
             "scalars are for pixels; the numbers of a whole picture are extra": not self.scalars,
             "give size or longest_side, not both": None in (self.size, self.longest_side),
             "normalise is for a matte": self.normalise == "none" or self.answer == "matte",
             f"output_range is not for {self.answer}": self.output_range is None or self.answer in UNITS,
         }
-        return [problem for problem, sound in told.items() if not sound]
+        return [problem for problem, sound in rules.items() if not sound]
 
     @property
     def tiled(self) -> bool:
-        """Whether the network answers with pixels and so works tile by tile."""
+        """Whether the network returns pixels and so runs tile by tile."""
         return self.answer == "pixels"
 
     @property
@@ -156,11 +155,11 @@ class Contract(BaseModel):
 
     @property
     def window(self) -> int:
-        """Longest side of a tile that the graph can take."""
+        """Longest side of a tile that the graph accepts."""
         return self.tile if self.size is None else min(self.size)
 
     def reduced(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which the network sees a whole picture of that size."""
+        """Height and width to which a whole picture of the given size is reduced."""
         if self.size is not None:
             return self.size
         if self.longest_side is None:
@@ -169,7 +168,7 @@ class Contract(BaseModel):
         return max(1, round(height * factor)), max(1, round(width * factor))
 
     def filled(self, height: int, width: int) -> tuple[int, int]:
-        """The sides of the tensor that holds so many pixels."""
+        """The sides of the padded input tensor for the given height and width."""
         if self.size is not None:
             return self.size
         rows, columns = (-(-max(side, self.min_size) // self.multiple_of) for side in (height, width))

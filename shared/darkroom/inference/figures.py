@@ -1,4 +1,4 @@
-"""Figures of a model: what it costs, and by how much it is better than the built-in one."""
+"""Defines the measured figures of a model: cost, and gain over the built-in model."""
 
 from typing import Literal
 
@@ -10,11 +10,11 @@ class _Figures(BaseModel):
 
 
 class Cost(_Figures):
-    """What one use of a model takes on a processor."""
+    """Cost of one run of a model on a processor."""
 
-    #: Processor seconds, added up over all threads, for each picture or for each megapixel that goes in.
+    #: Processor seconds, added up over all threads, for each picture or for each input megapixel.
     cpu_s: float = Field(gt=0)
-    #: `picture` for a network that sees a reduction of the whole, `megapixel` for one that works tile by tile.
+    #: `picture` for a network that reads a reduction of the picture, `megapixel` for one that runs tile by tile.
     per: Literal["picture", "megapixel"]
     #: Peak memory of the whole process in MB.
     memory_mb: int = Field(gt=0)

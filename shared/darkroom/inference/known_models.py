@@ -14,26 +14,26 @@ from darkroom.inference.registry import ModelId, TrainingData
 from darkroom.networks.sources import Source
 from darkroom.runtime.installed import MODELS
 
-#: The list that travels with the code.
+#: The list of published models in the package.
 KNOWN = MODELS / "known.toml"
 
 
 class ModelManifest(BaseModel):
-    """What must be told of a network before its file can be used; what is in the file itself need not be."""
+    """Description of a network that its file does not contain and that is required to use it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: ModelId
     version: str = Field("1", min_length=1)
-    #: Of the weights.
+    #: Licence of the weights.
     licence: str = Field(min_length=1)
     commercial_use: bool
     training_data: tuple[TrainingData, ...] = Field(min_length=1)
-    #: Which of the graph's outputs is the answer, counted from 0, if the contract does not name it.
+    #: Index of the graph's main output, from 0, if the contract does not name it.
     answer_at: int = Field(0, ge=0)
     #: Fields of the contract; names and a fixed size are read from the graph where they are not given.
     contract: dict[str, Any]
-    #: What one use takes, if it was measured.
+    #: Cost of one run, if it was measured.
     cost: Cost | None = None
     #: By how much it is better than the built-in model of its stage and scale, if that was measured.
     evidence: Evidence | None = None
@@ -66,12 +66,12 @@ class _File(BaseModel):
 
 
 def known_networks(path: Path = KNOWN) -> tuple[Network, ...]:
-    """All of them, in the order of the list."""
+    """All networks of the list, in its order."""
     return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).network
 
 
 def known_network(stage: Stage, name: str) -> Network:
-    """The one of that name. Raises ModelUnusable, code `model_unknown`, with those of the stage."""
+    """The network of a stage by its name. Raises ModelUnusable, code `model_unknown`, with the names of the stage."""
     of_stage = {each.id: each for each in known_networks() if each.stage == stage}
     if name not in of_stage:
         known = ", ".join(of_stage) or "none"
@@ -80,7 +80,7 @@ def known_network(stage: Stage, name: str) -> Network:
 
 
 def network_to_get(name: str) -> Network:
-    """The one of that name that has sources. Raises ModelUnusable, code `model_unknown`, with those that have some."""
+    """The network of a name that can be downloaded. Raises ModelUnusable, code `model_unknown`, with all such names."""
     found = {each.id: each for each in known_networks() if each.sources}
     if name not in found:
         raise ModelUnusable(f"no network {name!r} can be fetched, only {', '.join(found)}", code="model_unknown")
@@ -88,7 +88,7 @@ def network_to_get(name: str) -> Network:
 
 
 def read_description(path: Path) -> ModelManifest:
-    """What a file says about a network of one's own. Raises ConfigurationError with everything that is wrong."""
+    """Read the description of a user's own network. Raises ConfigurationError with all errors."""
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
         return ModelManifest.model_validate({"id": path.stem, **given})

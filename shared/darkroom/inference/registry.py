@@ -1,7 +1,7 @@
 """Reads the model registry: available models, licences and contracts.
 
-Reads `models/registry.toml` and nothing else: no model is opened and no pixel library imported, so that the dispatcher
-can plan with it.
+The module reads `models/registry.toml` only. It opens no model and imports no pixel library, so that the dispatcher can
+use it for planning.
 """
 
 import tomllib
@@ -22,14 +22,13 @@ from darkroom.inference.choice import choose
 from darkroom.inference.contract import Contract
 from darkroom.inference.figures import Cost, Evidence
 
-#: What the file that lists models is called, in whatever folder they lie.
+#: Name of the file that lists the models of a folder.
 REGISTRY_NAME = "registry.toml"
 
-#: How plans, parameters and folders name a model.
+#: Id of a model in plans, parameters and folders.
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
-
-#: Path of an ONNX file below the registry's folder. Files that end so are what an installed package carries.
+#: Path of an ONNX file below the registry's folder. The package includes files with this suffix.
 ModelFile = Annotated[str, StringConstraints(pattern=r"\.onnx$")]
 
 
@@ -38,18 +37,18 @@ class _Entry(BaseModel):
 
 
 class TrainingData(_Entry):
-    """One source of what a model was trained on."""
+    """One source of a model's training data."""
 
     #: Public name of the data set or repository.
     source: str
     #: The licence as stated there.
     licence: str
-    #: `research` forbids commercial use; `attribute` allows it and asks to be named.
+    #: `research` forbids commercial use; `attribute` allows it and requires attribution.
     licence_class: Literal["permissive", "attribute", "research"] = Field(alias="class")
 
 
 class Variant(_Entry):
-    """The same network in other arithmetic, made from the model's own file."""
+    """The same network in int8, converted from the model's own file."""
 
     file: ModelFile
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -68,13 +67,14 @@ class _Listed(_Entry):
     default: bool = False
     #: Id of a model of the same stage, answering with pixels, that belongs to this one and is opened with it.
     companion: str | None = None
-    #: What runs in its place where the processor multiplies bytes fast.
+    #: Variant that runs instead on processors with fast int8 arithmetic.
     int8: Variant | None = None
     training_data: tuple[TrainingData, ...] = Field(min_length=1)
     contract: Contract
-    #: Whether it was installed beside the built-in models.
+    #: Whether the model is installed and not built in.
     installed: bool = False
-    #: Of an installed one: true makes it the default of its stage and scale, false never does; else `evidence` decides.
+    #: For an installed model: true makes it the default of its stage and scale, false excludes it; if absent,
+    #: `evidence` decides.
     preferred: bool | None = None
     evidence: Evidence | None = None
     cost: Cost | None = None
@@ -90,17 +90,17 @@ class ModelEntry:
 
     ref: ModelRef
     stage: Stage
-    #: Where the ONNX file should be; not looked at before the model is opened.
+    #: Path of the ONNX file; its existence is checked when the model is opened.
     path: Path
     #: True if neither the licence nor any training data forbids commercial use.
     commercial_use: bool
-    #: True if the stage uses this model unless told otherwise.
+    #: True if the stage uses this model by default.
     default: bool
     training_data: tuple[TrainingData, ...]
     contract: Contract
     #: Id of the model of the same stage that is opened with it.
     companion: str | None = None
-    #: What runs in its place where the processor multiplies bytes fast; its path is whole.
+    #: Variant that runs instead on processors with fast int8 arithmetic; its path includes the registry's folder.
     int8: Variant | None = None
     #: Whether it was installed beside the built-in models.
     installed: bool = False
@@ -139,10 +139,10 @@ class Registry:
         return cls(entries=tuple(_entry(each, file.parent) for each, file in listed), commercial_only=commercial_only)
 
     def default(self, stage: Stage, factor: float = 1.0, *, quality: Quality = "best") -> ModelEntry | None:
-        """The model that `stage` uses unless told otherwise; None if there is none that may be used.
+        """The default model of `stage`; None if no model may be used.
 
-        Of several that enlarge, the one with the smallest scale that reaches `factor`, or with the largest of all;
-        `darkroom.inference.choice` says which one of a scale.
+        Of several scales the smallest that reaches `factor` is used, or the largest of all. Within a scale
+        `darkroom.inference.choice` selects the model.
         """
         usable = [it for it in self.entries if it.stage == stage and (it.commercial_use or not self.commercial_only)]
         scales = sorted({entry.contract.scale for entry in usable})
@@ -201,7 +201,7 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _contradictions(listed: tuple[_Listed, ...]) -> list[str]:
-    """What no single table shows: names given twice, two defaults of one stage and scale; and files elsewhere."""
+    """Errors across tables: duplicate names, two defaults of one stage and scale, files outside the folder."""
     names = [f"{each.stage}/{each.id}" for each in listed]
     twice = [f"{name} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})]
     two = [

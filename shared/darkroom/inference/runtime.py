@@ -1,6 +1,6 @@
 """Loads an ONNX graph, inspects its inputs and outputs, and runs it.
 
-The one place that knows onnxruntime, and the one place where its errors become ours.
+Only this module uses onnxruntime. It translates the errors of onnxruntime into those of this project.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 _FLOAT = "tensor(float)"
 
-#: What runs a graph: the processor, or an NVIDIA GPU through onnxruntime-gpu.
+#: Device that runs a graph: the processor, or an NVIDIA GPU through onnxruntime-gpu.
 Accelerator = Literal["cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-#: What a graph's operators are offered to, first come first served. On a GPU no TF32, whose ten bits of mantissa show
-#: in 16-bit pictures, and no search for the fastest convolution by trial, which each new size of a picture would start.
+#: Execution providers in the order in which they are offered an operator. On a GPU TF32 is off, because its 10 bits of
+#: mantissa are visible in 16-bit pictures, and so is the search for the fastest convolution, which each new picture
+#: size would start.
 _PROVIDERS: Mapping[Accelerator, list[str | tuple[str, dict[str, Any]]]] = {
     "cpu": [_CPU],
     "cuda": [(_CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}), _CPU],
@@ -34,18 +35,19 @@ FREE = (None, None)
 def load(graph: bytes, threads: int, model_id: str, *, accelerator: Accelerator = "cpu") -> "InferenceSession":
     """A session for the bytes of a graph.
 
-    Raises ModelUnusable, code `model_contract`, if they are none; TransientError, code `no_accelerator`, if the GPU
-    that was asked for cannot be used: on another instance it may, and nobody shall pay for one that stands idle.
+    Raises ModelUnusable, code `model_contract`, if the bytes are no graph; TransientError, code `no_accelerator`,
+    if the requested GPU cannot be used. A retry may reach another instance; running on the processor would waste a
+    paid GPU.
     """
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
     options.intra_op_num_threads = threads
-    # The pattern planner would keep 40-45 % more memory and saves no time here.
+    # The memory pattern would need 40-45 % more memory and saves no time here.
     options.enable_mem_pattern = False
-    # Threads that wait for the next call must not burn the CPU that other stages need.
+    # Waiting threads must not spin, because other stages need the CPU.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # fatal: whatever else goes wrong is raised
+    options.log_severity_level = 4  # fatal: all other problems raise exceptions
     if accelerator == "cuda":
         _load_cuda(model_id)
     with translated(model_id):
@@ -56,7 +58,7 @@ def load(graph: bytes, threads: int, model_id: str, *, accelerator: Accelerator 
 
 
 def _load_cuda(model_id: str) -> None:
-    """Load CUDA's libraries from the packages that hold them: they lie on no path that the system searches."""
+    """Load CUDA's libraries from their Python packages, which are not on the search path of the system."""
     from onnxruntime import get_available_providers, preload_dlls
 
     _require_cuda(get_available_providers(), model_id)
@@ -64,7 +66,7 @@ def _load_cuda(model_id: str) -> None:
 
 
 def _require_cuda(offered: Sequence[str], model_id: str) -> None:
-    """onnxruntime itself would go on without a word, on the processor."""
+    """Raise TransientError without CUDA: onnxruntime itself would silently use the processor."""
     if _CUDA not in offered:
         raise TransientError(
             f"no NVIDIA GPU to run model {model_id!r}: onnxruntime offers {', '.join(offered)}", code="no_accelerator"
@@ -99,8 +101,8 @@ def _input_problems(inputs: Mapping[str, "NodeArg"], contract: Contract) -> list
         (contract.input, (1, contract.planes, *(contract.size or FREE))),
     ]
     expected = {name for name, _ in shapes}
-    told = f"the graph takes {sorted(inputs)}, the contract says {sorted(expected)}"
-    differs = [told] if set(inputs) != expected else []
+    message = f"the graph takes {sorted(inputs)}, the contract says {sorted(expected)}"
+    differs = [message] if set(inputs) != expected else []
     return differs + [
         problem for name, shape in shapes if name in inputs for problem in _tensor_problems(inputs[name], shape)
     ]
@@ -138,7 +140,7 @@ def _fits(size: int | str | None, wanted: int | None) -> bool:
 
 @contextmanager
 def translated(model_id: str) -> Iterator[None]:
-    """onnxruntime's errors as ours; its classes have no common ancestor but Exception."""
+    """Translate onnxruntime's errors; their classes have no common base but Exception."""
     from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
     known = (
@@ -152,7 +154,7 @@ def translated(model_id: str) -> Iterator[None]:
     try:
         yield
     except known as error:
-        # Both Fail and RuntimeException can mean this; only the text tells.
+        # Both Fail and RuntimeException can mean this; only the text distinguishes it.
         if "Failed to allocate memory" in str(error):
             raise TransientError(f"no memory to run model {model_id!r}: {error}", code="out_of_memory") from error
         raise ModelUnusable(f"onnxruntime cannot run model {model_id!r}: {error}", code="model_contract") from error

@@ -39,31 +39,31 @@ class Model:
     ref: ModelRef
     contract: Contract
     _session: "InferenceSession"
-    #: The model that belongs to it, if there is one.
+    #: A model that runs after this one, if there is one.
     companion: "Model | None" = None
 
     @property
     def answer(self) -> Answer:
-        """What the model gives: pixels, by `apply`; anything else by `read`."""
+        """Kind of the output: pixels, from `apply`; any other kind from `read`."""
         return self.contract.answer
 
     @property
     def scale(self) -> int:
-        """How many times higher and wider the pixels are that come back."""
+        """Factor by which output pixels are larger than the input, in height and in width."""
         return self.contract.scale
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """Names of the numbers that `apply` takes beside the pixels."""
+        """Names of the numbers that `apply` needs besides the pixels."""
         return self.contract.scalars
 
     @property
     def extra(self) -> tuple[str, ...]:
-        """Names of the tensors that `read` takes beside the pixels."""
+        """Names of the tensors that `read` needs besides the pixels."""
         return self.contract.extra
 
     def reduced(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which `read` sees a picture of that size."""
+        """Height and width to which `read` reduces a picture of the given size."""
         return self.contract.reduced(height, width)
 
     def apply(self, pixels: Pixels, scalars: Mapping[str, float] | None = None, *, tile: int | None = None) -> Pixels:
@@ -103,7 +103,7 @@ class Model:
         return apply_tiled(pixels, lambda window: self._tile(window, inputs), tiles, scale=self.contract.scale)
 
     def read(self, pixels: Pixels, extra: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
-        """Show the model a reduction of the whole picture.
+        """Run the model on a reduction of the whole picture.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class ModelStore:
     threads: int = field(kw_only=True)
     #: Whether the int8 variant runs in place of a model that has one.
     int8: bool = field(default=False, kw_only=True)
-    #: What the models run on.
+    #: Device that runs the models.
     accelerator: Accelerator = field(default="cpu", kw_only=True)
     _opened: dict[tuple[str, str], Model] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)

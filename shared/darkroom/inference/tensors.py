@@ -10,7 +10,7 @@ from darkroom.inference.contract import UNITS, Contract
 
 Tensor = NDArray[np.float32]
 
-#: A map whose values differ by less than this says nothing about where the subject is, and is not stretched.
+#: Range of a matte below which it is not stretched, because it does not show a subject.
 FLAT = 1.0 / 255.0
 
 
@@ -37,7 +37,7 @@ def _planes(image: Image, channels: str) -> NDArray[np.float32]:
 
 
 def pixels_of(answer: Tensor, contract: Contract, like: Pixels) -> Pixels:
-    """An answer of pixels (3, H, W) to (H, W, 3), RGB, of the type of `like`."""
+    """Convert output pixels (3, H, W) to (H, W, 3), RGB, dtype of `like`."""
     low, high = contract.output_range or contract.range
     image = answer.transpose(1, 2, 0)
     if (low, high) != (0, 1):
@@ -46,7 +46,7 @@ def pixels_of(answer: Tensor, contract: Contract, like: Pixels) -> Pixels:
 
 
 def filled(pixels: Array, height: int, width: int) -> Array:
-    """At least (height, width), the last row and the last column repeated; the very input if it is as large."""
+    """Pad to at least (height, width) by repeating the last row and column; the input itself if it is as large."""
     below, beside = max(0, height - pixels.shape[0]), max(0, width - pixels.shape[1])
     if not (below or beside):
         return pixels
@@ -61,7 +61,7 @@ def as_maps_or_numbers(answer: Tensor) -> Tensor:
 
 
 def in_unit(values: Tensor, contract: Contract) -> Tensor:
-    """The first output of a whole-picture network in the unit that the stages know its kind by."""
+    """Convert the first output of a whole-picture network to the unit of its kind in the stages."""
     if contract.output_range is not None:
         low, high = contract.output_range
         bottom, top = UNITS[contract.answer]
@@ -80,7 +80,7 @@ def _matte(values: Tensor, normalise: str) -> Tensor:
 
 
 def cropped(values: Tensor, content: tuple[int, int], given: tuple[int, int]) -> Tensor:
-    """The part of maps (C, h, w) that answers to the picture: `content` of the `given` sides; numbers as they are."""
+    """The part of maps (C, h, w) that covers the picture: `content` of the `given` sides; numbers do not change."""
     if values.ndim != 3 or content == given:
         return values
     shares = (part / whole for part, whole in zip(content, given, strict=True))

@@ -1,7 +1,7 @@
-"""Keep the list of the models that were installed on this machine.
+"""Manages the models that are installed on this machine.
 
-A folder with one folder for each model and a registry of the same form as the project's own. The registry is written
-last and in one piece, so that whoever reads it finds every file that it names.
+They are in a folder with one subfolder for each model and a registry in the format of the built-in one. The registry is
+written last and atomically, so that every file that it names exists.
 """
 
 import json
@@ -35,7 +35,7 @@ class AddedModels:
         return self.folder / REGISTRY_NAME
 
     def add(self, table: Table, graph: bytes) -> Path:
-        """Store a graph and list it. `table` is a `[[model]]` without `file`; returns where the graph lies."""
+        """Store a graph and list it. `table` is a `[[model]]` without `file`; returns the path of the graph."""
         file = f"{table['stage']}-{table['id']}/model.onnx"
         path = self.folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ class AddedModels:
         return path
 
     def prefer(self, stage: Stage, scale: int, model_id: str | None) -> None:
-        """Make an installed model the default of its stage and scale; None turns all of that scale down."""
+        """Make an installed model the default of its stage and scale; None disables all models of that scale."""
 
         def chosen(table: Table) -> Table:
             of_scale = table["stage"] == stage and table["contract"].get("scale", 1) == scale
@@ -81,7 +81,7 @@ def written(table: Table) -> str:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """The whole file or the old one, whenever the machine stops."""
+    """Replace a file atomically: after a crash either the old or the new file exists."""
     staged = path.with_name(f".{uuid.uuid4().hex}")
     staged.write_bytes(data)
     os.replace(staged, path)  # noqa: PTH105  the same on every system

@@ -1,7 +1,7 @@
 """Write an ncnn network as an ONNX graph.
 
-The kinds of layers that the known networks use are converted; any other one is refused by its name, and so is a
-parameter that is not listed here. Weights in half precision stay so in the file; sums are made in single precision.
+All kinds of layers in the supported networks are converted. Any other layer or parameter is rejected by its name.
+Weights in half precision keep it in the file; the arithmetic is in single precision.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_help
 from darkroom.domain.errors import ModelUnusable
 from darkroom.networks.ncnn import Layer, Value, WeightReader, Weights, read_layers
 
-#: ONNX operator set of the graphs: has everything that is needed, and every onnxruntime since 1.13 reads it.
+#: ONNX operator set of the graphs: it has all required operators, and onnxruntime supports it since 1.13.
 OPSET = 17
 #: ONNX file format that belongs to OPSET (ONNX, Versioning.md).
 IR_VERSION = 8
@@ -32,11 +32,11 @@ _BINARY = {0: "Add", 1: "Sub", 2: "Mul", 3: "Div"}
 
 @dataclass(slots=True)
 class _Blob:
-    """What is known of a tensor while the graph is written."""
+    """A tensor of the graph that is being written."""
 
     name: str
     channels: int
-    #: Its sides by those of the input; None for a constant.
+    #: Ratio of its sides to those of the input; None for a constant.
     scale: Fraction | None
 
 
@@ -118,7 +118,7 @@ def _model(graph: _Graph) -> ModelProto:
 
 
 class _Parameters:
-    """The parameters of a layer, each of which must be taken by someone."""
+    """The parameters of a layer. `close` rejects those that the conversion has not read."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
@@ -135,7 +135,7 @@ class _Parameters:
         return value if isinstance(value, tuple) else (value,)
 
     def close(self) -> None:
-        """Refuse what nobody took."""
+        """Raise ModelUnusable if a parameter was not read."""
         if self._left:
             raise _refused(self._layer, f"has the parameter {', '.join(map(str, self._left))}, which is not known")
 
@@ -147,9 +147,9 @@ def _input(graph: _Graph, layer: Layer) -> None:
 
 
 def _memory_data(graph: _Graph, layer: Layer) -> None:
-    told = _Parameters(layer)
-    width, height, channels = (int(told.number(key)) for key in (0, 1, 2))
-    told.close()
+    parameters = _Parameters(layer)
+    width, height, channels = (int(parameters.number(key)) for key in (0, 1, 2))
+    parameters.close()
     if min(width, height, channels) < 1:
         raise _refused(layer, f"holds {channels}x{height}x{width} numbers, expected three axes")
     values = graph.weights.plain(width * height * channels).reshape(1, channels, height, width)
@@ -164,16 +164,16 @@ def _split(graph: _Graph, layer: Layer) -> None:
 
 
 def _convolution(graph: _Graph, layer: Layer) -> None:
-    told, blob = _Parameters(layer), graph.blob(layer.inputs[0], layer)
-    outputs, width = int(told.number(0)), int(told.number(1))
-    height = int(told.number(11, width))
-    left = int(told.number(4))
-    top, right = int(told.number(14, left)), int(told.number(15, left))
-    bottom = int(told.number(16, top))
-    strides, dilations = _square(told, 3), _square(told, 2)
-    biased, count = told.number(5), int(told.number(6))
-    activation, slopes = told.number(9), told.numbers(10)
-    told.close()
+    parameters, blob = _Parameters(layer), graph.blob(layer.inputs[0], layer)
+    outputs, width = int(parameters.number(0)), int(parameters.number(1))
+    height = int(parameters.number(11, width))
+    left = int(parameters.number(4))
+    top, right = int(parameters.number(14, left)), int(parameters.number(15, left))
+    bottom = int(parameters.number(16, top))
+    strides, dilations = _square(parameters, 3), _square(parameters, 2)
+    biased, count = parameters.number(5), int(parameters.number(6))
+    activation, slopes = parameters.number(9), parameters.numbers(10)
+    parameters.close()
     if strides != [1, 1] or min(left, top, right, bottom) < 0 or count != outputs * blob.channels * height * width:
         raise _refused(layer, f"has {count} weights for {blob.channels} to {outputs} channels, or is no plain one")
     weights = graph.weights.tagged(count).reshape(outputs, blob.channels, height, width)
@@ -188,10 +188,10 @@ def _convolution(graph: _Graph, layer: Layer) -> None:
     graph.blobs[name] = _Blob(name, outputs, blob.scale)
 
 
-def _square(told: _Parameters, key: int) -> list[int]:
-    """Return rows and columns of what ncnn gives by columns first, and for both if there is no other."""
-    columns = int(told.number(key, 1))
-    return [int(told.number(key + 10, columns)), columns]
+def _square(parameters: _Parameters, key: int) -> list[int]:
+    """Return (rows, columns) of a pair; ncnn stores columns first, and rows only if they differ."""
+    columns = int(parameters.number(key, 1))
+    return [int(parameters.number(key + 10, columns)), columns]
 
 
 def _activate(graph: _Graph, layer: Layer, activation: int, slopes: tuple[float, ...]) -> None:
@@ -208,9 +208,9 @@ def _activate(graph: _Graph, layer: Layer, activation: int, slopes: tuple[float,
 
 
 def _prelu(graph: _Graph, layer: Layer) -> None:
-    told, blob = _Parameters(layer), graph.blob(layer.inputs[0], layer)
-    count = int(told.number(0))
-    told.close()
+    parameters, blob = _Parameters(layer), graph.blob(layer.inputs[0], layer)
+    count = int(parameters.number(0))
+    parameters.close()
     if count not in (1, blob.channels):
         raise _refused(layer, f"has {count} slopes for {blob.channels} channels")
     slopes = graph.constant(f"{layer.name}.slope", graph.weights.plain(count).reshape(count, 1, 1))
@@ -232,9 +232,9 @@ def _swish(graph: _Graph, layer: Layer) -> None:
 
 
 def _binary(graph: _Graph, layer: Layer) -> None:
-    told, (name,) = _Parameters(layer), layer.outputs
-    operation, scalar, number = told.number(0), told.number(1), told.number(2)
-    told.close()
+    parameters, (name,) = _Parameters(layer), layer.outputs
+    operation, scalar, number = parameters.number(0), parameters.number(1), parameters.number(2)
+    parameters.close()
     if operation not in _BINARY:
         raise _refused(layer, f"does the operation {operation}, only {', '.join(_BINARY.values())} are known")
     given = [graph.blob(each, layer) for each in layer.inputs]
@@ -248,9 +248,9 @@ def _binary(graph: _Graph, layer: Layer) -> None:
 
 
 def _eltwise(graph: _Graph, layer: Layer) -> None:
-    told, (name,) = _Parameters(layer), layer.outputs
-    operation, factors = told.number(0), told.numbers(1)
-    told.close()
+    parameters, (name,) = _Parameters(layer), layer.outputs
+    operation, factors = parameters.number(0), parameters.numbers(1)
+    parameters.close()
     given = [graph.blob(each, layer) for each in layer.inputs]
     if operation != 1 or len(factors) not in (0, len(given)):
         raise _refused(layer, f"does the operation {operation} with {len(factors)} factors, only sums are known")
@@ -264,10 +264,10 @@ def _eltwise(graph: _Graph, layer: Layer) -> None:
 
 
 def _concat(graph: _Graph, layer: Layer) -> None:
-    told, (name,) = _Parameters(layer), layer.outputs
-    if (axis := told.number(0)) != 0:
+    parameters, (name,) = _Parameters(layer), layer.outputs
+    if (axis := parameters.number(0)) != 0:
         raise _refused(layer, f"joins along the axis {axis}, only channels (0) are known")
-    told.close()
+    parameters.close()
     given = [graph.blob(each, layer) for each in layer.inputs]
     graph.node("Concat", [each.name for each in given], name, axis=1)
     graph.blobs[name] = _joined(layer, given, sum(each.channels for each in given))
@@ -281,9 +281,9 @@ def _joined(layer: Layer, given: list[_Blob], channels: int) -> _Blob:
 
 
 def _interpolation(graph: _Graph, layer: Layer) -> None:
-    told, blob, (name,) = _Parameters(layer), graph.blob(layer.inputs[0], layer), layer.outputs
-    kind, rows, columns = told.number(0), told.number(1, 1), told.number(2, 1)
-    told.close()
+    parameters, blob, (name,) = _Parameters(layer), graph.blob(layer.inputs[0], layer), layer.outputs
+    kind, rows, columns = parameters.number(0), parameters.number(1, 1), parameters.number(2, 1)
+    parameters.close()
     if kind not in _RESIZES or rows != columns or rows <= 0:
         raise _refused(layer, f"resizes in the way {kind} by {rows} and {columns}, which is not known")
     scale = _whole(layer, blob, Fraction(rows))
@@ -301,9 +301,9 @@ def _whole(layer: Layer, blob: _Blob, factor: Fraction) -> Fraction:
 
 
 def _pixel_shuffle(graph: _Graph, layer: Layer) -> None:
-    told, blob, (name,) = _Parameters(layer), graph.blob(layer.inputs[0], layer), layer.outputs
-    factor, mode = int(told.number(0, 1)), told.number(1)
-    told.close()
+    parameters, blob, (name,) = _Parameters(layer), graph.blob(layer.inputs[0], layer), layer.outputs
+    factor, mode = int(parameters.number(0, 1)), parameters.number(1)
+    parameters.close()
     if factor < 1 or mode != 0 or blob.channels % factor**2:
         raise _refused(layer, f"spreads {blob.channels} channels by {factor} in the mode {mode}")
     scale = _whole(layer, blob, Fraction(factor))

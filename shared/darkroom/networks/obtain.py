@@ -24,7 +24,7 @@ def obtain(name: str, sources: Sequence[Source], cache: Path, progress: Progress
     cache
         Folder in which a download that broke off waits; nothing stays in it after a success.
     progress
-        Is told the bytes of a download as they come.
+        Receives the progress of a download in bytes.
 
     Raises
     ------

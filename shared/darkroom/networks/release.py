@@ -17,7 +17,7 @@ ATTEMPTS = 4
 #: Bytes that are read at once.
 _BLOCK = 1 << 18
 
-#: Is told the bytes that are there, and how many there will be, if that is known.
+#: Receives the number of bytes so far, and the total if it is known.
 Progress = Callable[[int, int | None], None]
 
 

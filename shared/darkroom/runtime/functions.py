@@ -30,7 +30,7 @@ from darkroom.handlers.events import apply_stage_event
 from darkroom.handlers.schedule import BUDGET_S, sweep
 from darkroom.handlers.uploads import accept_upload
 from darkroom.runtime.bootstrap import system
-from darkroom.runtime.logs import log, log_unexpected
+from darkroom.runtime.logs import configure_default, log, log_unexpected
 
 CloudFunction = Callable[[CloudEvent], None]
 
@@ -90,6 +90,7 @@ def parse_pubsub(data: Any) -> DeadLetter:
 def stage_function(stage: Stage) -> CloudFunction:
     """The function that serves one stage's requests."""
 
+    @reported
     def serve(event: CloudEvent) -> None:
         from darkroom.handlers.stages import run_stage
 
@@ -103,10 +104,14 @@ def stage_function(stage: Stage) -> CloudFunction:
 
 
 def reported(handler: CloudFunction) -> CloudFunction:
-    """Log what nobody foresaw, once and as one line, before the transport hears of it."""
+    """Log what nobody foresaw, once and as one line, before the framework hears of it.
+
+    A failure that may pass is logged by the framework, in one line too: see `darkroom.runtime.logs`.
+    """
 
     @wraps(handler)
     def handle(event: CloudEvent) -> None:
+        configure_default()
         try:
             handler(event)
         except TransientError:

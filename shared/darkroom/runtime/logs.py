@@ -1,15 +1,17 @@
-"""Writes log lines as JSON.
+"""Writes log lines as JSON, for operators and for Cloud Logging.
 
-Each line is one JSON object with the fields that Cloud Logging reads: `severity`, `message`, `action` (a stable word,
-listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On Google Cloud every line of a job carries
-the trace of the job, so that Cloud Logging shows the lines of all functions together.
+Each line is one JSON object, those of libraries too, with the fields that Cloud Logging reads: `severity`, `message`,
+`action` (a stable word, listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On Google Cloud
+every line of a job carries the job's trace, so that the lines of all functions that worked on it stand together.
 """
 
 import json
 import logging
 import sys
+from contextlib import suppress
 from typing import Literal, TextIO
 
+from darkroom.domain.errors import TransientError
 from darkroom.domain.trace import trace_of
 
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -45,9 +47,12 @@ Action = Literal[
     "delivery_failed",
     "watch_failed",
     "unexpected",
+    "library",
 ]
 
 _logger = logging.getLogger("darkroom")
+#: Attribute of an exception whose traceback stands in the log already.
+_LOGGED = "_darkroom_logged"
 
 
 class _JsonLine(logging.Formatter):
@@ -56,7 +61,9 @@ class _JsonLine(logging.Formatter):
         self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"severity": record.levelname, "message": record.getMessage(), **getattr(record, "fields", {})}
+        own = getattr(record, "fields", None)
+        fields = {"action": "library", "logger": record.name} if own is None else own
+        line = {"severity": _severity(record), "message": record.getMessage(), **fields}
         span = line.pop("span_id", None)
         if self._project and "job_id" in line:
             line["logging.googleapis.com/trace"] = f"projects/{self._project}/traces/{trace_of(line['job_id'])}"
@@ -66,17 +73,49 @@ class _JsonLine(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+def _severity(record: logging.LogRecord) -> str:
+    """That of the record; a failure that may pass is a WARNING, whatever a library calls it."""
+    transient = isinstance(_exception(record), TransientError)
+    return logging.getLevelName(min(record.levelno, logging.WARNING) if transient else record.levelno)
+
+
+def _exception(record: logging.LogRecord) -> BaseException | None:
+    return record.exc_info[1] if record.exc_info else None
+
+
+class _LineHandler(logging.StreamHandler[TextIO]):
+    """Writes lines; one that cannot be written, as on a full disk, is dropped and causes no lines of its own."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's signature
+        return
+
+
+def _of_library(record: logging.LogRecord) -> bool:
+    """Whether a record of a library is written: a problem that is not in the log yet."""
+    return record.levelno >= logging.WARNING and not is_logged(_exception(record))
+
+
 def configure(level: Severity, stream: TextIO | None = None, *, project: str = "") -> None:
-    """Send the project's log to `stream`, stderr if absent, and only there.
+    """Send the project's log to `stream`, stderr if absent, and only there; warnings of libraries too.
 
     With the id of a Google Cloud `project` the lines of a job carry its trace.
     The logger is configured by name because functions-framework changes the root logger's level.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonLine(project))
+    formatter, target, root = _JsonLine(project), stream or sys.stderr, logging.getLogger()
+    handler, foreign = _LineHandler(target), _LineHandler(target)
+    handler.setFormatter(formatter)
+    foreign.setFormatter(formatter)
+    foreign.addFilter(_of_library)
     _logger.handlers = [handler]
     _logger.setLevel(level)
     _logger.propagate = False
+    root.handlers = [each for each in root.handlers if not isinstance(each, _LineHandler)] + [foreign]
+
+
+def configure_default() -> None:
+    """Send the log to stderr unless it is configured already: for what happens before the settings are read."""
+    if not _logger.handlers:
+        configure("INFO")
 
 
 def log(severity: Severity, action: Action, message: str, **fields: object) -> None:
@@ -85,5 +124,15 @@ def log(severity: Severity, action: Action, message: str, **fields: object) -> N
 
 
 def log_unexpected(message: str, **fields: object) -> None:
-    """Write one ERROR line with the traceback of the exception in flight."""
+    """Write one ERROR line with the traceback of the exception in flight, unless it is in the log already."""
+    exc = sys.exception()
+    if is_logged(exc):
+        return
     _logger.error(message, exc_info=True, extra={"fields": {"action": "unexpected", **fields}})
+    with suppress(AttributeError):  # an exception without room for attributes may be logged again
+        setattr(exc, _LOGGED, True)
+
+
+def is_logged(exc: BaseException | None) -> bool:
+    """Whether the traceback of an exception stands in the log already."""
+    return getattr(exc, _LOGGED, False)

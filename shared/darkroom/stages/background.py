@@ -10,7 +10,7 @@ from darkroom.domain.parameters import BackgroundParameters
 from darkroom.imaging.filters import gaussian, resized
 from darkroom.imaging.matting.edge_colours import FREE_COLOURS_HALO, free_colours
 from darkroom.imaging.matting.guided import GuidedMatte, fit, restrict_to_edges
-from darkroom.imaging.matting.matte_doubt import MOST_DOUBT, matte_evidence
+from darkroom.imaging.matting.matte_doubt import MOST_DOUBT, MOST_FINE_DOUBT, matte_evidence
 from darkroom.imaging.matting.refinement import colour_fields, cut_window
 from darkroom.imaging.matting.subject import certain_parts, decide_by_colour, find_subject, is_uncertain, shows_subject
 from darkroom.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
@@ -117,7 +117,7 @@ def _with_matte_doubt(cut: StageOutput, picture: Picture, answer: Plane) -> Stag
         return cut
     evidence = matte_evidence(picture.pixels, answer, cut.picture.alpha)
     values = {**cut.values, "matte_doubt": round(evidence.doubt, 3)}
-    if evidence.doubt <= MOST_DOUBT:
+    if evidence.doubt <= (MOST_FINE_DOUBT if max(answer.shape) > SEARCH_SIDE else MOST_DOUBT):
         return replace(cut, values=values)
     note = f"the cut may be wrong: {evidence.sentence}"
     return replace(cut, values=values, notes=(*cut.notes, note), low_confidence=True)

@@ -315,3 +315,16 @@ def test_the_soft_rim_of_a_fine_matte_is_no_doubt_and_a_grey_part_is() -> None:
     assert not cut_out(pixels, as_seen(matte)).low_confidence
     grey = np.maximum(as_seen(matte), disc(512, centre=(256, 400), radius=90, level=0.5))
     assert cut_out(pixels, grey).low_confidence
+
+
+def test_a_fine_matte_is_approved_with_a_doubt_that_a_coarse_one_is_not() -> None:
+    matte = disc(512, centre=(256, 256), radius=130)
+    pixels = mixed(matte, 30, 200)
+    soft = np.maximum(as_seen(matte), disc(512, centre=(256, 256), radius=170, level=0.06))
+    fine, coarse = (
+        cut_out(pixels, each) for each in (soft, cv2.resize(soft, (160, 160), interpolation=cv2.INTER_AREA))
+    )
+    assert 0.2 < float(fine.values["matte_doubt"]) < 0.3
+    assert not fine.low_confidence
+    assert float(coarse.values["matte_doubt"]) > 0.2
+    assert coarse.low_confidence

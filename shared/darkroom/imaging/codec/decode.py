@@ -18,7 +18,7 @@ from darkroom.imaging.codec.metadata.profile import to_srgb
 from darkroom.imaging.codec.samples import join_notes
 from darkroom.imaging.picture import Picture
 
-#: Formats whose further pictures are frames of an animation.
+#: Formats in which further pictures are frames of an animation.
 _MOVING = frozenset({"gif", "webp", "png"})
 
 
@@ -29,11 +29,11 @@ class Decoded:
     #: sRGB, orientation applied, uint8 or uint16.
     picture: Picture
     format: Format
-    #: What the file held: bilevel, grey, palette, rgb, cmyk, ycbcr or lab.
+    #: Colour mode of the file: bilevel, grey, palette, rgb, cmyk, ycbcr or lab.
     mode: str
     #: Bits per sample in the file.
     bits: int
-    #: Pictures in the file; the first one was taken.
+    #: Number of pictures in the file; the first one is used.
     frames: int
     metadata: Metadata
     #: Sentences for the record of the job: what was converted, assumed or lost.
@@ -91,7 +91,7 @@ def _frame_notes(name: Format, frames: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is known about a file whose pixels nobody needs."""
+    """Properties of a file that are read without decoding its pixels."""
 
     format: Format
     metadata: Metadata

@@ -36,9 +36,9 @@ class Encoded:
 
     data: bytes
     content_type: str
-    #: The quality that was used; None where the format has none.
+    #: Quality of the file; None for a format without one.
     quality: int | None
-    #: Sentences about what the format could not hold and what was done instead.
+    #: Messages for the user: what the format cannot hold, and what was done instead.
     notes: tuple[str, ...]
 
 
@@ -53,7 +53,7 @@ class _Colored:
 
 
 def encode(picture: Picture, options: EncodeOptions, metadata: Metadata) -> Encoded:
-    """Write a picture in the format asked for, with its descriptions and a profile.
+    """Write a picture in the requested format, with its metadata and a profile.
 
     What the format cannot hold is adapted and noted: alpha onto white for JPEG, 16 bits rounded to 8, IPTC left out.
     Raises `BadPipeline` only if the picture has more pixels a side than the format can hold. Costs about 50 ms a

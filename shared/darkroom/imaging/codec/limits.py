@@ -8,7 +8,7 @@ from darkroom.domain.sizes import MAX_SIDE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a file may weigh and what a picture may measure."""
+    """Upper limits for files and pictures."""
 
     #: Largest file in bytes.
     max_bytes: int = 100_000_000

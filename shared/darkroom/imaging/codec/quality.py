@@ -9,26 +9,28 @@ from darkroom.imaging.codec.formats.writers import Prepared, avif_bytes, jpeg_by
 from darkroom.imaging.codec.metadata.output_metadata import MetadataPolicy, OutputFormat, ProfileChoice
 from darkroom.imaging.codec.target_size import Attempt, best_below
 
-#: Qualities at which no difference is seen at normal size and text keeps its edges; docs/formats.md has the figures.
+#: Default quality of each format: no visible difference at normal size, sharp text. Source: docs/formats.md.
 DEFAULT_QUALITY: Mapping[OutputFormat, int] = MappingProxyType({"jpeg": 90, "webp": 90, "avif": 85})
 
-#: JPEG keeps full chroma resolution from this quality on. Below it the bytes are better spent on brightness: measured
-#: on text, pages and photographs at equal sizes.
+#: Quality from which JPEG has full chroma resolution. Below it, halved chroma gives a better picture of the same size.
+#: Source: measured on text, pages and photographs.
 FULL_CHROMA_FROM = 50
 
+#: Note for lossless AVIF.
 _NEARLY_LOSSLESS = "AVIF is written in YCbCr: at its highest quality colours may still be off by up to 2 steps of 255"
 
+#: Bytes per kB.
 _KB = 1000
-#: A size counts as met from here on.
+#: Share of the target size from which it counts as met.
 _MET = 0.9
 
-#: Finest useful step of the search: JPEG's tables change with every fraction, the others take whole numbers.
+#: Step of quality in the search: JPEG's tables change with fractions, the other formats accept integers only.
 _STEPS: Mapping[OutputFormat, float] = MappingProxyType({"jpeg": 0.25, "webp": 1.0, "avif": 1.0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
-    """How a result is written."""
+    """Options for the encoded result."""
 
     format: OutputFormat
     #: 1 to 100 for JPEG, WebP and AVIF, the highest one allowed if there is a target size; None is the default.
@@ -39,13 +41,13 @@ class EncodeOptions:
     target_size_kb: int | None = None
     metadata_policy: MetadataPolicy = "keep"
     profile: ProfileChoice = "srgb"
-    #: Plain JPEG in place of the progressive one, the same pixels in a fifth of the time: for somebody who waits.
+    #: Baseline instead of progressive JPEG: the same pixels in a fifth of the time, for synchronous requests.
     hasty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A file, and the quality that it was written with if its format has one."""
+    """An encoded file, with its quality if the format has one."""
 
     data: bytes
     quality: int | None = None
@@ -53,7 +55,7 @@ class Written:
 
 
 def write(prepared: Prepared, options: EncodeOptions) -> Written:
-    """The file, at the quality that the options ask for or that their size allows."""
+    """Encode at the requested quality, or at the best quality within the target size."""
     if options.format in ("png", "tiff") or (options.lossless and options.format != "jpeg"):
         return _without_quality(prepared, options)
     notes = ("JPEG is never lossless: its highest quality was used",) if options.lossless else ()

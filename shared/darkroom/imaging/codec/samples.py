@@ -21,17 +21,17 @@ class Samples:
     #: (H, W) for grey, (H, W, 3) for rgb and lab, (H, W, 4) for cmyk; uint8 or uint16, full range.
     values: Pixels
     space: Space
-    #: What the file held: bilevel, grey, palette, rgb, cmyk, ycbcr or lab.
+    #: Colour mode of the file: bilevel, grey, palette, rgb, cmyk, ycbcr or lab.
     mode: str
     #: (H, W), dtype of `values`; None means opaque.
     alpha: Pixels | None = None
     #: Bits per sample in the file.
     bits: int = 8
-    #: How many pictures the file holds; the first is the one that was read.
+    #: Number of pictures in the file; the first one is read.
     frames: int = 1
     #: Whether the reader has applied the orientation already (TIFF, HEIC).
     upright: bool = False
-    #: Sentences about what was lost or assumed.
+    #: Messages for the user: what was lost or assumed.
     notes: tuple[str, ...] = ()
 
     def counted(self, frames: int) -> "Samples":

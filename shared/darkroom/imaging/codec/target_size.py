@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: A file this close below its target is taken without looking further.
+#: Share of the limit from which a file is accepted without a further search.
 _CLOSE_ENOUGH = 0.97
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A file and the quality that made it."""
+    """A file and its quality."""
 
     quality: float
     data: bytes
@@ -25,8 +25,8 @@ def best_below(
 ) -> Attempt | None:
     """The file of the highest quality in [low, high] that is at most `limit_bytes` long; None if even `low` is longer.
 
-    `write` must give larger files for higher qualities, give or take a little. The next quality to try is where a line
-    through the logarithms of the known sizes meets the limit, which takes four to six files where halving takes seven.
+    `write` must return larger files for higher qualities, apart from small exceptions. The next quality is interpolated
+    in the logarithm of the size, which needs four to six files; bisection needs seven.
     """
     top = Attempt(quality=high, data=write(high))
     if top.size <= limit_bytes:

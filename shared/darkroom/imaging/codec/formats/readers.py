@@ -1,6 +1,6 @@
 """Selects the library that reads each format and works around its losses.
 
-Pillow reads everything but HEIC; where it would cut samples to 8 bits (PNG, AVIF and TIFF with more), OpenCV does.
+Pillow reads all formats but HEIC. Where it would reduce samples to 8 bits (PNG, AVIF and TIFF), OpenCV reads them.
 """
 
 from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from darkroom.domain.errors import BadImage
 
 Format = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic"]
 
-#: The formats' names as people write them.
+#: Display names of the formats.
 LABELS: Mapping[str, str] = MappingProxyType(
     {
         "jpeg": "JPEG",
@@ -40,7 +40,7 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 
-#: Files that people do send, so that the message can name them.
+#: Unsupported kinds of files that the error message names.
 _KNOWN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop document"),

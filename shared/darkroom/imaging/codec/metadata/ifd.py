@@ -16,13 +16,19 @@ from typing import Literal
 
 Order = Literal["<", ">"]
 
+#: Tags that point to a directory. Source: Exif 2.32, section 4.6.3.
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
+#: Types of a tag's values. Source: TIFF 6.0, section 2.
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7
 
-#: Bounds on what a hostile file can make this module do: values of one tag, directories in a chain, entries in one.
-_MAX_VALUES, _MAX_DIRECTORIES, _MAX_ENTRIES = 1_000_000, 10_000, 65_535
+#: Largest number of values of one tag that is read: protects against hostile files.
+_MAX_VALUES = 1_000_000
+#: Largest number of directories in a chain that are counted.
+_MAX_DIRECTORIES = 10_000
+#: Largest number of entries of a directory that are read.
+_MAX_ENTRIES = 65_535
 
-#: Length of a classic TIFF's header: what stands between it and the directory begins at this offset.
+#: Length of a classic TIFF's header in bytes; the picture's samples begin at this offset.
 HEADER_BYTES = 8
 
 #: Bytes of one value of each type; 16 to 18 exist in BigTIFF only.
@@ -52,7 +58,7 @@ class Directory:
     order: Order
     entries: Mapping[int, Entry]
     children: Mapping[int, "Directory"] = field(default_factory=dict)
-    #: How many entries were left out because their values lie outside the block.
+    #: Number of entries that were skipped because their values lie outside the block.
     damaged: int = 0
 
     def integers(self, tag: int) -> tuple[int, ...]:
@@ -84,7 +90,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """Where the directories lie in the bytes, and how wide their fields are."""
+    """A TIFF block: byte order, offset of the first directory, and whether it is BigTIFF."""
 
     data: bytes
     order: Order

@@ -7,7 +7,7 @@ UPRIGHT = 1
 
 
 def apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror stored pixels so that they stand as they should be seen.
+    """Rotate and mirror stored pixels so that the picture is upright.
 
     Parameters
     ----------

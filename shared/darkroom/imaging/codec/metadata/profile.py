@@ -1,8 +1,8 @@
 """Converts the colours of a file to sRGB.
 
-Embedded profiles are honoured by LittleCMS: relative colorimetric with black point compensation, which keeps every
-colour that sRGB can show where it is and does not crush the shadows of a printing profile. LittleCMS in Pillow has 8
-bits; 16-bit pictures with a matrix or grey profile go through its curves and matrix instead, band by band.
+LittleCMS converts embedded profiles: relative colorimetric with black point compensation. This keeps every colour
+inside sRGB and the shadows of printing profiles. LittleCMS in Pillow has 8 bits. 16-bit pictures with a matrix or grey
+profile are converted by the curves and the matrix of the profile instead, band by band.
 """
 
 import struct
@@ -28,13 +28,13 @@ PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError, Arithmeti
 _CMS_SPACES: dict[Space, str] = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK", "lab": "Lab"}
 _CMS_MODES: dict[Space, str] = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK", "lab": "LAB"}
 
-#: Rows converted at once: bounds the memory of the conversion.
+#: Rows that are converted at once; limits the memory.
 _BAND_ROWS = 128
 
-#: A profile whose colours all land within this many 8-bit steps of sRGB's is sRGB.
+#: Largest difference from sRGB, in 8-bit steps, of a profile that counts as sRGB.
 _SAME_STEPS = 1
 
-#: Bytes 24 to 36 of a profile are the moment of its making; LittleCMS writes the present one.
+#: Fixed creation date for bytes 24 to 36 of a profile; LittleCMS would write the current time.
 _FIXED_DATE = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
 
 Transform = Callable[[NDArray[Any]], NDArray[Any]]
