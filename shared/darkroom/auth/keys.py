@@ -59,7 +59,7 @@ class Keys:
     _remembered: dict[str, _Remembered] = field(default_factory=dict)
 
     def create(self, owner: str, role: Role) -> tuple[ApiKey, str]:
-        """A new key and its text, which nobody can find out later. Raises PermanentError for an owner without name."""
+        """A new key and its text, which cannot be recovered later. Raises PermanentError for an owner without name."""
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         text = f"dk_{key_id}_{secret}"
         try:

@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class Visitors:
     """Knows visitors again."""
 
-    #: The key of the signatures, asked for on first use.
+    #: The key of the signatures, read on first use.
     key: Callable[[], str]
 
     def owner_of(self, request: Request) -> str | None:

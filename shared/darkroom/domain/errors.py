@@ -100,7 +100,7 @@ class ObjectExists(DarkroomError):
 
 
 class ObjectNotFound(DarkroomError):
-    """No such object, or not in the generation asked for."""
+    """No such object, or not in the requested generation."""
 
     code = "object_not_found"
 
@@ -130,12 +130,12 @@ class BatchNotFound(DarkroomError):
 
 
 class RevisionConflict(DarkroomError):
-    """The job was saved by somebody else since it was read."""
+    """Another process saved the job since it was read."""
 
     code = "revision_conflict"
 
 
-#: Codes with which a job fails because of the upload or of what was asked; the service itself is in order.
+#: Codes with which a job fails because of the upload or of its pipeline; the service works.
 INPUT_FAULTS = frozenset(
     {
         "bad_image",

@@ -50,12 +50,12 @@ class ModelRegistry(Protocol):
         """
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        """Processor seconds that the model takes for a picture of that size; None if nobody has measured them."""
+        """Processor seconds that the model takes for a picture of that size; None if that was never measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """Where everything lies; the three are different, which the settings check."""
+    """The buckets; the settings check that the three are different."""
 
     uploads: str
     artifacts: str
@@ -85,7 +85,7 @@ def make_plan(
     *,
     objects: Mapping[str, ObjectRef] = MappingProxyType({}),
 ) -> tuple[tuple[Step, ...], tuple[Skipped, ...]]:
-    """All steps of a run, and the stages left out.
+    """All steps of a run, and the skipped stages.
 
     `objects` holds the objects that the pipeline names, in the generation to be read. A step holds those that its own
     parameters name. Raises BadPipeline if the measured picture makes the pipeline impossible (an enlargement beyond the
@@ -95,20 +95,20 @@ def make_plan(
     chain = _Chain(job, buckets, objects)
     _assess(chain, model_registry, {}, reason="every photograph is measured first")
     size, skipped = (measured.height, measured.width), []
-    for wish in requested_stages(job.pipeline):
-        parameters = _validated(wish, measured)
-        reason = _reason(wish, measured)
-        obstacle = _obstacle(parameters, measured, size, model_registry) if reason else _not_needed(wish)
+    for request in requested_stages(job.pipeline):
+        parameters = _validated(request, measured)
+        reason = _reason(request, measured)
+        obstacle = _obstacle(parameters, measured, size, model_registry) if reason else _not_needed(request)
         if obstacle:
-            skipped.append(Skipped(stage=wish.stage, reason=obstacle))
+            skipped.append(Skipped(stage=request.stage, reason=obstacle))
             continue
-        method, model = _method(wish.stage, parameters, size, job.pipeline.quality, model_registry)
-        if wish.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
+        method, model = _method(request.stage, parameters, size, job.pipeline.quality, model_registry)
+        if request.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
             method, model = "channel_stretch", None
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
         chain.extension = working_extension(measured.bits, *size)
-        chain.add(wish.stage, method, parameters.model_dump(mode="json"), model=model, reason=reason or "")
+        chain.add(request.stage, method, parameters.model_dump(mode="json"), model=model, reason=reason or "")
     _finish(chain, job, measured)
     scored = AssessParameters(reference_pixels=measured.pixels).model_dump(mode="json")
     _assess(chain, model_registry, scored, reason="every result is scored")
@@ -121,11 +121,11 @@ def requested_stages(pipeline: Pipeline) -> list[StageRequest]:
         return [StageRequest(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
     rules = PRESET_RULES[pipeline.preset].stages
     found = (_wish(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
-    return [wish for wish in found if wish]
+    return [request for request in found if request]
 
 
 def finish_parameters(pipeline: Pipeline) -> FinishParameters:
-    """The preset's parameters of `finish` with the user's wishes on top; an explicit list takes the wishes alone."""
+    """The preset's parameters of `finish` with the user's options on top; a list of stages uses the options alone."""
     preset = {} if isinstance(pipeline.stages, tuple) else PRESET_RULES[pipeline.preset].output
     return FinishParameters.model_validate({**preset, **pipeline.output})
 
@@ -153,29 +153,29 @@ def _merged(stage: Stage, own: dict[str, JsonValue], switch: bool | dict[str, Js
     return {**own, **switch}
 
 
-def _validated(wish: StageRequest, measured: Measurements) -> RestorationParameters:
-    values = dict(wish.parameters)
-    if wish.stage == "deblur" and values.get("sigma") is None:
+def _validated(request: StageRequest, measured: Measurements) -> RestorationParameters:
+    values = dict(request.parameters)
+    if request.stage == "deblur" and values.get("sigma") is None:
         values["sigma"] = min(measured.noise_sigma, 100.0)
     try:
-        parameters = PARAMETERS[wish.stage].model_validate(values)
+        parameters = PARAMETERS[request.stage].model_validate(values)
     except ValidationError as exc:
-        raise BadPipeline(f"{wish.stage}: {describe(exc)}") from exc
+        raise BadPipeline(f"{request.stage}: {describe(exc)}") from exc
     assert isinstance(parameters, RestorationParameters)
     return parameters
 
 
-def _reason(wish: StageRequest, measured: Measurements) -> str | None:
+def _reason(request: StageRequest, measured: Measurements) -> str | None:
     """Why the stage is wanted, or None if it is not."""
-    if wish.origin == "off":
+    if request.origin == "off":
         return None
-    if wish.origin == "needed":
-        return NEEDS[wish.stage](measured)
-    return "asked for" if wish.origin == "asked" else "part of the preset"
+    if request.origin == "needed":
+        return NEEDS[request.stage](measured)
+    return "asked for" if request.origin == "asked" else "part of the preset"
 
 
-def _not_needed(wish: StageRequest) -> str:
-    return "switched off" if wish.origin == "off" else "the measurements do not call for it"
+def _not_needed(request: StageRequest) -> str:
+    return "switched off" if request.origin == "off" else "the measurements do not call for it"
 
 
 def _obstacle(
@@ -204,12 +204,12 @@ def _method(
     model_registry: ModelRegistry,
 ) -> tuple[str, ModelRef | None]:
     """The method that runs. `model` without a registered model stays, and fails or falls back in the stage."""
-    asked: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
-    if asked not in ("auto", "model"):
-        return asked, None
+    method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
+    if method not in ("auto", "model"):
+        return method, None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
     model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
-    if model or asked == "model" or parameters.model:
+    if model or method == "model" or parameters.model:
         return "model", model
     return parameters.classical[0], None
 

@@ -24,7 +24,7 @@ BLUR_RADIUS = 1.0
 DARK_MEDIAN = 0.18
 #: From this strength on a cast is more likely than a coloured scene.
 CAST_STRENGTH = 0.45
-#: Probability from which a colour lies over the picture. Source: none of 65 clean photographs reaches it.
+#: Probability from which one colour covers the picture. Source: none of 65 clean photographs reaches it.
 VEIL = 0.9
 #: Share of the picture that must surely be damaged before a preset repairs it. Source: 372 clean photographs and 233
 #: damaged ones, docs/stages.md; at 0.01 of the clean ones 5 are touched.
@@ -68,7 +68,7 @@ def _darkness(m: Measurements) -> str | None:
 
 
 def has_veil(m: Measurements) -> bool:
-    """Whether one colour lies over the whole picture, which a stretch of the channels removes and gains do not."""
+    """Whether one colour covers the whole picture, which a stretch of the channels removes and gains do not."""
     return not m.greyscale and m.veil > VEIL
 
 

@@ -22,7 +22,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 #: Topic of storage notifications on the laptop; on Google Cloud an event trigger stands in its place.
 UPLOADS_TOPIC = "uploads"
-#: Seconds for which Pub/Sub keeps what nobody has acknowledged.
+#: Seconds for which Pub/Sub keeps an unacknowledged message.
 RETENTION_S = 7 * 24 * 3600
 #: Failures of one step after which its job is given up.
 MAX_FAILURES = 5
@@ -39,7 +39,7 @@ class Subscription:
     #: Folder under `functions/` and the function's name in its `main.py`.
     function: str
     entry_point: str
-    #: Seconds until an unanswered delivery is given to somebody else.
+    #: Seconds until an unacknowledged message is delivered again.
     ack_deadline_s: int = 600
     #: Seconds before the first redelivery, and the longest ones.
     min_backoff_s: float = 10.0
@@ -98,7 +98,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="importer",
         entry_point="on_import",
         ack_deadline_s=300,
-        # A shop that is down for some minutes is asked again; after about 20 minutes the row is given up.
+        # A server that is down for some minutes is tried again; after about 20 minutes the row is given up.
         max_backoff_s=600.0,
         max_attempts=8,
     ),
@@ -110,7 +110,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         ack_deadline_s=60,
         max_backoff_s=600.0,
         max_attempts=10,
-        # The end of a job is not told later because other jobs begin.
+        # A callback must not be delayed because other jobs begin.
         precedence=100,
     ),
     *(stage_subscription(stage) for stage in STAGES),

@@ -18,7 +18,7 @@ Kept = TypeVar("Kept", bound=Record)
 
 
 def read_record(system: System, name: str, kind: type[Kept]) -> Kept:
-    """The record of that name. Raises ObjectNotFound, or PermanentError if somebody else wrote it."""
+    """The record of that name. Raises ObjectNotFound, or PermanentError if the object is not such a record."""
     bucket = system.settings.products_bucket
     content = system.objects.read_latest(bucket, name)
     try:

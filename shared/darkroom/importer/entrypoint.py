@@ -40,7 +40,7 @@ def serving(fetch: Callable[[str], bytes]) -> CloudFunction:
 
 
 def telling(fetcher: Fetcher) -> CloudFunction:
-    """The function that tells whoever wants to hear of a job, under the fetcher's guard."""
+    """The function that posts callbacks, under the guard of the fetcher."""
 
     @reported
     def on_callback(event: CloudEvent) -> None:

@@ -53,7 +53,7 @@ class Fetcher:
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
     def __call__(self, url: str) -> bytes:
-        """The bytes behind a URL. Raises UnfetchableUrl, which tells nothing of what lies inside our network."""
+        """The bytes behind a URL. Raises UnfetchableUrl, which reveals nothing about the internal network."""
         deadline = time.monotonic() + self.max_seconds
         for _ in range(self.max_redirects + 1):
             found = self._hop(_parts(url), deadline)
@@ -69,8 +69,8 @@ class Fetcher:
         host, port = _host_and_port(parts)
         address = self._checked_address(host, port)
         with self._guarded(host, deadline), self._connected(parts, address, deadline) as connection:
-            told = {"User-Agent": f"darkroom/{__version__}", **headers}
-            connection.request("POST", _target(parts), body=body, headers=told)
+            sent = {"User-Agent": f"darkroom/{__version__}", **headers}
+            connection.request("POST", _target(parts), body=body, headers=sent)
             status = connection.getresponse().status
         if not 200 <= status < 300:
             raise UnfetchableUrl(f"{host} answered {status}", code="url_failed", value=status)

@@ -146,7 +146,7 @@ def on_stage_event(event: CloudEvent) -> None:
 
 @reported
 def on_dead_letter(event: CloudEvent) -> None:
-    """A message was given up."""
+    """A message was given up after its last delivery."""
     record_dead_letter(system(), parse_pubsub(event.data))
 
 

@@ -20,7 +20,7 @@ class Lazy(Generic[Built]):
         self._build, self._lock = cache(build), Lock()
 
     def __call__(self) -> Built:
-        """What was built; whoever comes while it is being built waits for it."""
+        """The value; a thread that requests it during its construction waits for it."""
         with self._lock:
             return self._build()
 

@@ -114,7 +114,7 @@ def is_id(text: str) -> bool:
 
 
 def folder(batch_id: str) -> str:
-    """Where everything about a batch lies."""
+    """The folder of the objects of a batch."""
     return f"batches/{batch_id}/"
 
 
@@ -193,7 +193,7 @@ class BatchProgress:
         return "completed" if self.done >= self.total else "processing"
 
     def remaining_s(self, now: datetime) -> float | None:
-        """Seconds that the rest takes if it goes on as it went; None while nobody can know."""
+        """Seconds that the rest takes at the present rate; None while that is unknown."""
         if self.state != "processing" or self.total is None or not self.done:
             return None
         elapsed = (now - self.started_at).total_seconds()

@@ -162,7 +162,7 @@ def _check(number: int, value: object, columns: Columns) -> Row | list[RowProble
     if not isinstance(value, Mapping):
         message = f"a row is an object with fields, not {type(value).__name__}"
         return [RowProblem(row=number, field="", message=message, value=_short(value))]
-    # Names of columns may have blanks around them in a table that somebody has typed.
+    # Names of columns may have blanks around them in a table that was typed by hand.
     given = {str(name).strip(): each for name, each in value.items()}
     texts, problems = {}, []
     for field in Columns.model_fields:
@@ -236,7 +236,7 @@ def checked_url(text: str) -> str:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a host can be asked for at all: no part of a name is empty, or longer than 63 bytes (RFC 1035)."""
+    """Whether a host name can be resolved: no part of a name is empty, or longer than 63 bytes (RFC 1035)."""
     try:
         host.encode("idna")
     except UnicodeError:
