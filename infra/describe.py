@@ -1,4 +1,4 @@
-"""Which facts of the code must Google Cloud know?
+"""Writes the facts of the code that Terraform needs.
 
 `python -m infra.describe` writes them to `infra/system.json`, which Terraform reads: topics, subscriptions with their
 deadlines, the settings with their defaults, the indexes of the job store. The code stays the one place where they are

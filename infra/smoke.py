@@ -1,4 +1,4 @@
-"""Does the deployed system develop a photograph?
+"""Checks that the deployed system processes a photograph.
 
 `python -m infra.smoke CLIENT_JSON NAME PRESET` sends a generated picture under NAME, waits for its job, and exits with
 the status of `darkroom submit --wait`: 0 only if the job is completed. CLIENT_JSON is Terraform's output

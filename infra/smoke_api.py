@@ -1,4 +1,4 @@
-"""Does the deployed HTTP API take a photograph and give it back developed?
+"""Checks that the deployed HTTP API accepts a photograph and returns the result.
 
 `python -m infra.smoke_api URL PRESET` asks how the service is, posts a generated picture, waits for its job, fetches
 the result, does the same by a signed upload, and deletes both jobs. It exits with 1 and one line at the first answer

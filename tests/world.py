@@ -36,6 +36,7 @@ from darkroom.runtime.system import System
 from tests.fakes.memory import ManualClock, MemoryJobStore, MemoryObjectStore
 from tests.fakes.memory_broker import MemoryBroker
 from tests.fakes.memory_reservations import MemoryReservationStore
+from tests.fakes.remembered_models import RememberedModels
 
 BY_SUBSCRIPTION = {stage_subscription(stage).name: stage for stage in STAGES}
 
@@ -179,9 +180,10 @@ def memory_world(
 
 
 @cache
-def _models(registry: Path, text: str, *, commercial_only: bool) -> LazyModels:
-    """The models of a registry of that text, opened once for all worlds: they are only read."""
-    return LazyModels(Registry.load(registry, commercial_only=commercial_only), threads=1)
+def _models(registry: Path, text: str, *, commercial_only: bool) -> tuple[Registry, RememberedModels]:
+    """A registry of that text and its models, opened once for all worlds; each answer is computed once."""
+    loaded = Registry.load(registry, commercial_only=commercial_only)
+    return loaded, RememberedModels(LazyModels(loaded, threads=1))
 
 
 def assemble(
@@ -197,7 +199,7 @@ def assemble(
     """A world over the given adapters."""
     settings = settings or Settings()
     text = settings.registry.read_text(encoding="utf-8")
-    models = _models(settings.registry, text, commercial_only=settings.commercial_only)
+    registry, models = _models(settings.registry, text, commercial_only=settings.commercial_only)
     wrap = wrap or (lambda _name, port: port)
     system = System(
         settings=settings,
@@ -208,7 +210,7 @@ def assemble(
         backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
-        model_registry=models.registry,
+        model_registry=registry,
         models=models,
     )
     return World(system=system, broker=broker, clock=clock, raw_objects=objects, raw_jobs=jobs)

@@ -1,4 +1,6 @@
-"""What does one step need? `python -m infra.simulation.measure` writes `shared/darkroom/costs/figures.json`.
+"""Measures the time and the memory of each step: `python -m infra.simulation.measure`.
+
+It writes `shared/darkroom/costs/figures.json`.
 
 Every stage with each of its methods, on the bench's photograph of 1 megapixel, in a process of its own. Seconds are
 processor seconds of all threads: unlike the wall clock's, they hardly depend on what else runs on the machine.

@@ -1,4 +1,4 @@
-"""Which cases does docs/cost.md show?"""
+"""The scenarios that docs/cost.md shows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is measured of a step: all that its function does, with memory in the place of the services.
+"""Runs one step for measurement: all that its function does, with stores in memory.
 
 Reading, decoding, the work, encoding, writing, answering, with the one thread that an instance with one processor has.
 What is missing is the way over the network, which nobody could measure without the service.

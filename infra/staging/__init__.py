@@ -1,4 +1,4 @@
-"""How does a function become a folder that can be deployed by itself?
+"""Stages each function as a folder that can be deployed by itself.
 
 `python -m infra.staging` makes `build/<function>/` and an archive of it for every folder under `functions/`:
 

@@ -1,4 +1,4 @@
-"""A folder becomes an archive: the same files, the same bytes, whenever and wherever it is made."""
+"""Creates reproducible archives: the same files give the same bytes."""
 
 import hashlib
 import os

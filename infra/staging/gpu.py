@@ -1,4 +1,4 @@
-"""What is a stage built from that runs on a GPU?
+"""Stages the source of a stage that runs on a GPU.
 
 The same code and the same models as the stage on a processor, in a folder of its own: other packages, and a
 `project.toml` that tells the buildpack what Cloud Run functions would tell it. Its image is made by

@@ -1,4 +1,4 @@
-"""Which modules does a function reach, and which of other people's modules do those import?
+"""Finds the modules that a function imports, directly and indirectly.
 
 Found by reading, not by running: imports inside functions count too, because they run later. What one kind of function
 can never come to is listed in `LEFT_OUT`; the tests start every staged function without it.

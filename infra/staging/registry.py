@@ -1,4 +1,4 @@
-"""Which models travel with a function?
+"""Selects the models that are deployed with a function.
 
 A stage gets its own and a registry cut down to them. The dispatcher plans with the whole registry and opens no
 model; neither does the importer, which fetches pictures and never looks at them.

@@ -1,4 +1,4 @@
-"""Which packages must be installed for these imports, and in which versions?
+"""Finds the packages that imports need, and their pinned versions.
 
 The distribution of each imported module is found in this environment; the versions come from `requirements.txt`, which
 must pin every one of them and everything that they need.

@@ -107,5 +107,5 @@ def _drawn(points: NDArray[np.float64]) -> Kernel:
     return _normalised(kernel)
 
 
-def _normalised(kernel: NDArray) -> Kernel:
+def _normalised(kernel: NDArray[np.floating]) -> Kernel:
     return (kernel / kernel.sum()).astype(np.float32)

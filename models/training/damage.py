@@ -190,7 +190,7 @@ def damaged(image: Image, rng: np.random.Generator, *, hard: float = 0.0) -> tup
     """
     uncovered = np.ones(image.shape[:2], np.float32)
     for _ in range(int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))):
-        layer = rng.choice(list(KINDS), p=list(KINDS.values()))(image.shape[:2], rng)
+        layer = rng.choice(np.array(list(KINDS), object), p=list(KINDS.values()))(image.shape[:2], rng)
         if hard and rng.random() < hard:
             layer = layer.cut_hard()
         image = layer.over(image)

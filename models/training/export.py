@@ -4,8 +4,9 @@ import copy
 import hashlib
 import inspect
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -48,7 +49,7 @@ def export(recipe: Recipe, network: nn.Module, path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _dynamic_shapes(recipe: Recipe, frozen: nn.Module) -> tuple:
+def _dynamic_shapes(recipe: Recipe, frozen: nn.Module) -> tuple[Any, ...]:
     """The free axes as torch wants them: in a tuple of their own where `forward` takes `*inputs`."""
     sizes = {name: Dim(name, max=65536) for axes in recipe.free_axes for name in (axes or {}).values()}
     shapes = tuple(axes and {axis: sizes[name] for axis, name in axes.items()} for axes in recipe.free_axes)
@@ -93,7 +94,7 @@ def take_weights(network: nn.Module, exported: Path) -> None:
             raise SystemExit(f"{exported}: {name} is {tuple(values.shape)}, the recipe's is {tuple(weight.shape)}")
         if is_normalised(owner):
             bias = torch.from_numpy(numpy_helper.to_array(stored[biases[found]]).astype("float32"))
-            taken += _unfold(*owner, values, bias)
+            taken += _unfold(owner[0], owner[1], values, bias)
         else:
             weight.data.copy_(values)
             taken += weight.numel()
@@ -102,7 +103,7 @@ def take_weights(network: nn.Module, exported: Path) -> None:
     print(f"{taken} of {sum(each.numel() for each in network.parameters())} weights are those of {exported}")
 
 
-def _stored_as(name: str, stored: Container[str]) -> str | None:
+def _stored_as(name: str, stored: Collection[str]) -> str | None:
     """What is exported may be the network within another module, or a module within the network."""
     fitting = (key for key in stored if name in (key, key.partition(".")[2]) or name.partition(".")[2] == key)
     return next(fitting, None)

@@ -7,11 +7,12 @@ given time on any machine.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -189,7 +190,7 @@ def batches(
 
 def _batch(recipe: Recipe, examples: Split, step: int, make: MakeSample) -> Batch:
     rng = np.random.default_rng([*recipe.id.encode(), step])
-    chosen = (examples.training[rng.integers(len(examples.training))] for _ in range(recipe.batch))
+    chosen = (examples.training[int(rng.integers(len(examples.training)))] for _ in range(recipe.batch))
     return collate([make(example, rng) for example in chosen])
 
 
@@ -206,7 +207,7 @@ def collate(samples: list[Sample]) -> Batch:
     return inputs, _stack([sample.target for sample in samples])
 
 
-def _stack(values: list) -> Tensor:
+def _stack(values: Sequence[Any]) -> Tensor:
     stacked = torch.from_numpy(np.stack(values).astype(np.float32, copy=False))
     if stacked.ndim != 4:
         return stacked

@@ -1,6 +1,7 @@
 """Implements the Muon optimiser for convolutions, which needs few steps."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,18 +51,19 @@ class Muon(torch.optim.Optimizer):
         size = STEP_SIZE * max(ahead.shape) ** 0.5
         return size * orthogonal(ahead).view_as(kernel)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """The state of both parts."""
         return {"muon": super().state_dict(), "adam": self.rest.state_dict()}
 
-    def load_state_dict(self, state_dict: dict) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from the state of both parts."""
         super().load_state_dict(state_dict["muon"])
         self.rest.load_state_dict(state_dict["adam"])
 
 
 def _divided(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    hidden, others = [], []
+    hidden: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for each in parameters:
         wide = each.ndim == 4 and min(each.shape[0], each[0].numel()) >= 32
         (hidden if wide else others).append(each)

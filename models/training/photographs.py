@@ -76,7 +76,7 @@ def random_patch(photograph: Pixels, side: int, rng: np.random.Generator) -> Ima
 
 def turned(photograph: Pixels, rng: np.random.Generator) -> Pixels:
     """The photograph in one of its eight orientations."""
-    upright = np.rot90(photograph, k=rng.integers(4))
+    upright = np.rot90(photograph, k=int(rng.integers(4)))
     return upright[:, ::-1] if rng.integers(2) else upright
 
 

@@ -31,7 +31,7 @@ from tests.jobs import BUCKETS, NO_MODELS, new_job, record, report
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NODE = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 #: Variables that belong to the tests and not to the system.
-TEST_VARIABLES = {f"DARKROOM_REQUIRE_{what}" for what in ("EMULATORS", "TERRAFORM", "BROWSER", "WEIGHTS")}
+TEST_VARIABLES = {f"DARKROOM_REQUIRE_{what}" for what in ("EMULATORS", "TERRAFORM", "BROWSER", "WEIGHTS", "TRAINING")}
 
 each_page = pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.local_cloud.cloud import LocalCloud
-from darkroom.local_cloud.supervisor import Delivered, Pace
+from darkroom.local_cloud.supervisor import Delivered, Intervals
 from darkroom.runtime.settings import Settings
 from tests.e2e.service import drop, ended, require_each_done_once
 from tests.photographs import small_jpeg
@@ -70,7 +70,9 @@ def test_two_hundred_photographs_are_each_done_once_while_workers_are_killed(
         drop(tmp_path, name, small_jpeg(side, name=chance.choice(SUBJECTS), seed=number, noise=noise))
     seen: list[Delivered] = []
     started = time.monotonic()
-    with LocalCloud(Settings(home=tmp_path), workers=2, pace=Pace(watch_s=0.05), observe=seen.append) as cloud:
+    with LocalCloud(
+        Settings(home=tmp_path), workers=2, intervals=Intervals(watch_s=0.05), observe=seen.append
+    ) as cloud:
         with Killer(cloud, seen) as killer:
             cloud.wait_until(lambda: ended(cloud.parts, PHOTOGRAPHS), timeout_s=TIMEOUT_S)
         elapsed_s = time.monotonic() - started

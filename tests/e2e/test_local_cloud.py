@@ -20,7 +20,7 @@ from darkroom.adapters.system import SystemClock
 from darkroom.auth.keys import Keys
 from darkroom.domain.errors import ConfigurationError, TransientError
 from darkroom.local_cloud.cloud import LocalCloud
-from darkroom.local_cloud.supervisor import Delivered, Pace
+from darkroom.local_cloud.supervisor import Delivered, Intervals
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.settings import Settings
 from tests.e2e.service import (
@@ -35,12 +35,12 @@ from tests.e2e.service import (
 )
 from tests.photographs import small_jpeg
 
-FAST = Pace(watch_s=0.05)
+FAST = Intervals(watch_s=0.05)
 
 
 def test_a_dropped_photograph_comes_back_with_its_manifest(tmp_path: Path) -> None:
     name = "restore/1931/wedding.jpg"
-    with LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST) as cloud:
+    with LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST) as cloud:
         drop(tmp_path, name, small_jpeg(128, noise=12.0))
         cloud.wait_until(lambda: ended(cloud.parts, 1), timeout_s=TIMEOUT_S)
         require_each_done_once(cloud.parts, [name])
@@ -60,7 +60,7 @@ def test_a_dropped_photograph_comes_back_with_its_manifest(tmp_path: Path) -> No
 def test_metadata_of_an_upload_chooses_the_pipeline_and_labels_the_job(tmp_path: Path) -> None:
     asked = {"pipeline": '{"stages": [{"stage": "denoise", "method": "bilateral"}]}', "label-sku_id": "A-1"}
     new = NewObject(data=small_jpeg(), content_type="image/jpeg", metadata=asked)
-    with LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST) as cloud:
+    with LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST) as cloud:
         cloud.objects.put("uploads", "shop/shoe.jpg", new)
         cloud.wait_until(lambda: ended(cloud.parts, 1), timeout_s=TIMEOUT_S)
         require_each_done_once(cloud.parts, ["shop/shoe.jpg"])
@@ -70,7 +70,7 @@ def test_metadata_of_an_upload_chooses_the_pipeline_and_labels_the_job(tmp_path:
 
 
 def test_what_is_no_photograph_ends_as_a_failed_job_and_the_service_goes_on(tmp_path: Path) -> None:
-    with LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST) as cloud:
+    with LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST) as cloud:
         drop(tmp_path, "notes.jpg", b"this is text")
         drop(tmp_path, "cat.jpg", small_jpeg(name="chelsea"))
         cloud.wait_until(lambda: ended(cloud.parts, 2), timeout_s=TIMEOUT_S)
@@ -80,7 +80,7 @@ def test_what_is_no_photograph_ends_as_a_failed_job_and_the_service_goes_on(tmp_
 
 def test_the_requests_have_the_form_of_the_cloud(tmp_path: Path) -> None:
     seen: list[Delivered] = []
-    with LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST, observe=seen.append) as cloud:
+    with LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST, observe=seen.append) as cloud:
         drop(tmp_path, "denoise/cat.jpg", small_jpeg())
         cloud.wait_until(lambda: ended(cloud.parts, 1), timeout_s=TIMEOUT_S)
     subscriptions = [it.delivery.subscription for it in seen]
@@ -91,7 +91,7 @@ def test_the_requests_have_the_form_of_the_cloud(tmp_path: Path) -> None:
 
 def test_an_upload_whose_event_was_lost_is_found_by_the_sweep(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, orphan_after_s=0, orphan_scan_s=0)
-    with LocalCloud(settings, workers=1, pace=Pace(watch_s=0.05, sweep_s=0.2)) as cloud:
+    with LocalCloud(settings, workers=1, intervals=Intervals(watch_s=0.05, sweep_s=0.2)) as cloud:
         new = NewObject(data=small_jpeg(), content_type="image/jpeg")
         silent = LocalObjectStore(tmp_path)  # one that publishes nothing
         silent.put("uploads", "sharpen/cat.jpg", new)
@@ -101,7 +101,7 @@ def test_an_upload_whose_event_was_lost_is_found_by_the_sweep(tmp_path: Path) ->
 
 def test_a_worker_killed_in_the_middle_of_a_stage_is_replaced_and_its_stage_done_again(tmp_path: Path) -> None:
     seen: list[Delivered] = []
-    with LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST, observe=seen.append) as cloud:
+    with LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST, observe=seen.append) as cloud:
         first = cloud.workers[0].process.pid
         drop(tmp_path, "denoise/portrait.jpg", small_jpeg(512, noise=10.0))
         while not any(it.answer.status is None for it in seen):
@@ -140,7 +140,7 @@ class ForgetfulBroker(LocalBroker):
 
 def test_an_answer_that_the_broker_cannot_take_is_kept_and_told_again(tmp_path: Path) -> None:
     seen: list[Delivered] = []
-    cloud = LocalCloud(Settings(home=tmp_path), workers=1, pace=FAST, observe=seen.append)
+    cloud = LocalCloud(Settings(home=tmp_path), workers=1, intervals=FAST, observe=seen.append)
     broker = ForgetfulBroker(tmp_path)
     cloud.parts = replace(cloud.parts, broker=broker)
     with cloud:

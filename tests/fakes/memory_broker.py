@@ -64,7 +64,7 @@ class MemoryBroker:
     def lease(self, now: datetime, *, limit: int = 1, subscriptions: Collection[str] | None = None) -> list[Delivery]:
         with self._lock:
             chosen = self._routes.chosen(subscriptions)
-            self._bury_exhausted(chosen, now)
+            self._give_up_exhausted(chosen, now)
             available = sorted(
                 (-precedence_of(item, waiting.delivery.attributes), sequence, item.name)
                 for item in chosen
@@ -85,7 +85,7 @@ class MemoryBroker:
                 return False
             subscription = self._routes.subscriptions[delivery.subscription]
             if is_exhausted(subscription, delivery.delivery_attempt):
-                self._bury(sequence, delivery, now)
+                self._give_up(sequence, delivery, now)
                 return True
             delay = timedelta(seconds=backoff_s(subscription, delivery.delivery_attempt, self._scale))
             free = _Waiting(delivery=replace(delivery, lease=""), available_at=now + delay)
@@ -158,13 +158,13 @@ class MemoryBroker:
         waiting = self._waiting[delivery.subscription].get(sequence)
         return sequence if waiting is not None and waiting.delivery.lease == delivery.lease else None
 
-    def _bury_exhausted(self, chosen: list[Subscription], now: datetime) -> None:
+    def _give_up_exhausted(self, chosen: list[Subscription], now: datetime) -> None:
         for item in chosen:
             for sequence, waiting in list(self._waiting[item.name].items()):
                 if waiting.is_due(now) and is_exhausted(item, waiting.delivery.delivery_attempt):
-                    self._bury(sequence, waiting.delivery, now)
+                    self._give_up(sequence, waiting.delivery, now)
 
-    def _bury(self, sequence: int, delivery: Delivery, now: datetime) -> None:
+    def _give_up(self, sequence: int, delivery: Delivery, now: datetime) -> None:
         del self._waiting[delivery.subscription][sequence]
         self._given_up.append(given_up(delivery))
         receivers = self._routes.dead_letter_subscriptions(DEAD_LETTER_TOPIC)

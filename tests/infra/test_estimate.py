@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from darkroom.costs.estimate import (
     Work,
     estimate,
     preset_estimate,
+    prices_as_of,
     read_figures,
     read_prices,
     stages_of,
@@ -146,7 +148,7 @@ def test_prices_and_figures_say_when_and_how_they_came() -> None:
     assert figures["machine"]
     assert figures["instructions"] in {"AVX2", "AVX-512", "AVX-512 with VNNI"}
     text = (FOLDER / "prices.toml").read_text(encoding="utf-8")
-    assert "as_of = " in text
+    assert date.fromisoformat(prices_as_of())
     assert text.count("https://") >= len(read_prices())
 
 

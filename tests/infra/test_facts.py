@@ -6,14 +6,17 @@ import re
 from typing import get_args
 
 import pytest
+from google.cloud import firestore
 
-from darkroom.adapters.gcp.firestore_indexes import REQUIRED_INDEXES
+from darkroom.adapters.gcp.firestore import FirestoreJobStore
+from darkroom.adapters.gcp.firestore_indexes import COLLECTION, REQUIRED_INDEXES
 from darkroom.domain.errors import is_input_fault
 from darkroom.domain.topology import SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.handlers.schedule import sweep
 from darkroom.runtime.logs import Action, configure
 from darkroom.runtime.settings import Settings
 from infra import describe
+from tests.contract.jobs import make_job
 from tests.infra.terraform import INFRA, ROOT
 from tests.photographs import small_jpeg
 from tests.world import memory_world
@@ -30,9 +33,16 @@ def test_no_subscription_setting_or_index_is_left_out() -> None:
     assert set(facts["subscriptions"]) == {each.name for each in SUBSCRIPTIONS if each.topic != UPLOADS_TOPIC}
     assert len(facts["settings"]) == len(Settings.model_fields)
     assert len(facts["firestore"]["indexes"]) == len(REQUIRED_INDEXES)
-    assert "expires_at" in (ROOT / "shared" / "darkroom" / "adapters" / "gcp" / "firestore.py").read_text(
-        encoding="utf-8"
-    )
+
+
+def test_the_field_by_which_terraform_lets_jobs_expire_is_a_time_of_every_stored_job(
+    firestore_emulator: str, gcp_project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+    client = firestore.Client(gcp_project)
+    job = FirestoreJobStore(gcp_project, client=client).create(make_job("a" * 24))
+    field = json.loads(describe.FILE.read_text(encoding="utf-8"))["firestore"]["expiry_field"]
+    assert client.collection(COLLECTION).document(job.id).get().get(field) == job.expires_at
 
 
 def test_every_action_that_a_metric_counts_is_logged_by_somebody() -> None:

@@ -146,54 +146,54 @@ def test_a_home_has_one_supervisor_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[WorkerPool]:
-    crew = WorkerPool(Settings(home=tmp_path), 2)
-    yield crew
-    crew.close()
+def worker_pool(tmp_path: Path) -> Iterator[WorkerPool]:
+    worker_pool = WorkerPool(Settings(home=tmp_path), 2)
+    yield worker_pool
+    worker_pool.close()
 
 
-def test_a_worker_is_free_when_it_listens_and_takes_one_stage_at_a_time(crew: WorkerPool) -> None:
-    first, second = crew.start_missing()
-    assert crew.free_for_stage() is None
+def test_a_worker_is_free_when_it_listens_and_takes_one_stage_at_a_time(worker_pool: WorkerPool) -> None:
+    first, second = worker_pool.start_missing()
+    assert worker_pool.free_for_stage() is None
     assert first.listen()
-    assert crew.free_for_stage() is crew.free_for_dispatch() is first
+    assert worker_pool.free_for_stage() is worker_pool.free_for_dispatch() is first
     first.stages = 1
-    assert crew.free_for_stage() is None
-    assert crew.free_for_dispatch() is first
+    assert worker_pool.free_for_stage() is None
+    assert worker_pool.free_for_dispatch() is first
     first.dispatches = DISPATCHES_PER_WORKER
-    assert crew.free_for_dispatch() is None
+    assert worker_pool.free_for_dispatch() is None
     assert second.listen()
-    assert crew.free_for_stage() is second
+    assert worker_pool.free_for_stage() is second
 
 
-def test_a_worker_that_dies_without_an_answer_is_started_again_after_a_growing_delay(crew: WorkerPool) -> None:
-    _, worker = crew.start_missing()
+def test_a_worker_that_dies_without_an_answer_is_started_again_after_a_growing_delay(worker_pool: WorkerPool) -> None:
+    _, worker = worker_pool.start_missing()
     for planned_s in (0.25, 0.5, 1.0):
         os.kill(worker.process.pid, signal.SIGKILL)
         while worker.listen():  # it may have said its port before it died
             pass
         earliest = time.monotonic() + planned_s
-        crew.bury(worker)
-        assert earliest <= crew.due_at <= time.monotonic() + planned_s
-        assert worker not in crew.workers
+        worker_pool.reap(worker)
+        assert earliest <= worker_pool.due_at <= time.monotonic() + planned_s
+        assert worker not in worker_pool.workers
         if planned_s < 1.0:
-            wait_until(lambda: time.monotonic() >= crew.due_at, "the delay to pass")
-            (worker,) = crew.start_missing()
+            wait_until(lambda: time.monotonic() >= worker_pool.due_at, "the delay to pass")
+            (worker,) = worker_pool.start_missing()
             assert worker.number == 2
 
 
-def test_a_worker_that_had_answered_is_started_again_at_once(crew: WorkerPool) -> None:
-    _, worker = crew.start_missing()
+def test_a_worker_that_had_answered_is_started_again_at_once(worker_pool: WorkerPool) -> None:
+    _, worker = worker_pool.start_missing()
     worker.answered = True
     os.kill(worker.process.pid, signal.SIGKILL)
     while worker.listen():
         pass
-    crew.bury(worker)
-    assert [started.number for started in crew.start_missing()] == [2]
+    worker_pool.reap(worker)
+    assert [started.number for started in worker_pool.start_missing()] == [2]
 
 
-def test_a_worker_ends_when_its_life_line_is_cut(crew: WorkerPool) -> None:
-    worker = crew.start_missing()[0]
+def test_a_worker_ends_when_its_standard_input_is_closed(worker_pool: WorkerPool) -> None:
+    worker = worker_pool.start_missing()[0]
     assert worker.listen()
     assert worker.process.stdin is not None
     worker.process.stdin.close()
@@ -201,8 +201,8 @@ def test_a_worker_ends_when_its_life_line_is_cut(crew: WorkerPool) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_of_the_terminal_do_not_end_a_worker(crew: WorkerPool, number: signal.Signals) -> None:
-    worker = crew.start_missing()[0]
+def test_signals_of_the_terminal_do_not_end_a_worker(worker_pool: WorkerPool, number: signal.Signals) -> None:
+    worker = worker_pool.start_missing()[0]
     assert worker.listen()
     assert worker.port is not None
     os.kill(worker.process.pid, number)

@@ -1,4 +1,4 @@
-"""What does a message broker promise, and which rules do all brokers share?
+"""The contract of message brokers, and the rules that all brokers share.
 
     publish ──▶ waiting ──lease──▶ leased ──ack──▶ gone
                   ▲                  │

@@ -1,6 +1,6 @@
-"""What is in a file that somebody dropped?
+"""Detects the content type of an uploaded file.
 
-The first bytes decide, because extensions lie; what they do not tell, the name may.
+The first bytes decide, because extensions are unreliable. The name decides only where the bytes do not.
 """
 
 import mimetypes

@@ -1,7 +1,7 @@
-"""What does a bucket say when an object was written?
+"""The notification that a bucket sends when an object was written.
 
-The message has the form of Cloud Storage's own notifications, so that the receiver cannot tell the laptop from the
-cloud: https://cloud.google.com/storage/docs/pubsub-notifications
+The message has the form of Cloud Storage's own notifications, so that one receiver serves
+both backends: https://cloud.google.com/storage/docs/pubsub-notifications
 """
 
 import json

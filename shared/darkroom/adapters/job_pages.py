@@ -1,4 +1,4 @@
-"""In which order do job queries answer, and where does the next page begin?
+"""The order of job queries, and the cursors of their pages.
 
 Every job store pages by key: a cursor holds the sort key and the id of the last job of its page, so it stays valid
 whatever happens to jobs meanwhile.

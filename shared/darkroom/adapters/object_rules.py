@@ -1,4 +1,4 @@
-"""What may be stored as an object, in every store alike?
+"""The limits of objects, the same in every store.
 
 The limits are those of Cloud Storage, so that nothing works on a laptop and fails in the cloud:
 https://cloud.google.com/storage/quotas#objects

@@ -1,4 +1,4 @@
-"""What can the `darkroom` command do?
+"""The `darkroom` command and its subcommands.
 
 A command's module is imported when the command is used: `darkroom --help` needs none of them.
 """

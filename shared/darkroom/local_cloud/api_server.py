@@ -1,19 +1,18 @@
 """The process that serves the HTTP API on this computer: `python -m darkroom.local_cloud.api_server FILE_DESCRIPTOR`.
 
-A process of its own, so that a picture that is worked on at once holds up no delivery. The listening socket is the
-parent's and outlives it: a process that died is started again, and no client is refused meanwhile. Standard input is
-its life line, as it is a worker's.
+It is a process of its own, so that a synchronous request delays no delivery. The listening socket belongs to the
+parent: a process that ended is started again, and meanwhile no client is refused. The process ends when its standard
+input is closed, as a worker does.
 """
 
-import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from typing import IO
 
 from darkroom.domain.errors import ConfigurationError
+from darkroom.local_cloud.stdin_watch import exit_when_stdin_closes
 from darkroom.local_cloud.worker_pool import environment, log_path
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import Settings
@@ -99,20 +98,15 @@ def _close(pipe: IO[bytes] | None) -> None:
 
 
 def main() -> None:
-    """Serve until the life line is cut."""
+    """Serve until standard input is closed."""
     from darkroom.local_cloud.bounded_server import BoundedServer
     from darkroom.local_cloud.mount import MountedFunctions
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_life_line, daemon=True).start()
+    exit_when_stdin_closes()
     application = MountedFunctions().application("api", "api")
     BoundedServer(application, int(sys.argv[1])).serve_forever()
-
-
-def _end_with_life_line() -> None:
-    os.read(0, 1)
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How is the local cloud started from a program?
+"""Starts the local cloud from a program.
 
 with LocalCloud(settings, workers=2) as cloud:
     cloud.objects.put("uploads", "restore/cat.jpg", photograph)
@@ -17,16 +17,16 @@ from typing import Self, TextIO
 from darkroom.domain.errors import ConfigurationError, TransientError
 from darkroom.local_cloud.api_server import ApiServer
 from darkroom.local_cloud.lock import lock_home
-from darkroom.local_cloud.supervisor import Delivered, Observer, Pace, Supervisor
+from darkroom.local_cloud.supervisor import Delivered, Intervals, Observer, Supervisor
 from darkroom.local_cloud.worker_pool import Worker, WorkerPool, log_path
 from darkroom.runtime.bootstrap import build, local_parts, processors
 from darkroom.runtime.settings import Settings
 
-#: Backoffs are made for a service with thousands of messages; a person at a laptop waits a tenth, 1 s at first.
+#: Factor of all backoffs on one machine, where a user waits for the result; the first backoff is then 1 s.
 BACKOFF_SCALE = 0.1
-#: Seconds in which the first worker must be ready.
+#: Timeout for the first worker to be ready, in seconds.
 _START_S = 30.0
-#: A condition may come true without a delivery; it is looked at this often at least.
+#: Longest time between two checks of an awaited condition, in seconds; it can become true without a delivery.
 _RECHECK_S = 0.05
 
 
@@ -42,7 +42,7 @@ class LocalCloud:
         settings: Settings,
         *,
         workers: int | None = None,
-        pace: Pace | None = None,
+        intervals: Intervals | None = None,
         observe: Observer = _unobserved,
         api: socket.socket | None = None,
     ) -> None:
@@ -52,10 +52,10 @@ class LocalCloud:
         self.settings = settings.model_copy(update={"home": home, "registry": registry})
         self.parts = local_parts(self.settings, backoff_scale=BACKOFF_SCALE)
         self.objects, self.jobs, self.broker = self.parts.objects, self.parts.jobs, self.parts.broker
-        self._crew = WorkerPool(self.settings, workers or processors())
+        self._worker_pool = WorkerPool(self.settings, workers or processors())
         self._observer = observe
         self._api = ApiServer(self.settings, api) if api else None
-        self._pace = pace or Pace()
+        self._intervals = intervals or Intervals()
         self._supervisor: Supervisor | None = None
         self._lock: TextIO | None = None
         self._changed = threading.Condition()
@@ -67,7 +67,7 @@ class LocalCloud:
         make_folders(self.settings)
         self._lock = lock_home(self.settings.home)
         self._supervisor = Supervisor(
-            self.settings, self.parts, crew=self._crew, pace=self._pace, observe=self._observed
+            self.settings, self.parts, worker_pool=self._worker_pool, intervals=self._intervals, observe=self._observed
         )
         self._thread.start()
         try:
@@ -91,12 +91,12 @@ class LocalCloud:
     @property
     def size(self) -> int:
         """How many workers there are when none is being started again."""
-        return self._crew.size
+        return self._worker_pool.size
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """The living workers."""
-        return self._crew.workers
+        return self._worker_pool.workers
 
     @property
     def api_port(self) -> int | None:

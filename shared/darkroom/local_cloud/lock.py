@@ -1,6 +1,6 @@
-"""Who serves this home?
+"""A lock that admits one supervisor for each home directory.
 
-An advisory lock that the kernel gives back when its holder dies, however it dies.
+The kernel releases this advisory lock whenever its holder ends.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ FILE_NAME = "supervisor.lock"
 def lock_home(home: Path) -> TextIO:
     """Become the supervisor of `home` until the returned file is closed.
 
-    Raises ConfigurationError, naming the process that is it already.
+    Raises ConfigurationError, naming the process that holds the lock.
     """
     home.mkdir(parents=True, exist_ok=True)
     lock = (home / FILE_NAME).open("a+", encoding="ascii")

@@ -1,4 +1,4 @@
-"""How do the functions of this repository become one application?
+"""Mounts the functions of this repository as one WSGI application.
 
 Each is built by functions-framework from its own `main.py`, as on Google Cloud, on its first request:
 

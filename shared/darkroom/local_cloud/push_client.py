@@ -1,4 +1,4 @@
-"""What becomes of one request to a worker?"""
+"""Sends one request to a worker."""
 
 import http.client
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from darkroom.local_cloud.push_request import Envelope
 class Answer:
     """How a request ended."""
 
-    #: HTTP status, or None if there was no answer: the worker died, or was silent for too long.
+    #: HTTP status, or None if there was no response: the worker ended or the deadline passed.
     status: int | None
-    #: The answer's body, or what went wrong instead.
+    #: Body of the response, or the reason why there is none.
     text: str
-    #: Whether the deadline passed, so that the worker may still be at it.
+    #: Whether the deadline passed; the worker may still process the request.
     timed_out: bool = False
-    #: Whether nobody listened, so that no function can have seen the request.
+    #: Whether the connection was refused, so that no function received the request.
     refused: bool = False
 
     @property

@@ -1,6 +1,6 @@
-"""Which HTTP request does a delivery become?
+"""Builds the HTTP request of a delivery.
 
-The very requests of the cloud: a raw Pub/Sub push, or a binary CloudEvent for an object that was finalized.
+The requests are those of Google Cloud: a raw Pub/Sub push, or a binary CloudEvent for an object that was finalized.
 
 * https://cloud.google.com/pubsub/docs/push#receive_push
 * https://cloud.google.com/eventarc/docs/workflows/cloudevents
@@ -15,7 +15,7 @@ from darkroom.adapters.broker import Delivery
 from darkroom.adapters.finalized import rfc3339
 from darkroom.domain.topology import SUBSCRIPTIONS, UPLOADS_TOPIC, Subscription
 
-#: There is no Google Cloud project on a laptop; names hold this in its place.
+#: Project id in the names of subscriptions and topics on one machine.
 PROJECT = "local"
 _SUBSCRIPTIONS = {subscription.name: subscription for subscription in SUBSCRIPTIONS}
 

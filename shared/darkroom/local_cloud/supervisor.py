@@ -1,10 +1,10 @@
-"""Who is asked for what, and when?
+"""Leases messages and sends them to the workers.
 
-One thread holds all the state. It sleeps until a worker says something, a request ends, or 10 ms have passed, when it
-asks SQLite whether anything was committed. Requests, and looking through the uploads folder, block; they have
-threads of their own, which hand their outcome back to the loop.
+One thread holds all the state. It sleeps until a worker writes a line, a request ends, or 10 ms have passed; then it
+checks in SQLite whether anything was committed. Requests and scans of the uploads folder block. They run in threads of
+their own, which return their outcome to the loop.
 
-    commit by anybody ──▶ lease ──▶ thread: POST ──▶ outcome ──▶ ack or nack ──▶ lease …
+    any commit ──▶ lease ──▶ thread: POST ──▶ outcome ──▶ ack or nack ──▶ lease …
 """
 
 import os
@@ -31,13 +31,13 @@ from darkroom.runtime.bootstrap import LocalParts
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import Settings
 
-#: How long a commit of another process may go unnoticed while there is room for work.
+#: Seconds between two checks for commits of other processes, while a worker is free.
 POLL_S = 0.010
-#: Longest sleep while there is no room: every end of a request wakes the loop anyway.
+#: Longest sleep while no worker is free, in seconds; the end of a request wakes the loop earlier.
 _BUSY_S = 0.5
-#: Seconds that a sweep may take, so that its worker soon has that place for deliveries again.
+#: Time budget of a sweep in seconds, so that its worker is soon free for deliveries.
 _SWEEP_BUDGET_S = 20.0
-#: Seconds after which nobody waits for a sweep any more; its worker, which has other work too, is left alone.
+#: Timeout of the request for a sweep, in seconds; the worker goes on, since it may have other requests.
 _SWEEP_TIMEOUT_S = 600.0
 
 Kind = Literal["dispatch", "stage"]
@@ -48,10 +48,10 @@ _SUBSCRIPTIONS: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How often things are looked at."""
+class Intervals:
+    """The intervals of the periodic work."""
 
-    #: Seconds between two looks into the uploads folder; a file counts when two looks find it unchanged.
+    #: Seconds between two scans of the uploads folder; a file is registered when two scans find it unchanged.
     watch_s: float = 0.5
     #: Seconds between two sweeps.
     sweep_s: float = 60.0
@@ -59,7 +59,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """One delivery with its answer."""
+    """One delivery with its response."""
 
     delivery: Delivery
     answer: Answer
@@ -71,23 +71,23 @@ Observer = Callable[[Delivered], None]
 
 
 class Supervisor:
-    """Delivers messages to workers until it is told to stop."""
+    """Delivers messages to workers until `stop` is called."""
 
     def __init__(
-        self, settings: Settings, parts: LocalParts, *, crew: WorkerPool, pace: Pace, observe: Observer
+        self, settings: Settings, parts: LocalParts, *, worker_pool: WorkerPool, intervals: Intervals, observe: Observer
     ) -> None:
         self._settings = settings
         self._parts = parts
-        self._crew = crew
-        self._pace = pace
+        self._worker_pool = worker_pool
+        self._intervals = intervals
         self._observe = observe
         self._clock = SystemClock()
         self._database = LocalDatabase(settings.home)
         self._version = -1
         #: How long to sleep, and when to work although nothing was said or committed; monotonic clock.
         self._patience_s, self._due_at = POLL_S, 0.0
-        self._watch_timer = WatchTimer(pace.watch_s)
-        self._sweep_at = time.monotonic() + pace.sweep_s
+        self._watch_timer = WatchTimer(intervals.watch_s)
+        self._sweep_at = time.monotonic() + intervals.sweep_s
         self._outcomes: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._in_flight = 0
         #: Answers that the broker could not take yet, and when it is asked again; monotonic clock.
@@ -98,7 +98,7 @@ class Supervisor:
         self._stopping = Event()
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
-        self._pool = ThreadPoolExecutor(max_workers=crew.size * (1 + DISPATCHES_PER_WORKER) + 1)
+        self._pool = ThreadPoolExecutor(max_workers=worker_pool.size * (1 + DISPATCHES_PER_WORKER) + 1)
 
     def stop(self) -> None:
         """Begin no more work; `run` returns when what is in flight has ended. May be called from any thread."""
@@ -118,18 +118,18 @@ class Supervisor:
             while not self._stopping.is_set() or self._in_flight:
                 self._turn_or_wait()
         finally:
-            self._crew.close()
+            self._worker_pool.close()
             self._pool.shutdown(wait=True)
 
     def close(self) -> None:
-        """Give everything back, after `run` has returned."""
+        """Release all resources, after `run` has returned."""
         self._selector.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
         self._database.close()
 
     def _turn_or_wait(self) -> None:
-        """A store that does not answer is asked again later; what was not acknowledged meanwhile comes again."""
+        """Run one turn; after an error of the store, wait. Messages that were not acknowledged are delivered again."""
         try:
             self._turn()
         except TransientError as exc:
@@ -149,39 +149,39 @@ class Supervisor:
             self._work()
 
     def _work(self) -> None:
-        for worker in self._crew.start_missing():
-            self._selector.register(worker.life_sign, selectors.EVENT_READ, partial(self._hear, worker))
+        for worker in self._worker_pool.start_missing():
+            self._selector.register(worker.stdout_fd, selectors.EVENT_READ, partial(self._hear, worker))
         self._watch()
         self._sweep()
         self._deliver()
         rooms = self._rooms()
         self._patience_s = POLL_S if rooms else _BUSY_S
-        timers = (self._watch_timer.due_at, self._sweep_at, self._settle_at, self._crew.due_at)
+        timers = (self._watch_timer.due_at, self._sweep_at, self._settle_at, self._worker_pool.due_at)
         self._due_at = min(*timers, self._message_due_at(rooms))
 
     def _hear(self, worker: Worker) -> None:
-        """A worker said its port, or died."""
-        descriptor = worker.life_sign
+        """Handle a worker that wrote its port or ended."""
+        descriptor = worker.stdout_fd
         if not worker.listen():
             self._selector.unregister(descriptor)
-            self._crew.bury(worker)
+            self._worker_pool.reap(worker)
 
     def _rooms(self) -> list[Kind]:
-        """The kinds of request for which some worker is free; the dispatcher comes first."""
+        """The kinds of request for which a worker is free; the dispatcher comes first."""
         free: dict[Kind, Worker | None] = {
-            "dispatch": self._crew.free_for_dispatch(),
-            "stage": self._crew.free_for_stage(),
+            "dispatch": self._worker_pool.free_for_dispatch(),
+            "stage": self._worker_pool.free_for_stage(),
         }
         return [kind for kind, worker in free.items() if worker is not None]
 
     def _deliver(self) -> None:
-        """Lease and hand out as much as there is room for."""
+        """Lease messages and send them while workers are free."""
         for kind in self._rooms():
             while (worker := self._free(kind)) and (delivery := self._lease(kind)):
                 self._hand_out(worker, kind, delivery)
 
     def _free(self, kind: Kind) -> Worker | None:
-        return self._crew.free_for_stage() if kind == "stage" else self._crew.free_for_dispatch()
+        return self._worker_pool.free_for_stage() if kind == "stage" else self._worker_pool.free_for_dispatch()
 
     def _lease(self, kind: Kind) -> Delivery | None:
         if self._returned[kind]:
@@ -190,14 +190,14 @@ class Supervisor:
         return leased[0] if leased else None
 
     def _message_due_at(self, rooms: list[Kind]) -> float:
-        """When a message can be leased without anybody committing: a backoff or a deadline will have passed."""
+        """When the next backoff or deadline ends, so that a message can be leased without another commit."""
         names = [name for kind in rooms for name in _SUBSCRIPTIONS[kind]]
         now = self._clock.now()
         due = self._parts.broker.next_due(now, subscriptions=names) if names else None
         return time.monotonic() + (due - now).total_seconds() if due else float("inf")
 
     def _changed(self) -> bool:
-        """Whether anybody committed since the last call: https://www.sqlite.org/pragma.html#pragma_data_version"""
+        """Whether another process committed since the last call: https://www.sqlite.org/pragma.html#pragma_data_version"""
         with self._database.reading() as connection:
             version: int = connection.execute("PRAGMA data_version").fetchone()[0]
         before, self._version = self._version, version
@@ -207,7 +207,7 @@ class Supervisor:
         started = time.monotonic()
 
         def settle(answer: Answer) -> None:
-            if answer.refused:  # still leased, and no function has seen it: another worker gets it
+            if answer.refused:  # still leased, and no function received it: another worker gets it
                 self._returned[kind].append(delivery)
                 return
             elapsed_ms = 1000.0 * (time.monotonic() - started)
@@ -226,7 +226,7 @@ class Supervisor:
             self._occupy(worker, kind, -1)
             worker.answered |= answer.status is not None
             if answer.timed_out and may_kill:
-                worker.process.kill()  # it may be stuck for ever; its successor is not
+                worker.process.kill()  # it may be blocked for ever; a new worker replaces it
             then(answer)
 
         self._aside(partial(post, worker.port, request), ended)
@@ -238,7 +238,7 @@ class Supervisor:
             worker.dispatches += change
 
     def _settle(self, delivered: Delivered) -> None:
-        """Tell the broker the answer. One that it cannot take, as on a full disk, is kept: the work is done."""
+        """Acknowledge or reject the delivery. If the broker fails, as on a full disk, keep the response."""
         try:
             self._acknowledge(delivered)
         except TransientError as exc:
@@ -271,13 +271,13 @@ class Supervisor:
             self._aside(look, lambda _: self._watch_timer.end())
 
     def _sweep(self) -> None:
-        worker = self._crew.free_for_dispatch()
+        worker = self._worker_pool.free_for_dispatch()
         if time.monotonic() < self._sweep_at or worker is None:
             return
         self._sweep_at = float("inf")
 
         def swept(answer: Answer) -> None:
-            self._sweep_at = time.monotonic() + self._pace.sweep_s
+            self._sweep_at = time.monotonic() + self._intervals.sweep_s
             _report_sweep(answer)
 
         tick = schedule_tick(_SWEEP_BUDGET_S, timeout_s=_SWEEP_TIMEOUT_S)

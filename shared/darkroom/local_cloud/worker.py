@@ -1,40 +1,39 @@
 """The process that serves the functions: `python -m darkroom.local_cloud.worker SUPERVISOR_PID`.
 
-Standard input is its life line: nothing is ever written to it, and when its other end is closed, by the supervisor or
-by the supervisor's death, the worker ends at once. Its port is the first line of standard output, written when all is
-imported, so that no request spends its time on that. Signals of the terminal are the supervisor's business; whoever
-wants to be rid of a worker kills it.
+Nothing is written to its standard input. When the supervisor closes it or ends, the worker ends at once. The first line
+of standard output is the port. The worker writes it when all modules are imported, so that no request waits for an
+import. A worker ignores the signals of the terminal; it is ended by closing its standard input or by SIGKILL.
 """
 
 import ctypes
 import os
 import signal
 import sys
-import threading
 from typing import TextIO
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from darkroom.domain.topology import SUBSCRIPTIONS
 from darkroom.local_cloud.mount import MountedFunctions
+from darkroom.local_cloud.stdin_watch import exit_when_stdin_closes
 
-#: Number of `prctl` that asks for a signal at the parent's death: linux/prctl.h.
+#: Option of `prctl` that requests a signal when the parent ends; source: linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 
 
 class Handler(WSGIRequestHandler):
-    """Without a line per request: the functions themselves log what matters."""
+    """Writes no line for a request: the functions log their own work."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
 
 def main() -> None:
-    """Serve until the life line is cut."""
+    """Serve until standard input is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _die_with(int(sys.argv[1]))
-    threading.Thread(target=_end_with_life_line, daemon=True).start()
+    exit_when_stdin_closes()
     port_line = _take_stdout()
     functions = MountedFunctions()
     _warm_up(functions)
@@ -45,24 +44,19 @@ def main() -> None:
 
 
 def _die_with(supervisor_pid: int) -> None:
-    """On Linux the kernel kills us with the supervisor, even while native code keeps our threads from running."""
+    """On Linux, request SIGKILL when the supervisor ends, also while native code blocks all threads."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor_pid:
-        sys.exit("the supervisor died before the kernel was asked to tell us")
+        sys.exit("the supervisor ended before this worker could request a signal")
 
 
 def _take_stdout() -> TextIO:
-    """Keep standard output for the port; what anybody prints goes to the log."""
+    """Reserve standard output for the port; all other output goes to the log."""
     private = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return private
-
-
-def _end_with_life_line() -> None:
-    os.read(0, 1)
-    os._exit(0)  # requests in flight have nobody left to answer to
 
 
 def _warm_up(functions: MountedFunctions) -> None:
@@ -77,7 +71,7 @@ def _warm_up(functions: MountedFunctions) -> None:
 
 
 def _limit_opencv(threads: int) -> None:
-    """OpenCV takes every processor unless it is told; the other workers need theirs."""
+    """Limit the threads of OpenCV, which uses every processor by default; the other workers need theirs."""
     import cv2
 
     if threads > 0:

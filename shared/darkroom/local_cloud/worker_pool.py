@@ -1,4 +1,4 @@
-"""Which workers are there, and who is free?
+"""Starts, selects and restarts the worker processes.
 
 A worker that dies is started again: at once if it had answered anything, after a growing delay if it had not. All
 methods are called from one thread, because Linux ties a worker's life to the thread that started it.
@@ -16,9 +16,11 @@ from darkroom.runtime.installed import IMPORT_ROOT
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import PREFIX, Settings
 
-#: Before a worker that died without an answer is started again; doubles each time in a row.
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 10.0
-#: Seconds in which a worker must end when its life line is cut, before it is killed.
+#: Seconds before the first restart of a worker that ended without a response; doubles at each repetition.
+_FIRST_DELAY_S = 0.25
+#: Longest delay before a restart, in seconds.
+_LONGEST_DELAY_S = 10.0
+#: Seconds that a worker has to end after its standard input was closed; then it is killed.
 _END_S = 5.0
 #: Requests to the dispatcher that one worker serves at a time, beside its stage. They are short.
 DISPATCHES_PER_WORKER = 2
@@ -41,14 +43,14 @@ class Worker:
     answered: bool = False
 
     @property
-    def life_sign(self) -> int:
-        """File descriptor that becomes readable when the worker says its port or dies."""
+    def stdout_fd(self) -> int:
+        """File descriptor that becomes readable when the worker prints its port or ends."""
         assert self.process.stdout is not None
         return self.process.stdout.fileno()
 
     def listen(self) -> bool:
-        """Take what the worker says; False if it is dead."""
-        said = os.read(self.life_sign, 100)
+        """Read the port that the worker printed; False if it has ended."""
+        said = os.read(self.stdout_fd, 100)
         if not said:
             return False
         self.port = int(said)
@@ -89,8 +91,8 @@ class WorkerPool:
             self._workers[number] = self._start(number)
         return [self._workers[number] for number in numbers]
 
-    def bury(self, worker: Worker) -> None:
-        """Take leave of a dead worker, and plan its successor."""
+    def reap(self, worker: Worker) -> None:
+        """Release the resources of a dead worker, and schedule its restart."""
         status = worker.process.wait()
         _close_pipes(worker)
         del self._workers[worker.number]

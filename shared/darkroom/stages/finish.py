@@ -196,9 +196,16 @@ def _sharpened(picture: Picture, parameters: FinishParameters) -> Picture:
         raised = _raised(luma_of_image(to_float(window)), radius) * np.float32(parameters.sharpen)
         scaled = raised * np.float32(np.iinfo(window.dtype).max)
         depth = cv2.CV_8U if window.dtype == np.uint8 else cv2.CV_16U
-        return cv2.add(window, cv2.merge([scaled] * 3), dtype=depth)  # type: ignore[return-value]
+        return cv2.add(window, cv2.merge([_without_clipping(scaled, window)] * 3), dtype=depth)  # type: ignore[return-value]
 
     return picture.with_pixels(apply_tiled(picture.pixels, on_window, tiles))
+
+
+def _without_clipping(change: Plane, window: Pixels) -> Plane:
+    """Limit a change of all channels so that none leaves the range: the differences between them, the colour, stay."""
+    red, green, blue = cv2.split(window)
+    lowest, highest = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+    return np.clip(change, -lowest.astype(np.float32), np.iinfo(window.dtype).max - highest.astype(np.float32))
 
 
 def _raised(plane: Plane, radius: float) -> Plane:

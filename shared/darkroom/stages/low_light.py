@@ -65,8 +65,8 @@ MOST_CLIPPED = 0.002
 KNEE = np.float32(0.8)
 #: Quantile of luma that is compared with `BRIGHT_LUMA`.
 BRIGHT_QUANTILE = 0.995
-#: Luma, 0 to 1, above which a dark picture has real highlights. Source: photographs with 2.5 times too little light or
-#: less stay below; pictures of the night lie above.
+#: Luma, 0 to 1, above which a dark picture has real highlights. Source: 5 of 82 photographs that were darkened 2.5
+#: times and more lie above, and of 7 dark scenes whose mean is raised by 30 % and more, all.
 BRIGHT_LUMA = 0.7
 #: Note on a dark picture with real highlights.
 MAY_BE_NIGHT = "the picture has bright parts: it may be dark on purpose"

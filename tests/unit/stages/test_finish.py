@@ -141,6 +141,16 @@ def test_sharpening_raises_edges_and_hardly_the_grain_beside_them() -> None:
     assert (made[:, 32] - made[:, 31]).mean() > 180.0
 
 
+@pytest.mark.parametrize("letters", [(200, 20, 20), (10, 40, 190), (250, 220, 5)])
+@pytest.mark.parametrize("paper", [255, 0])
+def test_sharpening_keeps_the_colour_of_letters(letters: tuple[int, int, int], paper: int) -> None:
+    pixels = np.full((40, 60, 3), paper, np.uint8)
+    pixels[8:32, 10:50:4] = pixels[8:32, 11:50:4] = letters
+    made = rendered(Picture(pixels=pixels), sharpen=2.0).pixels.astype(int)
+    differences = made[8:32, 10:50:4] - made[8:32, 10:50:4, :1]
+    assert np.abs(differences - (np.array(letters) - letters[0])).max() <= 1
+
+
 def test_sharpening_brings_no_colour_to_a_grey_edge() -> None:
     pixels = np.full((20, 20, 3), 60, np.uint8)
     pixels[:, 10:] = 180

@@ -28,7 +28,7 @@ _COLUMNS = "sequence, id, subscription, data, attributes, published_at, attempts
 #: Messages that become available again in one transaction; the rest follow at the next lease.
 _DUE_AT_ONCE = 1000
 #: Those of them that become dead letters in one transaction.
-_BURIED_AT_ONCE = 100
+_DEAD_LETTERS_AT_ONCE = 100
 #: Messages whose lease or backoff has ended, and those in backoff from before the clock was set back.
 _DUE = (
     "subscription = :name AND due_at IS NOT NULL AND due_at <= :now",
@@ -40,7 +40,7 @@ _READY = "subscription = :name AND due_at IS NULL"
 class LocalBroker:
     """Messages in a SQLite file.
 
-    `backoff_scale` shortens all backoffs: somebody who watches a laptop does not want to wait ten seconds.
+    `backoff_scale` multiplies all backoffs.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class LocalBroker:
         subscription = self._routes.subscriptions[delivery.subscription]
         with self._database.transaction() as connection:
             if is_exhausted(subscription, delivery.delivery_attempt):
-                return self._bury(connection, _sequence(delivery), delivery, now=now)
+                return self._give_up(connection, _sequence(delivery), delivery, now=now)
             delay = timedelta(seconds=backoff_s(subscription, delivery.delivery_attempt, self._scale))
             freed = connection.execute(
                 "UPDATE messages SET due_at = ?, lease = '' WHERE sequence = ? AND lease = ?",
@@ -147,11 +147,11 @@ class LocalBroker:
         for sequence, attempts in _due(connection, item, now):
             if not is_exhausted(item, attempts):
                 connection.execute("UPDATE messages SET due_at = NULL WHERE sequence = ?", (sequence,))
-            elif buried < _BURIED_AT_ONCE:
+            elif buried < _DEAD_LETTERS_AT_ONCE:
                 (row,) = connection.execute(f"SELECT {_COLUMNS} FROM messages WHERE sequence = ?", (sequence,))
-                buried += self._bury(connection, sequence, _delivery(row), now=now)
+                buried += self._give_up(connection, sequence, _delivery(row), now=now)
 
-    def _bury(self, connection: sqlite3.Connection, sequence: int, delivery: Delivery, *, now: datetime) -> bool:
+    def _give_up(self, connection: sqlite3.Connection, sequence: int, delivery: Delivery, *, now: datetime) -> bool:
         if not _remove(connection, sequence, delivery):
             return False
         letter = given_up(delivery)

@@ -1,4 +1,4 @@
-"""How do several processes on one computer share jobs, messages and the register of objects?
+"""The SQLite database in which the processes of one machine share jobs, messages and the register of objects.
 
 One SQLite file in WAL mode under the root directory. A commit survives the death of any process at any moment
 (synchronous=NORMAL: after a power cut the last moments may be missing, never half a transaction).

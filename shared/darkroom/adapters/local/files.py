@@ -1,4 +1,4 @@
-"""Where does the content of objects lie on the disk, and is it still what was written?"""
+"""Stores the content of objects in files, and detects files that were changed."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Find the folder of the networks that a person installed on this machine."""
+"""Finds the folder of the networks that a user installed on this machine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Under which path does an object lie in its bucket's folder?
+"""Maps the names of objects to paths in the folder of their bucket.
 
 As far as a file system allows, under its own name, so that people find it. What a file system cannot hold is written
 with percent signs, and can be read back:

@@ -1,6 +1,6 @@
-"""How does a message get into the tables of the local broker?
+"""Adds a message to the tables of the local broker.
 
-Apart from the broker, because the object store publishes too, inside the transaction that writes the object.
+The object store uses it too: it publishes in the transaction that writes the object.
 """
 
 import json

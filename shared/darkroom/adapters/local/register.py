@@ -1,4 +1,4 @@
-"""Which objects are there? The rows of the register, and the events that new ones cause."""
+"""The register of objects, and the events that new objects cause."""
 
 import json
 import sqlite3

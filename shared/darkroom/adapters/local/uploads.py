@@ -1,4 +1,4 @@
-"""What did people drop into a bucket's folder, change there, or take away?"""
+"""Finds the files that users added to, changed in or removed from the folder of a bucket."""
 
 import os
 import re

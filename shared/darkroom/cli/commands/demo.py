@@ -32,7 +32,7 @@ from darkroom.imaging.codec import EncodeOptions, Limits, Metadata, decode, deco
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.picture import Picture
 from darkroom.local_cloud.cloud import LocalCloud
-from darkroom.local_cloud.supervisor import Pace
+from darkroom.local_cloud.supervisor import Intervals
 from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import Settings, read_settings
 from darkroom.stages.compare import Panel, contact_sheet
@@ -82,8 +82,8 @@ def demo(photo: Path | None, preset: str, home: Path | None, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _keep_inputs(out, chosen)
     changed: SimpleQueue[str] = SimpleQueue()
-    pace = Pace(watch_s=_WATCH_S)
-    with LocalCloud(settings, pace=pace, observe=lambda it: changed.put(job_of(it.delivery))) as cloud:
+    intervals = Intervals(watch_s=_WATCH_S)
+    with LocalCloud(settings, intervals=intervals, observe=lambda it: changed.put(job_of(it.delivery))) as cloud:
         path = _free(settings.home / settings.uploads_bucket / preset / chosen.name)
         console.print(f"{chosen.told}\n→ {path}", soft_wrap=True)
         _drop(path, chosen.data)

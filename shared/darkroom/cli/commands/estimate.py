@@ -1,4 +1,4 @@
-"""`darkroom estimate`: what would it cost on Google Cloud?"""
+"""`darkroom estimate`: the cost on Google Cloud."""
 
 import json
 import os

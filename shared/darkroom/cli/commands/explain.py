@@ -1,4 +1,4 @@
-"""`darkroom explain`: what happened to a job, why, and what can be done next?"""
+"""`darkroom explain`: the history of a job, its reasons, and the next steps."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""`darkroom get`: how does a picture come out of its bucket?"""
+"""`darkroom get`: copies a picture from its bucket."""
 
 import sys
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""`darkroom cancel`, `replay` and `review`: a person decides about jobs."""
+"""`darkroom cancel`, `replay` and `review`: an operator acts on jobs."""
 
 import getpass
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""`darkroom jobs` and `darkroom show`: what jobs are there, and what is known about one?"""
+"""`darkroom jobs` and `darkroom show`: lists jobs and prints one."""
 
 import json
 from dataclasses import replace

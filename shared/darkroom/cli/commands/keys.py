@@ -1,4 +1,4 @@
-"""`darkroom keys`: who may call the HTTP API?"""
+"""`darkroom keys`: manages the keys of the HTTP API."""
 
 import json
 from typing import get_args

@@ -1,4 +1,4 @@
-"""`darkroom stages` and `presets`: what is there to ask for?"""
+"""`darkroom stages` and `presets`: lists the stages and the presets."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`darkroom models`: which networks are there, and how does one of your own get in?"""
+"""`darkroom models`: lists the networks and adds your own."""
 
 import json
 import os

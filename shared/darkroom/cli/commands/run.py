@@ -1,4 +1,4 @@
-"""`darkroom run`: files, folders or a stream, developed by this process and its children."""
+"""`darkroom run`: processes files, folders or a stream in this process and its children."""
 
 import time
 from collections import Counter

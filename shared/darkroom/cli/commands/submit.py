@@ -1,4 +1,4 @@
-"""`darkroom submit`: how does a photograph get into the uploads bucket, with what is wished for it?"""
+"""`darkroom submit`: uploads photographs with their pipeline."""
 
 import json
 from collections import Counter

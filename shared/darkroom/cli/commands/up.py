@@ -25,7 +25,7 @@ from darkroom.domain.job import Job, job_id
 from darkroom.domain.messages import ObjectRef
 from darkroom.domain.presets import PRESET_RULES
 from darkroom.local_cloud.api_server import DEFAULT_PORT, listen
-from darkroom.local_cloud.supervisor import Pace
+from darkroom.local_cloud.supervisor import Intervals
 from darkroom.runtime.installed import FUNCTIONS
 from darkroom.runtime.logs import configure
 from darkroom.runtime.ports import JobStore
@@ -66,7 +66,7 @@ def up(home: Path | None, workers: int | None, watch: float, port: int | None, q
         LocalCloud(
             settings,
             workers=workers,
-            pace=Pace(watch_s=watch),
+            intervals=Intervals(watch_s=watch),
             observe=lambda it: changed.put(job_of(it.delivery)),
             api=_listener(port),
         ) as cloud,

@@ -1,4 +1,4 @@
-"""How are many files developed at once, so that none takes another one with it?
+"""Processes many files in parallel, so that the failure of one does not affect the others.
 
 One lane per process, one file at a time in each. When a process dies (out of memory, killed), exactly the file that
 it had is lost; the lane gets a new process and the rest goes on.

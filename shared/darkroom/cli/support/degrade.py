@@ -1,4 +1,4 @@
-"""What is done to the photograph of `darkroom demo` before it is restored?
+"""Degrades the photograph of `darkroom demo` before it is restored.
 
 What light, lens, sensor and file do to a picture, in that order, each in a known amount and with a fixed seed: so the
 gain of the restoration can be measured against the photograph itself.

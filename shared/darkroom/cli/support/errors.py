@@ -1,4 +1,4 @@
-"""How does a failure look in the terminal?
+"""Prints failures in the terminal and sets the exit status.
 
 One line on stderr, `darkroom: …`, and an exit status: 1 for a failure, 2 for a command line that is not valid (click's
 own), 130 for an interruption. Only what nobody expected has a traceback, and only with `--debug`.

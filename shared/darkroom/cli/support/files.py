@@ -1,4 +1,4 @@
-"""How does a result get into a folder, whole or not at all?"""
+"""Writes results into a folder, completely or not at all."""
 
 import os
 from dataclasses import dataclass

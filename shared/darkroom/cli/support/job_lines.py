@@ -1,4 +1,4 @@
-"""How does the work on a job look while it is going on?
+"""Prints the progress of jobs.
 
 Every line of the job's history is printed once, as it comes. On a terminal, jobs under way have one line each, which
 changes in place, and only the end of a job stays.

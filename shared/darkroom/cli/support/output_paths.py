@@ -1,4 +1,4 @@
-"""Which files does `darkroom run` work on, and where do their results go?
+"""Selects the input files of `darkroom run` and the paths of their results.
 
 Computed as a value before anything is done:
 

@@ -1,4 +1,4 @@
-"""What pipeline do the options of a command line ask for?
+"""Builds the pipeline that the options of a command line request.
 
 `--preset`, `--stages` or `--pipeline`, and one option for each parameter of `finish`. Names, limits, defaults and
 descriptions of the latter come from `FinishParameters`; nothing is said twice.

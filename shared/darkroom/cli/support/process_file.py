@@ -1,4 +1,4 @@
-"""How is one file developed, in whichever process?"""
+"""Processes one file, in any process."""
 
 import time
 import traceback

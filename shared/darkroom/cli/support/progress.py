@@ -1,4 +1,4 @@
-"""What does a batch say while it runs, and at its end?
+"""Reports the progress and the outcome of a batch.
 
 Results on stdout: a line per file, or JSON. Everything else on stderr: a progress bar if that is a terminal, the
 failed files, and a line of sums.

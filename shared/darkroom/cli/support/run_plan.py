@@ -1,4 +1,4 @@
-"""What will `darkroom run` do? Decided, and refused if it must be, before anything is done."""
+"""Plans `darkroom run`, and refuses an invalid request before any file is processed."""
 
 import os
 from collections.abc import Sequence

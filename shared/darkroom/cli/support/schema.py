@@ -1,4 +1,4 @@
-"""How are the limits of a parameter shown to people? From the JSON Schema of its model, so that they are said once."""
+"""Formats the limits of a parameter from the JSON Schema of its model."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How does a command reach the service, and which job does a person mean?"""
+"""Connects a command to the service, and finds the job that the user names."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How do tables look? Fitted to the window on a terminal; elsewhere one row a line, whole, for grep and awk."""
+"""Prints tables: fitted to the window on a terminal, elsewhere one complete row a line for grep and awk."""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How does text that others chose become safe to print?"""
+"""Makes text from other sources safe to print."""
 
 
 def printable(text: object) -> str:

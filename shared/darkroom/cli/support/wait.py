@@ -1,4 +1,4 @@
-"""How does a command wait for jobs, and what does it say meanwhile?"""
+"""Waits for jobs and prints their progress."""
 
 import fcntl
 import shlex

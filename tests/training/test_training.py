@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
+from tests.training.packages import require_training_packages
 
+require_training_packages()
+
+import torch  # noqa: E402
 from onnxruntime import InferenceSession  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -28,6 +30,8 @@ SIDE = 300
 #: Inputs that only the exported graph takes, by recipe: repair's sensitivity.
 ONLY_EXPORTED = {"repair": 1}
 NOTHING = Split(training=(), validation=())
+#: Recipes that are exported twice: one of free size and one of one size. An export takes seconds.
+EXPORTED_TWICE = ("denoise", "background")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,9 @@ def test_a_recipe_validates_on_the_same_samples_every_time(recipe: Recipe, examp
 
 def test_the_exported_graph_answers_as_the_network_does(recipe: Recipe, tmp_path: Path) -> None:
     network = Training(recipe=recipe, device=CPU).average
-    digests = {export(recipe, network, tmp_path / name) for name in ("one.onnx", "two.onnx")}
+    digests = {export(recipe, network, tmp_path / "one.onnx")}
+    if recipe.id in EXPORTED_TWICE:
+        digests.add(export(recipe, network, tmp_path / "two.onnx"))
     with torch.no_grad():
         answer = recipe.exported(network).eval()(*recipe.example)
     expected = answer if isinstance(answer, tuple) else (answer,)
@@ -143,17 +149,17 @@ def test_a_training_cannot_begin_with_the_weights_of_another_network(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["denoise", "upscale-x2", "upscale-x4"])
-@pytest.mark.parametrize("size", [(1, 1), (16, 16), (23, 38)])
-def test_a_graph_of_free_size_takes_any_size(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+def test_a_graph_of_free_size_takes_any_size(name: str, tmp_path: Path) -> None:
     free = RECIPES[name]
     network = Training(recipe=free, device=CPU).average
     export(free, network, tmp_path / "model.onnx")
-    inputs = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), *free.example[1:])
-    with torch.no_grad():
-        expected = free.exported(network)(*inputs).numpy()
     session = InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    named = {input_name: each.numpy() for input_name, each in zip(free.inputs, inputs, strict=True)}
-    assert np.abs(session.run(None, named)[0] - expected).max() < 2e-3
+    for size in ((1, 1), (16, 16), (23, 38)):
+        inputs = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), *free.example[1:])
+        with torch.no_grad():
+            expected = free.exported(network)(*inputs).numpy()
+        named = {input_name: each.numpy() for input_name, each in zip(free.inputs, inputs, strict=True)}
+        assert np.abs(session.run(None, named)[0] - expected).max() < 2e-3, size
 
 
 @pytest.mark.parametrize("name", ["upscale-x2", "upscale-x4"])

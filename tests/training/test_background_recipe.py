@@ -5,7 +5,11 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from tests.training.packages import require_training_packages
+
+require_training_packages()
+
+import torch  # noqa: E402
 
 from models.training.muon import Muon, orthogonal  # noqa: E402
 from models.training.recipes.background import (  # noqa: E402

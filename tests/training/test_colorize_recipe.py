@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from tests.training.packages import require_training_packages
+
+require_training_packages()
+
+import torch  # noqa: E402
 
 from models.training.recipes.colorize import (  # noqa: E402
     HINTED,
