@@ -1,8 +1,10 @@
 """Every way to ask for a pipeline leads to the same values, and every mistake is named with value and limit."""
 
 import pytest
+from pydantic import ValidationError
 
 from darkroom.domain.errors import BadPipeline
+from darkroom.domain.parameters import RepairParameters
 from darkroom.domain.pipeline import (
     Pipeline,
     StageChoice,
@@ -89,3 +91,14 @@ def test_a_pipeline_survives_json_unchanged() -> None:
         parse_pipeline('{"preset": "full", "stages": {"denoise": false, "upscale": {"scale": 3}}}'),
     ):
         assert Pipeline.model_validate_json(pipeline.model_dump_json()) == pipeline
+
+
+@pytest.mark.parametrize(("marks", "evidence"), [(1, 0.0), (5, 0.01)])
+def test_least_marks_of_0_1_0_is_read_as_evidence(marks: int, evidence: float) -> None:
+    assert RepairParameters.model_validate({"least_marks": marks}) == RepairParameters(evidence=evidence)
+
+
+@pytest.mark.parametrize("values", [{"least_marks": 0}, {"least_marks": True}, {"least_marks": 2, "evidence": 0.5}])
+def test_least_marks_that_0_1_0_would_have_refused_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="least_marks"):
+        RepairParameters.model_validate(values)

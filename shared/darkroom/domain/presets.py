@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from darkroom.domain.measurements import Measurements
-from darkroom.domain.parameters import Stage
+from darkroom.domain.parameters import REPAIR_EVIDENCE, Stage
 from darkroom.domain.pipeline import Preset
 
 #: Noise below this (0-255 scale) is not worth the risk to fine texture.
@@ -26,9 +26,6 @@ DARK_MEDIAN = 0.18
 CAST_STRENGTH = 0.45
 #: Probability from which one colour covers the picture. Source: none of 65 clean photographs reaches it.
 VEIL = 0.9
-#: Share of the picture that must surely be damaged before a preset repairs it. Source: 372 clean photographs and 233
-#: damaged ones, docs/stages.md; at 0.01 of the clean ones 5 are touched.
-REPAIR_EVIDENCE = 0.01
 #: Restored prints are enlarged if their shorter side has fewer pixels.
 RESTORE_MIN_SIDE = 1200
 #: Catalogue pictures are squares with sides of at least so many pixels.

@@ -29,7 +29,7 @@ RADIUS = 3
 #: Share of damaged pixels above which a person must review the result.
 MUCH = 0.15
 #: Damage is certain if it is also detected at this share of the sensitivity: for the built-in network a probability of
-#: 0.996 instead of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/presets.py.
+#: 0.996 instead of 0.97. Source: as `REPAIR_EVIDENCE` in shared/darkroom/domain/parameters.py.
 SURE_SENSITIVITY = 0.6
 
 Found = NDArray[np.bool_]
