@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,7 @@ from darkroom.imaging.codec.quality import EncodeOptions, write
 from darkroom.imaging.codec.samples import join_notes, narrow
 from darkroom.imaging.picture import Picture, Pixels
 
-CONTENT_TYPES: Mapping[OutputFormat, str] = MappingProxyType(
-    {name: f"image/{name}" for name in ("jpeg", "png", "webp", "tiff", "avif")}
-)
+CONTENT_TYPES: Mapping[OutputFormat, str] = MappingProxyType({name: f"image/{name}" for name in get_args(OutputFormat)})
 
 #: Longest side in pixels that a format's fields, or its encoder, can hold.
 _MAX_SIDES: Mapping[OutputFormat, int] = MappingProxyType({"jpeg": 65500, "webp": 16383, "avif": 65536})
