@@ -20,7 +20,7 @@ help:
 	@echo "make lock                          write the hashes of the pinned packages anew, after a pin has changed"
 	@echo "make stage MODELS='isnet span-x2'   the same, with networks that were installed by darkroom models get"
 	@echo "make checkov                       check the infrastructure with checkov, in an environment of its own"
-	@echo "make bench                         print the speed figures"
+	@echo "make bench                         run the tests of endurance and print the speed figures"
 
 setup: $(VENV)/.ready
 
@@ -54,6 +54,7 @@ test: lint types
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup
+	$(BIN)/pytest -m endurance tests/integration
 	$(BIN)/python -m tests.bench
 
 stage: setup

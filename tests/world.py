@@ -210,7 +210,7 @@ def assemble(
         backlog=wrap("backlog", broker),
         clock=clock,
         meter=FixedMeter(),
-        catalogue=registry,
+        model_registry=registry,
         models=models,
     )
     return World(system=system, broker=broker, clock=clock, raw_objects=objects, raw_jobs=jobs)

@@ -50,7 +50,7 @@ def _step(world: World, stage: Stage, method: str, number: int) -> Step:
         stage=stage,
         method=method,
         parameters=PARAMETERS[stage].model_validate(ASKED.get(stage, {})).model_dump(mode="json"),
-        model=world.system.catalogue.model_ref(stage, None) if method == "model" or stage == "assess" else None,
+        model=world.system.model_registry.model_ref(stage, None) if method == "model" or stage == "assess" else None,
         output_bucket="artifacts",
         output_name=f"{number}-{stage}.{EXTENSIONS.get(stage, 'webp')}",
         digest="",

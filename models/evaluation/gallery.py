@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
 def both(threads: int) -> Benches:
     """A bench whose stages find no model falls back on the classical methods."""
     bench = build_local_runner(read_settings(os.environ), threads)
-    return Benches(classical=replace(bench, catalogue=Registry(entries=())), model=bench)
+    return Benches(classical=replace(bench, model_registry=Registry(entries=())), model=bench)
 
 
 def wanted(only: list[str]) -> Iterator[tuple[str, Pipeline, list[Scene]]]:
@@ -98,8 +98,8 @@ def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[t
 
 def has_installed(benches: Benches) -> bool:
     """Whether networks are installed beside the built-in models."""
-    catalogue = benches.model.catalogue
-    return isinstance(catalogue, Registry) and any(entry.installed for entry in catalogue.entries)
+    model_registry = benches.model.model_registry
+    return isinstance(model_registry, Registry) and any(entry.installed for entry in model_registry.entries)
 
 
 def answer(name: str, scene: Scene, pipeline: Pipeline, bench: LocalRunner) -> Cell:

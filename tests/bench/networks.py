@@ -158,7 +158,7 @@ def _default_models(stage: Stage) -> list[str]:
 
 
 def _registry() -> Registry:
-    registry = build_local_runner(Settings(), 1).catalogue
+    registry = build_local_runner(Settings(), 1).model_registry
     assert isinstance(registry, Registry)
     return registry
 

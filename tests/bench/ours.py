@@ -73,7 +73,9 @@ def prepare(name: str, data: bytes) -> Act:
 def bench(meter: Meter, threads: int) -> LocalRunner:
     """The parts of an in-process run, as `darkroom run` has them but for the meter."""
     made = build_local_runner(Settings(), threads)
-    return LocalRunner(catalogue=made.catalogue, models=made.models, clock=made.clock, meter=meter, limits=made.limits)
+    return LocalRunner(
+        model_registry=made.model_registry, models=made.models, clock=made.clock, meter=meter, limits=made.limits
+    )
 
 
 def _assess(method: str, data: bytes) -> Act:
@@ -100,7 +102,7 @@ def _stage(stage: Stage, method: str, data: bytes) -> Act:
 
 
 def _model(stage: Stage, method: str) -> ModelRef | None:
-    return build_local_runner(Settings(), 1).catalogue.model_ref(stage, None) if method == "model" else None
+    return build_local_runner(Settings(), 1).model_registry.model_ref(stage, None) if method == "model" else None
 
 
 def _step(stage: Stage, method: str, model: ModelRef | None) -> Step:

@@ -36,9 +36,9 @@ class Opening:
 
     def __call__(self) -> dict[str, float]:
         bench = build_local_runner(Settings(), processors())
-        assert isinstance(bench.catalogue, Registry)
+        assert isinstance(bench.model_registry, Registry)
         told: dict[str, float] = {}
-        for entry in bench.catalogue.entries:
+        for entry in bench.model_registry.entries:
             if entry.default:
                 begun = time.perf_counter()
                 bench.models.open(entry.stage, entry.ref.id)

@@ -45,7 +45,11 @@ def in_process(world: World, case: str) -> PipelineResult:
     name, data, pipeline = CASES[case]
     system = world.system
     bench = LocalRunner(
-        catalogue=system.catalogue, models=system.models, clock=world.clock, meter=FixedMeter(), limits=Limits()
+        model_registry=system.model_registry,
+        models=system.models,
+        clock=world.clock,
+        meter=FixedMeter(),
+        limits=Limits(),
     )
     return run_pipeline(bench, name, data(), parse_pipeline(pipeline))
 

@@ -463,7 +463,7 @@ def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:
     world.deliver_all()
     assert _code(world, job_id) == "model_unknown", "the cause is still there"
 
-    world.system = replace(world.system, catalogue=Renamed(catalogue=world.system.catalogue))
+    world.system = replace(world.system, model_registry=Renamed(model_registry=world.system.model_registry))
     replay_job(world.system, job_id)
     world.deliver_all()
     assert world.job(job_id).status == "completed"
@@ -471,17 +471,17 @@ def test_a_job_that_could_not_be_planned_is_planned_anew_by_a_replay() -> None:
 
 @dataclass(frozen=True)
 class Renamed:
-    """A catalogue that gives a stage's own model, whatever it is called."""
+    """A model registry that gives a stage's own model, whatever it is called."""
 
-    catalogue: ModelRegistry
+    model_registry: ModelRegistry
 
     def model_ref(
         self, stage: Stage, model_id: str | None, factor: float = 1.0, *, quality: Quality = "best"
     ) -> ModelRef | None:
-        return self.catalogue.model_ref(stage, None, factor, quality=quality)
+        return self.model_registry.model_ref(stage, None, factor, quality=quality)
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        return self.catalogue.model_seconds(stage, model_id, megapixels)
+        return self.model_registry.model_seconds(stage, model_id, megapixels)
 
 
 def test_a_rework_near_the_jobs_expiry_is_not_purged_in_the_middle() -> None:

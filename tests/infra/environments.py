@@ -4,6 +4,7 @@ One for each distinct list of requirements, kept under `build/environments/` by 
 index; without one the tests skip with the reason, or fail where Terraform is required.
 """
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -18,8 +19,11 @@ def environment_for(requirements: Path) -> Path:
     """The folder of programs of an environment with exactly these requirements."""
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = ROOT / "build" / "environments" / digest
-    if not (folder / _READY).exists():
-        _make(folder, requirements)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / _READY).exists():
+            _make(folder, requirements)
     return folder / "bin"
 
 

@@ -310,7 +310,7 @@ def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> No
 
 def costly_denoiser(api: Service, cpu_s: float) -> Registry:
     """The registry with a cost of the denoiser, in processor seconds for a megapixel."""
-    registry = api.world.system.catalogue
+    registry = api.world.system.model_registry
     assert isinstance(registry, Registry)
     cost = Cost(cpu_s=cpu_s, per="megapixel", memory_mb=1000, processor="AVX2")
     entries = tuple(replace(it, cost=cost) if it.ref.id == "denoise" else it for it in registry.entries)
@@ -322,7 +322,7 @@ def test_a_step_whose_model_is_known_to_take_too_long_is_refused_before_it_begin
     data = small_jpeg(1000)
     answers = {}
     for cpu_s in (49.0, 52.0):
-        costly = Api.of(replace(system, catalogue=costly_denoiser(api, cpu_s)), places=1)
+        costly = Api.of(replace(system, model_registry=costly_denoiser(api, cpu_s)), places=1)
         answers[cpu_s] = flask_app(costly).test_client().post("/v1/enhance?pipeline=denoise", data=data)
     assert answers[49.0].status_code == 200
     told = answers[52.0].get_json()

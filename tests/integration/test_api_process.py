@@ -181,6 +181,7 @@ def ended(port: int, path: str) -> bool:
     return bool(jobs) and jobs[0]["status"] not in ("pending", "processing")
 
 
+@pytest.mark.endurance
 def test_the_memory_stays_flat_over_two_thousand_pictures(tmp_path: Path) -> None:
     server = ApiServer(Settings(home=tmp_path / "home", threads=1, api_rate_per_minute=100_000), listen(0))
     server.start()

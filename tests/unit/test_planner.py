@@ -17,9 +17,11 @@ NOISY = {"noise_sigma": 20.0}
 GREY = {"greyscale": True}
 
 
-def plan(pipeline: object, catalogue: Models = NO_MODELS, **measured: Any) -> tuple[dict[str, Step], dict[str, str]]:
+def plan(
+    pipeline: object, model_registry: Models = NO_MODELS, **measured: Any
+) -> tuple[dict[str, Step], dict[str, str]]:
     """The steps between the two assessments and the skipped stages, by stage."""
-    steps, skipped = make_plan(new_job(pipeline), report(**measured), catalogue, BUCKETS)
+    steps, skipped = make_plan(new_job(pipeline), report(**measured), model_registry, BUCKETS)
     assert [step.stage for step in (steps[0], steps[-1])] == ["assess", "assess"]
     assert steps[-2].stage == "finish"
     return {step.stage: step for step in steps[1:-1]}, {each.stage: each.reason for each in skipped}
@@ -175,7 +177,7 @@ def test_another_generation_of_the_upload_shares_no_artifact() -> None:
 
 def test_another_model_means_another_artifact() -> None:
     newer = Models(("denoise", DENOISER.model_copy(update={"sha256": "c" * 64})))
-    old, new = (plan({"preset": "denoise"}, catalogue)[0]["denoise"] for catalogue in (ONE_MODEL, newer))
+    old, new = (plan({"preset": "denoise"}, model_registry)[0]["denoise"] for model_registry in (ONE_MODEL, newer))
     assert old.output_name != new.output_name
 
 
@@ -185,7 +187,7 @@ def test_skipped_stages_are_values_of_the_domain() -> None:
 
 
 class Scales(Models):
-    """A catalogue that remembers for which enlargement it was asked."""
+    """A model registry that remembers for which enlargement it was asked."""
 
     def __init__(self) -> None:
         super().__init__(("upscale", DENOISER))
@@ -204,9 +206,9 @@ class Scales(Models):
     [({"scale": 3.0}, 3.0), ({}, 2.0), ({"width": 1600}, 2.5), ({"min_side": 1200}, 2.5), ({"same_size": True}, 2.0)],
 )
 def test_upscale_asks_for_a_model_of_the_factor_that_is_wanted(parameters: dict[str, Any], factor: float) -> None:
-    catalogue = Scales()
-    plan({"stages": [{"stage": "upscale", "parameters": parameters}]}, catalogue)
-    assert catalogue.asked[-1] == pytest.approx(factor)
+    model_registry = Scales()
+    plan({"stages": [{"stage": "upscale", "parameters": parameters}]}, model_registry)
+    assert model_registry.asked[-1] == pytest.approx(factor)
 
 
 @pytest.mark.parametrize("preset", ["color_cast", "auto", "restore", "full"])

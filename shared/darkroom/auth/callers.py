@@ -1,9 +1,9 @@
-"""Who asks, and what may they do?
+"""Identifies the caller of the API.
 
-With an API key: whom the key names. Without one, where visitors are let in: whoever has the cookie of one. Without any
-key ever created, on a laptop that lets no visitors in: whoever sits at it, which the request's address, its `Host` and
-its `Origin` must show. A page of another origin can make a browser on this computer ask, and a name that an attacker
-controls can be made to point here; neither gets through.
+An API key names its owner and role. Where visitors are allowed, a caller without a key is a visitor, known by a cookie.
+On one machine where no key was ever created and no visitors are allowed, the caller is the local user. The address of
+the request, its `Host` and its `Origin` must then be local: a page of another origin can make a browser on this
+computer send requests, and an attacker can make a host name resolve to this computer. Both are refused.
 """
 
 import re
@@ -35,9 +35,9 @@ _BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Somebody who asks."""
+    """The caller of a request."""
 
-    #: Whose jobs; empty for whoever sits at a laptop without keys.
+    #: Owner of the jobs; empty for the local user of a machine without keys.
     owner: str
     role: Role
     #: Under what the rate is counted beside the address; empty without key.
@@ -51,7 +51,7 @@ class Principal:
 
     @property
     def is_visitor(self) -> bool:
-        """Whether it is somebody without a key."""
+        """Whether the caller has no key."""
         return self.owner.startswith(PREFIX)
 
     def limit(self, settings: Settings) -> int:
@@ -65,7 +65,7 @@ class Principal:
         return _RANKS[self.role] >= _RANKS[access]
 
     def require_sight(self, job: Job) -> None:
-        """Raises JobNotFound for other people's jobs: nobody learns that an id exists."""
+        """Raises JobNotFound for the jobs of other owners, so that the existence of an id stays secret."""
         if not self.sees_all and job.owner != self.owner:
             raise JobNotFound(f"there is no job {job.id}")
 
@@ -75,13 +75,13 @@ class Principal:
             raise BatchNotFound(f"there is no batch {batch.id}")
 
     def require_own_batch(self, batch: Batch) -> None:
-        """Raises Forbidden if the batch may be seen but belongs to somebody else, BatchNotFound if not even that."""
+        """Raises Forbidden if the batch may be read but has another owner, BatchNotFound if it may not be read."""
         self.require_batch(batch)
         if self.role != "admin" and batch.owner != self.owner:
             raise Forbidden(f"batch {batch.id} belongs to somebody else; only its owner and admins may change it")
 
     def require_own(self, job: Job) -> None:
-        """Raises Forbidden if the job may be seen but belongs to somebody else, JobNotFound if it may not be seen."""
+        """Raises Forbidden if the job may be read but has another owner, JobNotFound if it may not be read."""
         self.require_sight(job)
         if self.role != "admin" and job.owner != self.owner:
             raise Forbidden(f"job {job.id} belongs to somebody else; only its owner and admins may change it")

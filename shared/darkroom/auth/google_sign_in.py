@@ -1,7 +1,7 @@
-"""Who asks with a Google ID token, and what may they do?
+"""Identifies callers by a Google ID token.
 
-A token is a JWT that Google signed for this API (its audience) and for one account. Services and people sign in with
-it where keys are not wanted: `curl -H "Authorization: Bearer $(gcloud auth print-identity-token)"`.
+A token is a JWT that Google signed for this API (its audience) and for one account. Services and people can sign in
+with it instead of a key: `curl -H "Authorization: Bearer $(gcloud auth print-identity-token)"`.
 """
 
 import re

@@ -1,10 +1,10 @@
-"""Who may call the API?
+"""Creates, checks and revokes API keys.
 
-An API key is 256 random bits, shown once when it is made; only its SHA-256 is stored. A slow hash, which passwords
-need, would protect nothing here: 256 bits cannot be guessed. The record of each key is one object in a bucket of its
-own, which no function but the API reads and only operators write.
+An API key is 256 random bits, shown once at its creation. Only its SHA-256 is stored. A slow hash, which passwords
+need, would add nothing: 256 random bits cannot be guessed. The record of each key is one object in a separate bucket.
+Only the API reads that bucket, and only operators write it.
 
-    dk_3f2a91c0b7d2_x7Qm…     "dk", the id under which the record lies, the secret
+    dk_3f2a91c0b7d2_x7Qm…     "dk", the id of the key's record, the secret
 """
 
 import hashlib
@@ -59,7 +59,7 @@ class Keys:
     _remembered: dict[str, _Remembered] = field(default_factory=dict)
 
     def create(self, owner: str, role: Role) -> tuple[ApiKey, str]:
-        """A new key and its text, which nobody can find out later. Raises PermanentError for an owner without name."""
+        """A new key and its text, which cannot be recovered later. Raises PermanentError for an owner without name."""
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         text = f"dk_{key_id}_{secret}"
         try:

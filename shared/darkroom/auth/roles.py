@@ -1,4 +1,4 @@
-"""What may somebody do?"""
+"""Defines the roles of callers and what each may do."""
 
 import re
 from typing import Literal, cast, get_args

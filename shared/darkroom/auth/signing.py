@@ -1,4 +1,4 @@
-"""How does the system recognise what it signed itself?"""
+"""Signs values with the key of the system, and verifies them."""
 
 import os
 import secrets
@@ -25,7 +25,7 @@ def _own_key(path: Path) -> str:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
     try:
-        os.link(draft, path)  # whoever is first wins, and nobody reads half a key
+        os.link(draft, path)  # the first process wins, and no process reads a part of a key
     except FileExistsError:
         pass
     finally:

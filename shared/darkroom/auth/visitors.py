@@ -1,7 +1,7 @@
-"""How do people without a key come in, where they may, and how is one told from another?
+"""Identifies visitors, who use the API without a key where that is allowed.
 
-By a cookie that this system signs: it holds a random id, under which the visitor's jobs are kept. Nothing else is
-known or stored about a visitor.
+A cookie signed by this system holds a random id, which is the owner of the visitor's jobs. Nothing else about a
+visitor is stored.
 """
 
 import re
@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class Visitors:
     """Knows visitors again."""
 
-    #: The key of the signatures, asked for on first use.
+    #: The key of the signatures, read on first use.
     key: Callable[[], str]
 
     def owner_of(self, request: Request) -> str | None:

@@ -1,6 +1,6 @@
-"""What does it cost to develop so many pictures on Google Cloud?
+"""Estimates the cost of processing pictures on Google Cloud.
 
-prices.toml     list prices, dated, to be edited
-figures.json    what a step needs, as measured by `python -m infra.simulation.measure`
-estimate        both together
+prices.toml     list prices with their date, which an operator may edit
+figures.json    time and memory of each step, measured by `python -m infra.simulation.measure`
+estimate        computes the cost from both
 """

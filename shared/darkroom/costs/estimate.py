@@ -224,10 +224,10 @@ def _sweeps(pictures: int, prices: Mapping[str, Mapping[str, float]], a: Assumpt
     run, storage, firestore = prices["run"], prices["storage"], prices["firestore"]
     second = run["vcpu_second"] + 0.5 * run["gib_second"]
     # A tick asks for the backlog of every subscription, and reads how far the look through the uploads has come.
-    asked = (
+    looked_up = (
         firestore["read"] * a.sweep_reads + storage["read"] * 2 + prices["monitoring"]["series"] * len(SUBSCRIPTIONS)
     )
-    ticks = a.sweeps * (run["request"] + second * a.sweep_s + asked)
+    ticks = a.sweeps * (run["request"] + second * a.sweep_s + looked_up)
     looks = a.kept_months * 30 * 24 * 3600 / Settings.model_fields["orphan_scan_s"].default
     # A call lists a thousand uploads.
     looked_up = pictures * (firestore["read"] * a.look_ups + storage["write"] * looks / 1000)

@@ -1,23 +1,23 @@
-"""What can go wrong, and who must act?
+"""Defines the errors of the system.
 
     DarkroomError
     ├── PermanentError        the same message fails the same way: recorded on the job, acknowledged
     │   ├── BadImage          the bytes cannot become a picture (kind of damage in `code`)
     │   ├── BadPipeline       the pipeline, a stage or a parameter is not valid
-    │   ├── BadMessage        an event or message that cannot be understood
+    │   ├── BadMessage        an event or message that cannot be decoded
     │   ├── SourceGone        the named generation of an object does not exist any more
     │   ├── ModelUnusable     the model's file is missing, altered, or breaks its contract
-    │   └── NotAllowed        the job's state does not permit what was asked
+    │   └── NotAllowed        the job's state does not permit the request
     ├── TransientError        raised: the transport sends the message again
     ├── ConfigurationError    the settings are wrong: every problem at once, at start
     └── Outcomes of a conditional call, handled where they arise
-        ├── ObjectExists      created by somebody before us
+        ├── ObjectExists      created by another process before
         ├── ObjectNotFound    no such object, or not in that generation
-        ├── JobExists         created by somebody before us
+        ├── JobExists         created by another process before
         ├── JobNotFound       no such job
         ├── KeyNotFound       no such API key
         ├── BatchNotFound     no such import or batch
-        └── RevisionConflict  somebody else saved the job since it was read
+        └── RevisionConflict  another process saved the job since it was read
 
 `run_stage` in `shared/darkroom/handlers/stages.py` is the one place that decides between recording and raising.
 """
@@ -76,7 +76,7 @@ class ModelUnusable(PermanentError):
 
 
 class NotAllowed(PermanentError):
-    """The job's state does not permit what was asked."""
+    """The job's state does not permit the request."""
 
     code = "not_allowed"
 
@@ -100,7 +100,7 @@ class ObjectExists(DarkroomError):
 
 
 class ObjectNotFound(DarkroomError):
-    """No such object, or not in the generation asked for."""
+    """No such object, or not in the requested generation."""
 
     code = "object_not_found"
 
@@ -130,12 +130,12 @@ class BatchNotFound(DarkroomError):
 
 
 class RevisionConflict(DarkroomError):
-    """The job was saved by somebody else since it was read."""
+    """Another process saved the job since it was read."""
 
     code = "revision_conflict"
 
 
-#: Codes with which a job fails because of the upload or of what was asked; the service itself is in order.
+#: Codes with which a job fails because of the upload or of its pipeline; the service works.
 INPUT_FAULTS = frozenset(
     {
         "bad_image",

@@ -1,4 +1,4 @@
-"""Which fields of a request are not valid, and which limits did they break?"""
+"""Describes the invalid fields of a request and the limits that they exceed."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite

@@ -1,7 +1,6 @@
-"""Which format does a result have, and how is its name spelt?
+"""Chooses the file format and the file extension of a result.
 
-Pure: the dispatcher names a result's object before any pixel of it exists, so the rule that `finish` follows
-stands here.
+Pure: the dispatcher names the object of a result before its pixels exist, and `finish` follows the same rule.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
-"""What can the API refuse that the rest of the system does not know of?
+"""Defines the errors that only the API raises.
 
-The codes are listed in docs/http.md, which a test holds to this module.
+The codes are listed in docs/http.md; a test compares the list with this module.
 """
 
 from darkroom.domain.errors import DarkroomError
@@ -8,7 +8,7 @@ from darkroom.domain.field_errors import FieldProblem
 
 
 class HttpError(DarkroomError):
-    """A request that cannot be answered as asked."""
+    """The request cannot be answered."""
 
     status = 400
     code = "bad_request"
@@ -30,7 +30,7 @@ class HttpError(DarkroomError):
 
 
 class NotAuthenticated(HttpError):
-    """Nobody knows who asks."""
+    """The caller is not identified."""
 
     status = 401
     code = "not_authenticated"
@@ -44,7 +44,7 @@ class Forbidden(HttpError):
 
 
 class QuotaReached(HttpError):
-    """Somebody keeps as much as they may."""
+    """The owner has reached the limit of kept photographs."""
 
     status = 403
     code = "quota_reached"
@@ -65,7 +65,7 @@ class NoSuchPath(HttpError):
 
 
 class ResultNotFound(HttpError):
-    """The job is there, and what was asked of it is not, or not yet."""
+    """The job exists, but the requested part of it does not, or not yet."""
 
     status = 404
     code = "nothing_there"
@@ -86,7 +86,7 @@ class WrongMethod(HttpError):
 
 
 class Conflict(HttpError):
-    """Somebody was faster."""
+    """Another request changed the same thing first."""
 
     status = 409
     code = "conflict"

@@ -1,7 +1,7 @@
-"""What is known about one photograph, and how may that change?
+"""Defines the job of one photograph and its changes of state.
 
-A `Job` is one immutable record. Every change is a method that returns the next one; nothing here reads a clock, a
-database or the environment. `darkroom.handlers` loads, changes and saves.
+A `Job` is one immutable record. Every change is a method that returns the next record. Nothing here reads a clock, a
+database or the environment; `darkroom.handlers` loads, changes and saves jobs.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ MAX_NAME_BYTES = 1024
 
 
 class Skipped(Record):
-    """A stage that the planner left out."""
+    """A stage that the planner skipped."""
 
     stage: Stage
     reason: str
@@ -160,7 +160,7 @@ class Job(Record):
         return name_beside(self.source.ref.name, self._tag, extension)
 
     def next_request(self) -> StageRequested | None:
-        """The message that drives the job on, or None if it is finished."""
+        """The message that requests the next step, or None if the job has ended."""
         index = len(self.records)
         if self.status in FINAL or index >= len(self.plan):
             return None

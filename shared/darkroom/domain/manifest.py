@@ -1,7 +1,7 @@
-"""What is written beside each result?
+"""Builds the manifest that is written beside each result.
 
-The manifest says where a picture came from, what was planned and what each stage really did. Pure: it is the job,
-told for people and machines that see only the results bucket.
+The manifest states the source of the picture, the plan, and what each stage did. It is computed from the job alone, for
+people and programs that can read only the results bucket.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What is known about a picture, in numbers?
+"""Defines the measurements of a picture.
 
-Pure: `assess` takes the measurements, the planner reads them, the job and the manifest carry them as JSON.
+Pure: `assess` computes them, the planner reads them, and the job and the manifest store them as JSON.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Measurements:
     bits: int = 8
     #: Name of the file's format: jpeg, png, webp, …; empty for a picture that came from no file.
     format: str = ""
-    #: Frames of the file; above 1 only the first is worked on.
+    #: Frames of the file; if above 1, only the first is processed.
     frames: int = 1
     #: Whether any pixel is less than opaque.
     has_alpha: bool = False
@@ -35,13 +35,13 @@ class Measurements:
     blur_radius: float = 0.0
     #: Share of the pixels that lie on edges steep enough to judge sharpness by, 0-1; near 0 nothing is known of it.
     edge_share: float = 0.0
-    #: Mean luma, 0-1; plain white backgrounds left out.
+    #: Mean luma, 0-1; without plain white backgrounds.
     exposure_mean: float = 0.0
-    #: Luma below which half of the picture lies, 0-1; plain white backgrounds left out.
+    #: Luma below which half of the picture lies, 0-1; without plain white backgrounds.
     exposure_median: float = 0.0
     #: Share of the pixels whose luma is at the lower end of the range, 0-1.
     clipped_shadows: float = 0.0
-    #: Share of the pixels that are blown out, 0-1; plain white backgrounds left out.
+    #: Share of the pixels that are blown out, 0-1; without plain white backgrounds.
     clipped_highlights: float = 0.0
     #: Share of the picture that is a plain white background, connected to its border, 0-1.
     white_background: float = 0.0
@@ -78,7 +78,7 @@ class Measurements:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Measurements":
-        """The inverse of `to_json`; names it does not know are left out, so that older jobs stay readable."""
+        """The inverse of `to_json`; unknown names are skipped, so that older jobs stay readable."""
         known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 

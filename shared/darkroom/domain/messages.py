@@ -87,9 +87,9 @@ class StepRecord(Record):
     peak_memory_mb: float
     #: True if the model could not run and the classical method stood in.
     degraded: bool = False
-    #: True if the stage is not sure of its result, so that a person must look at it.
+    #: True if the confidence of the stage in its result is low, so that a person must look at it.
     doubtful: bool = False
-    #: Sentences about what could not be done as asked.
+    #: Notes for the user, for instance on an option that could not be applied.
     notes: tuple[str, ...] = ()
     #: What the stage found out, for instance an estimated sigma.
     values: dict[str, JsonValue] = {}
@@ -105,7 +105,7 @@ class StageRequested(Record):
     run: int = Field(ge=1)
     #: Index of the step in the plan.
     index: int = Field(ge=0)
-    #: How often the job had been replayed when this was asked; a failure of an earlier attempt counts for nothing.
+    #: How often the job had been replayed when this was requested; a failure of an earlier attempt counts for nothing.
     replay: int = Field(0, ge=0)
     #: How often the request was sent again after the transport gave it up without any answer of the stage.
     resent: int = Field(0, ge=0)
@@ -137,7 +137,7 @@ class StageCompleted(StageAnswer):
 
 
 class StageFailed(StageAnswer):
-    """A stage cannot do what it was asked, however often it tries."""
+    """A stage failed permanently: another attempt would fail in the same way."""
 
     code: str
     message: str

@@ -1,7 +1,7 @@
-"""What can each stage be told, and within which limits?
+"""Defines the parameters of each stage, with their limits and defaults.
 
-Pure data: the dispatcher validates and resolves parameters without importing a pixel library.
-Names, units and defaults appear in `darkroom stages` and in docs/stages.md as they stand here.
+Pure data: the dispatcher validates and resolves parameters without importing a pixel library. `darkroom stages` and
+docs/stages.md show the same names, units and defaults.
 """
 
 from collections.abc import Mapping

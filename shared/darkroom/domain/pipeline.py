@@ -1,7 +1,7 @@
-"""What may a user ask for?
+"""Parses the pipeline that a user requests.
 
 A `Pipeline` is a preset, changed by switches, or an explicit list of stages. It comes as a preset's name, as JSON in
-an object's metadata, or from a command line; `parse_pipeline` is the one way in, and unknown keys are errors.
+an object's metadata, or from a command line; `parse_pipeline` parses all of them, and unknown keys are errors.
 
     "restore"
     {"preset": "product", "stages": {"upscale": {"scale": 2}, "background": false}, "output": {"target_size_kb": 300}}

@@ -1,8 +1,8 @@
-"""Which steps does a photograph go through, and why?
+"""Plans the steps of a job.
 
-Pure: a job and what `assess` measured go in, steps with every parameter resolved come out, and the stages left out
-with their reasons. The name of every artifact holds a digest of the upload and of all steps so far, so that a rerun
-that changes step 4 finds steps 1 to 3 done.
+Pure: the input is a job and the measurements of `assess`. The output is the list of steps with every parameter
+resolved, and the skipped stages with their reasons. The name of each artifact contains a digest of the upload and of
+all steps up to it. So a rework that changes step 4 reuses the artifacts of steps 1 to 3.
 """
 
 import hashlib
@@ -50,12 +50,12 @@ class ModelRegistry(Protocol):
         """
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        """Processor seconds that the model takes for a picture of that size; None if nobody has measured them."""
+        """Processor seconds that the model takes for a picture of that size; None if that was never measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """Where everything lies; the three are different, which the settings check."""
+    """The buckets; the settings check that the three are different."""
 
     uploads: str
     artifacts: str
@@ -72,20 +72,20 @@ class StageRequest:
     origin: str
 
 
-def first_step(job: Job, buckets: Buckets, catalogue: ModelRegistry) -> Step:
+def first_step(job: Job, buckets: Buckets, model_registry: ModelRegistry) -> Step:
     """The `assess` with which every run begins."""
-    return _assess(_Chain(job, buckets), catalogue, {}, reason="every photograph is measured first")
+    return _assess(_Chain(job, buckets), model_registry, {}, reason="every photograph is measured first")
 
 
 def make_plan(
     job: Job,
     report: Report,
-    catalogue: ModelRegistry,
+    model_registry: ModelRegistry,
     buckets: Buckets,
     *,
     objects: Mapping[str, ObjectRef] = MappingProxyType({}),
 ) -> tuple[tuple[Step, ...], tuple[Skipped, ...]]:
-    """All steps of a run, and the stages left out.
+    """All steps of a run, and the skipped stages.
 
     `objects` holds the objects that the pipeline names, in the generation to be read. A step holds those that its own
     parameters name. Raises BadPipeline if the measured picture makes the pipeline impossible (an enlargement beyond the
@@ -93,25 +93,25 @@ def make_plan(
     """
     measured = Measurements.from_json(report.measurements)
     chain = _Chain(job, buckets, objects)
-    _assess(chain, catalogue, {}, reason="every photograph is measured first")
+    _assess(chain, model_registry, {}, reason="every photograph is measured first")
     size, skipped = (measured.height, measured.width), []
-    for wish in requested_stages(job.pipeline):
-        parameters = _validated(wish, measured)
-        reason = _reason(wish, measured)
-        obstacle = _obstacle(parameters, measured, size, catalogue) if reason else _not_needed(wish)
+    for request in requested_stages(job.pipeline):
+        parameters = _validated(request, measured)
+        reason = _reason(request, measured)
+        obstacle = _obstacle(parameters, measured, size, model_registry) if reason else _not_needed(request)
         if obstacle:
-            skipped.append(Skipped(stage=wish.stage, reason=obstacle))
+            skipped.append(Skipped(stage=request.stage, reason=obstacle))
             continue
-        method, model = _method(wish.stage, parameters, size, job.pipeline.quality, catalogue)
-        if wish.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
+        method, model = _method(request.stage, parameters, size, job.pipeline.quality, model_registry)
+        if request.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
             method, model = "channel_stretch", None
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
         chain.extension = working_extension(measured.bits, *size)
-        chain.add(wish.stage, method, parameters.model_dump(mode="json"), model=model, reason=reason or "")
+        chain.add(request.stage, method, parameters.model_dump(mode="json"), model=model, reason=reason or "")
     _finish(chain, job, measured)
     scored = AssessParameters(reference_pixels=measured.pixels).model_dump(mode="json")
-    _assess(chain, catalogue, scored, reason="every result is scored")
+    _assess(chain, model_registry, scored, reason="every result is scored")
     return tuple(chain.steps), tuple(skipped)
 
 
@@ -121,11 +121,11 @@ def requested_stages(pipeline: Pipeline) -> list[StageRequest]:
         return [StageRequest(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
     rules = PRESET_RULES[pipeline.preset].stages
     found = (_wish(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
-    return [wish for wish in found if wish]
+    return [request for request in found if request]
 
 
 def finish_parameters(pipeline: Pipeline) -> FinishParameters:
-    """The preset's parameters of `finish` with the user's wishes on top; an explicit list takes the wishes alone."""
+    """The preset's parameters of `finish` with the user's options on top; a list of stages uses the options alone."""
     preset = {} if isinstance(pipeline.stages, tuple) else PRESET_RULES[pipeline.preset].output
     return FinishParameters.model_validate({**preset, **pipeline.output})
 
@@ -153,33 +153,33 @@ def _merged(stage: Stage, own: dict[str, JsonValue], switch: bool | dict[str, Js
     return {**own, **switch}
 
 
-def _validated(wish: StageRequest, measured: Measurements) -> RestorationParameters:
-    values = dict(wish.parameters)
-    if wish.stage == "deblur" and values.get("sigma") is None:
+def _validated(request: StageRequest, measured: Measurements) -> RestorationParameters:
+    values = dict(request.parameters)
+    if request.stage == "deblur" and values.get("sigma") is None:
         values["sigma"] = min(measured.noise_sigma, 100.0)
     try:
-        parameters = PARAMETERS[wish.stage].model_validate(values)
+        parameters = PARAMETERS[request.stage].model_validate(values)
     except ValidationError as exc:
-        raise BadPipeline(f"{wish.stage}: {describe(exc)}") from exc
+        raise BadPipeline(f"{request.stage}: {describe(exc)}") from exc
     assert isinstance(parameters, RestorationParameters)
     return parameters
 
 
-def _reason(wish: StageRequest, measured: Measurements) -> str | None:
+def _reason(request: StageRequest, measured: Measurements) -> str | None:
     """Why the stage is wanted, or None if it is not."""
-    if wish.origin == "off":
+    if request.origin == "off":
         return None
-    if wish.origin == "needed":
-        return NEEDS[wish.stage](measured)
-    return "asked for" if wish.origin == "asked" else "part of the preset"
+    if request.origin == "needed":
+        return NEEDS[request.stage](measured)
+    return "asked for" if request.origin == "asked" else "part of the preset"
 
 
-def _not_needed(wish: StageRequest) -> str:
-    return "switched off" if wish.origin == "off" else "the measurements do not call for it"
+def _not_needed(request: StageRequest) -> str:
+    return "switched off" if request.origin == "off" else "the measurements do not call for it"
 
 
 def _obstacle(
-    parameters: RestorationParameters, measured: Measurements, size: tuple[int, int], catalogue: ModelRegistry
+    parameters: RestorationParameters, measured: Measurements, size: tuple[int, int], model_registry: ModelRegistry
 ) -> str | None:
     """Why a wanted stage has nothing to do, or None if it can run."""
     if isinstance(parameters, UpscaleParameters) and not has_work(parameters, *size):
@@ -187,7 +187,7 @@ def _obstacle(
     if getattr(parameters, "force", True) is False and not measured.greyscale:
         return "the picture has colour already; force=true colorizes it all the same"
     stage = _stage_of(parameters)
-    if not parameters.classical and catalogue.model_ref(stage, parameters.model) is None:
+    if not parameters.classical and model_registry.model_ref(stage, parameters.model) is None:
         return "no model is installed and there is no classical method"
     return None
 
@@ -197,15 +197,19 @@ def _stage_of(parameters: Parameters) -> Stage:
 
 
 def _method(
-    stage: Stage, parameters: RestorationParameters, size: tuple[int, int], quality: Quality, catalogue: ModelRegistry
+    stage: Stage,
+    parameters: RestorationParameters,
+    size: tuple[int, int],
+    quality: Quality,
+    model_registry: ModelRegistry,
 ) -> tuple[str, ModelRef | None]:
     """The method that runs. `model` without a registered model stays, and fails or falls back in the stage."""
-    asked: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
-    if asked not in ("auto", "model"):
-        return asked, None
+    method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
+    if method not in ("auto", "model"):
+        return method, None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
-    model = catalogue.model_ref(stage, parameters.model, factor, quality=quality)
-    if model or asked == "model" or parameters.model:
+    model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
+    if model or method == "model" or parameters.model:
         return "model", model
     return parameters.classical[0], None
 
@@ -224,9 +228,9 @@ def _finish(chain: "_Chain", job: Job, measured: Measurements) -> None:
     chain.add("finish", "classical", values, reason="every result is finished")
 
 
-def _assess(chain: "_Chain", catalogue: ModelRegistry, parameters: dict[str, JsonValue], *, reason: str) -> Step:
+def _assess(chain: "_Chain", model_registry: ModelRegistry, parameters: dict[str, JsonValue], *, reason: str) -> Step:
     """Scored by the installed network; by the classical measurements if there is none."""
-    model = catalogue.model_ref("assess", None)
+    model = model_registry.model_ref("assess", None)
     return chain.add("assess", "model" if model else "classical", parameters, reason=reason, model=model)
 
 

@@ -1,7 +1,7 @@
-"""What does each preset do?
+"""Defines the presets.
 
-A preset is data: for each stage whether it runs always or only if the measurements call for it, its parameters, and
-the parameters of `finish`. `darkroom presets` prints this table.
+A preset is data: for each stage whether it runs always or only if the measurements require it, its parameters, and the
+parameters of `finish`. `darkroom presets` prints this table.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ BLUR_RADIUS = 1.0
 DARK_MEDIAN = 0.18
 #: From this strength on a cast is more likely than a coloured scene.
 CAST_STRENGTH = 0.45
-#: Probability from which a colour lies over the picture. Source: none of 65 clean photographs reaches it.
+#: Probability from which one colour covers the picture. Source: none of 65 clean photographs reaches it.
 VEIL = 0.9
 #: Restored prints are enlarged if their shorter side has fewer pixels.
 RESTORE_MIN_SIDE = 1200
@@ -65,7 +65,7 @@ def _darkness(m: Measurements) -> str | None:
 
 
 def has_veil(m: Measurements) -> bool:
-    """Whether one colour lies over the whole picture, which a stretch of the channels removes and gains do not."""
+    """Whether one colour covers the whole picture, which a stretch of the channels removes and gains do not."""
     return not m.greyscale and m.veil > VEIL
 
 

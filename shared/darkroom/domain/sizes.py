@@ -1,7 +1,7 @@
-"""How large will the picture be?
+"""Computes the size of an enlarged picture.
 
-Pure arithmetic on heights and widths: the planner leaves `upscale` out when it has nothing to do, and the stage
-enlarges to exactly the size that the planner reckoned with.
+Pure arithmetic on heights and widths: the planner skips `upscale` if it would change nothing, and the stage enlarges to
+exactly the size that the planner computed.
 """
 
 from darkroom.domain.errors import BadPipeline

@@ -1,13 +1,13 @@
-"""Which topics and subscriptions are there, who serves them, and how often are they tried?
+"""Defines the topics and subscriptions, the functions that serve them, and their retries.
 
-One description for the laptop, the emulators and Google Cloud. The deadlines obey
+The local cloud, the emulators and Google Cloud use this one description. The deadlines satisfy
 
     ack deadline ≥ the function's timeout          (a slow delivery is not repeated while it still runs)
-    attempts × longest backoff < retention          (a message is given up before it would be forgotten)
+    attempts × longest backoff < retention          (a message is given up before it expires)
 
-A push that is refused for want of an instance (429, 503) counts as a delivery of Pub/Sub. So the attempts are many,
-and the answers of a stage decide when its job is given up: after `MAX_FAILURES` failures. On one machine a delivery is
-never refused, and `LOCAL_SUBSCRIPTIONS` counts each as a failure.
+Pub/Sub counts a push that is refused because no instance is free (429, 503) as a delivery. So many attempts are
+allowed, and the failures that a stage reports decide when its job fails: after `MAX_FAILURES` of them. On one machine a
+delivery is never refused, and `LOCAL_SUBSCRIPTIONS` counts each one as a failure.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 #: Topic of storage notifications on the laptop; on Google Cloud an event trigger stands in its place.
 UPLOADS_TOPIC = "uploads"
-#: Seconds for which Pub/Sub keeps what nobody has acknowledged.
+#: Seconds for which Pub/Sub keeps an unacknowledged message.
 RETENTION_S = 7 * 24 * 3600
 #: Failures of one step after which its job is given up.
 MAX_FAILURES = 5
@@ -39,7 +39,7 @@ class Subscription:
     #: Folder under `functions/` and the function's name in its `main.py`.
     function: str
     entry_point: str
-    #: Seconds until an unanswered delivery is given to somebody else.
+    #: Seconds until an unacknowledged message is delivered again.
     ack_deadline_s: int = 600
     #: Seconds before the first redelivery, and the longest ones.
     min_backoff_s: float = 10.0
@@ -98,7 +98,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         function="importer",
         entry_point="on_import",
         ack_deadline_s=300,
-        # A shop that is down for some minutes is asked again; after about 20 minutes the row is given up.
+        # A server that is down for some minutes is tried again; after about 20 minutes the row is given up.
         max_backoff_s=600.0,
         max_attempts=8,
     ),
@@ -110,7 +110,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
         ack_deadline_s=60,
         max_backoff_s=600.0,
         max_attempts=10,
-        # The end of a job is not told later because other jobs begin.
+        # A callback must not be delayed because other jobs begin.
         precedence=100,
     ),
     *(stage_subscription(stage) for stage in STAGES),

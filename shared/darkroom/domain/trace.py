@@ -1,7 +1,7 @@
-"""How do the lines and messages of one job find together?
+"""Computes the trace and the span of the messages of a job.
 
-One trace a job, made from its id, which every message carries: nothing has to be stored. One span a message, made of
-what it says, so that a redelivery is the same span again.
+The trace of a job is computed from its id, so nothing has to be stored; every message carries it. The span of a message
+is computed from its content, so a redelivery has the same span.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
-"""What is somebody told when a job has ended, and how do they know that it is true?
+"""Defines the callback that reports the end of a job, and its signature.
 
-A callback is a POST of JSON. Its signature is an HMAC over the moment of sending and the very bytes of the body,
-so that neither can be changed and an old one cannot be sent again unnoticed:
+A callback is a POST of JSON. Its signature is an HMAC over the time of sending and the bytes of the body. So neither
+can be changed, and the receiver can refuse an old callback that is sent again.
 
-    Darkroom-Event-Id    the same for every attempt to tell the same thing
+    Darkroom-Event-Id    the same for every attempt to deliver the same event
     Darkroom-Timestamp   seconds since 1970
     Darkroom-Signature   v1=HMAC-SHA256(key, "{timestamp}.{body}") in hexadecimal digits
 """
@@ -19,12 +19,12 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.messages import Record
 
 CALLBACKS_TOPIC = "callbacks"
-#: Metadata of an upload under which the URL lies.
+#: Metadata key of an upload that holds the callback URL.
 CALLBACK_KEY = "callback-url"
 
 
 class CallbackDue(Record):
-    """Tell somebody that a run of a job has ended."""
+    """A callback is to report that a run of a job has ended."""
 
     job_id: str = Field(min_length=1)
     run: int = Field(ge=1)
@@ -37,8 +37,8 @@ class CallbackDue(Record):
 
 
 def callback_body(job: Job, due: CallbackDue) -> bytes:
-    """What is told: the event, and the job in a few words."""
-    told = {
+    """The body of a callback: the event and a summary of the job."""
+    body = {
         "event": f"job.{due.status}",
         "event_id": due.event_id,
         "job": {
@@ -55,7 +55,7 @@ def callback_body(job: Job, due: CallbackDue) -> bytes:
             "result": f"/v1/jobs/{job.id}/result" if job.result else None,
         },
     }
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def signed_headers(key: str, body: bytes, *, event_id: str, now: datetime) -> dict[str, str]:
@@ -70,7 +70,7 @@ def signed_headers(key: str, body: bytes, *, event_id: str, now: datetime) -> di
 
 
 def callback_key(signing_key: str, owner: str) -> str:
-    """The key of one owner's callbacks, made from the system's own, which nobody learns from it."""
+    """The key of one owner's callbacks, derived from the key of the system, which cannot be computed from it."""
     return hmac.new(signing_key.encode(), f"callbacks/{owner}".encode(), hashlib.sha256).hexdigest()
 
 

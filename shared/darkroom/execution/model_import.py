@@ -1,7 +1,7 @@
-"""How does a network that somebody brings become a model that a stage may use?
+"""Adds a network of a user as a model of a stage.
 
-What is told of it and what its file says must agree, and its stage must come through a probe picture with it, before
-anything is stored.
+Before the model is stored, its description must agree with its file, and the stage must process a probe picture
+with it.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class Candidate:
 
 
 def examine_model(stage: Stage, described: ModelManifest, graph: bytes, *, threads: int) -> Candidate:
-    """Check what is told of a network against its file, and run the stage with it on a probe picture.
+    """Check the description of a network against its file, and run the stage with it on a probe picture.
 
     Raises ModelUnusable, code `model_contract`, with everything in which the two differ.
     """
@@ -59,10 +59,10 @@ def examine_model(stage: Stage, described: ModelManifest, graph: bytes, *, threa
     began_s = process_time()
     found = probe(stage, model)
     probe_cpu_s = process_time() - began_s
-    told = described.model_dump(include={"id", "version", "licence", "commercial_use", "training_data"}, by_alias=True)
+    card = described.model_dump(include={"id", "version", "licence", "commercial_use", "training_data"}, by_alias=True)
     fields = contract.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     figures = described.model_dump(include={"evidence", "cost"}, exclude_none=True)
-    table = {**told, "stage": stage, "sha256": sha256, "installed": True, **figures, "contract": fields}
+    table = {**card, "stage": stage, "sha256": sha256, "installed": True, **figures, "contract": fields}
     return Candidate(table=table, contract=contract, notes=(*notes, *found), probe_cpu_s=probe_cpu_s)
 
 
@@ -135,7 +135,7 @@ def _given(stage: Stage, model: Model) -> dict[str, Any]:
 
 
 def _doubts(stage: Stage, model: Model, before: Pixels, after: Pixels) -> tuple[str, ...]:
-    """Whether a restored probe is still the probe: colour forms that were told wrongly show here."""
+    """Whether a restored probe is still the probe: a wrong colour form is detected here."""
     if stage not in ("denoise", "deblur", "upscale"):
         return ()
     small = resized(after, *before.shape[:2])

@@ -20,39 +20,39 @@ from darkroom.runtime.ports import Clock, Meter
 from darkroom.runtime.system import Models
 from darkroom.stages import StageModel
 
-#: There are no buckets in process; the names stand in the manifest.
+#: Names of buckets in the manifest of a run in one process, which has no buckets.
 BUCKETS = Buckets(uploads="input", artifacts="memory", results="output")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRunner:
-    """What an in-process run needs: models, a clock, a meter and the limits."""
+    """The models, the clock, the meter and the limits of a run in one process."""
 
-    catalogue: ModelRegistry
+    model_registry: ModelRegistry
     models: Models
     clock: Clock
     meter: Meter
     limits: Limits
-    #: Reads an object of the uploads bucket that the pipeline names, which was allowed before.
+    #: Reads an object of the uploads bucket that the pipeline names; the access was checked before.
     read_object: Callable[[str], Picture] = no_objects
 
 
-def open_score_model(bench: LocalRunner) -> StageModel | None:
+def open_score_model(runner: LocalRunner) -> StageModel | None:
     """The network that scores pictures; None if none is installed. Raises ModelUnusable if it cannot be opened."""
-    model = bench.catalogue.model_ref("assess", None)
-    return bench.models.open("assess", model.id, sha256=model.sha256) if model else None
+    model = runner.model_registry.model_ref("assess", None)
+    return runner.models.open("assess", model.id, sha256=model.sha256) if model else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineResult:
-    """A photograph that came out of the pipeline."""
+    """The finished picture and its job."""
 
     job: Job
     data: bytes
     content_type: str
 
 
-#: Is told of every step before it begins, with the picture that goes in; what it raises ends the run.
+#: Called before every step with its input picture; an exception that it raises ends the run.
 Watch = Callable[[Step, Picture], None]
 
 
@@ -61,56 +61,56 @@ def _unwatched(step: Step, picture: Picture) -> None:
 
 
 def run_pipeline(
-    bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
+    runner: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
 ) -> PipelineResult:
     """Run the whole pipeline on the bytes of one picture. Raises PermanentError if it cannot be done."""
-    made = run_without_scoring(bench, name, data, pipeline, watch=watch)
-    finished = decode(made.data, replace(bench.limits, max_bytes=len(made.data), max_pixels=2**40))
-    job = _assessed(bench, made.job, finished).completed(bench.clock.now())
-    return replace(made, job=job)
+    unscored = run_without_scoring(runner, name, data, pipeline, watch=watch)
+    finished = decode(unscored.data, replace(runner.limits, max_bytes=len(unscored.data), max_pixels=2**40))
+    job = _assessed(runner, unscored.job, finished).completed(runner.clock.now())
+    return replace(unscored, job=job)
 
 
 def run_without_scoring(
-    bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
+    runner: LocalRunner, name: str, data: bytes, pipeline: Pipeline, *, watch: Watch = _unwatched
 ) -> PipelineResult:
-    """The same bytes without their score: the job stands before its last step. Raises PermanentError."""
-    job = _begin(bench, name, data, pipeline)
-    decoded = decode(data, bench.limits)
-    job = _assessed(bench, job, decoded)
+    """Run the pipeline up to the result, without the `assess` that scores it. Raises PermanentError."""
+    job = _begin(runner, name, data, pipeline)
+    decoded = decode(data, runner.limits)
+    job = _assessed(runner, job, decoded)
     if job.before is None:
         raise PermanentError("assess gave no report", code="no_report")
-    steps, skipped = make_plan(job, job.before, bench.catalogue, BUCKETS)
-    job = job.planned(bench.clock.now(), steps, skipped)
-    return _run_steps(bench, job, decoded, watch)
+    steps, skipped = make_plan(job, job.before, runner.model_registry, BUCKETS)
+    job = job.planned(runner.clock.now(), steps, skipped)
+    return _run_steps(runner, job, decoded, watch)
 
 
-def _begin(bench: LocalRunner, name: str, data: bytes, pipeline: Pipeline) -> Job:
+def _begin(runner: LocalRunner, name: str, data: bytes, pipeline: Pipeline) -> Job:
     ref = ObjectRef(bucket=BUCKETS.uploads, name=name, generation=0)
-    now = bench.clock.now()
+    now = runner.clock.now()
     job = new_job(Upload(ref=ref, size_bytes=len(data)), now=now, expires_at=now)
-    return with_first_step(job.model_copy(update={"pipeline": pipeline}), BUCKETS, bench.catalogue)
+    return with_first_step(job.model_copy(update={"pipeline": pipeline}), BUCKETS, runner.model_registry)
 
 
-def _assessed(bench: LocalRunner, job: Job, decoded: Decoded) -> Job:
+def _assessed(runner: LocalRunner, job: Job, decoded: Decoded) -> Job:
     step = job.plan[len(job.records)]
-    bench.meter.start()
-    outcome = run_assess(step, decoded, bench.models, is_first=not job.records)
-    return _advanced(bench, job, step, outcome)
+    runner.meter.start()
+    outcome = run_assess(step, decoded, runner.models, is_first=not job.records)
+    return _advanced(runner, job, step, outcome)
 
 
-def _run_steps(bench: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
+def _run_steps(runner: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
     picture = decoded.picture
     for step in job.plan[1:-1]:
         watch(step, picture)
-        inputs = Inputs(picture=picture, source=decoded, read_object=bench.read_object)
-        bench.meter.start()
-        outcome = run_step(step, inputs, bench.models)
-        job = _advanced(bench, job, step, outcome)
+        inputs = Inputs(picture=picture, source=decoded, read_object=runner.read_object)
+        runner.meter.start()
+        outcome = run_step(step, inputs, runner.models)
+        job = _advanced(runner, job, step, outcome)
         if outcome.picture is not None:
             picture = outcome.picture
     return PipelineResult(job=job, data=outcome.data, content_type=outcome.content_type)
 
 
-def _advanced(bench: LocalRunner, job: Job, step: Step, outcome: StepOutcome) -> Job:
-    record = step_record(step, outcome, bench.meter.stop(), run=job.run)
-    return job.advanced(bench.clock.now(), record)
+def _advanced(runner: LocalRunner, job: Job, step: Step, outcome: StepOutcome) -> Job:
+    record = step_record(step, outcome, runner.meter.stop(), run=job.run)
+    return job.advanced(runner.clock.now(), record)

@@ -1,14 +1,14 @@
-"""Many jobs belong together: how are they chosen, taken, counted and cancelled?
+"""Chooses, processes, counts and cancels the jobs of a batch.
 
-    start ─▶ PageRequested ─▶ a page, chosen once and written down ─▶ JobsChosen ─▶ each job at work again
+    start ─▶ PageRequested ─▶ a page, chosen once and stored ─▶ JobsChosen ─▶ each job is processed again
                   ▲                      │
                   └──── the next page ───┘
 
-A page is chosen among the jobs that have not changed since the batch began, oldest change first: a job that the batch
-has taken is changed by that, and can never be chosen again.
+A page is chosen among the jobs that have not changed since the batch began, the oldest change first. A job that the
+batch has taken is changed by that, so it cannot be chosen again.
 
-Whoever cancels first writes that down and then cancels what carries the batch's id; whoever takes a job first saves it
-with the id and then looks whether the batch was cancelled. So no job slips through between the two.
+A cancellation is stored first; then the jobs with the id of the batch are cancelled. A job that joins the batch is
+saved with that id first; then the cancellation is checked. So no job can escape a cancellation.
 """
 
 from collections.abc import Iterator
@@ -52,9 +52,11 @@ from darkroom.runtime.logs import log
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
-#: Jobs of one page, of one JobsChosen, and that one BatchCancelled cancels.
+#: Jobs that one PageRequested chooses.
 PAGE_SIZE = 200
+#: Jobs in one JobsChosen.
 CHOSEN_AT_ONCE = 20
+#: Jobs that one BatchCancelled cancels.
 CANCELLED_AT_ONCE = 100
 
 
@@ -77,7 +79,7 @@ def read_batch(system: System, batch_id: str) -> Batch:
 
 
 def is_cancelled(system: System, batch_id: str) -> bool:
-    """Whether somebody cancelled the batch."""
+    """Whether the batch was cancelled."""
     return _cancellation(system, batch_id) is not None
 
 
@@ -87,11 +89,11 @@ def _cancellation(system: System, batch_id: str) -> Cancelled | None:
 
 def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
     """Write down, once, why something was not taken; the metadata hold it too, so that a listing tells it."""
-    told = {"what": refusal.what[:200], "code": refusal.code, "message": refusal.message[:500]}
-    told |= {"image_url": refusal.image_url} if refusal.image_url else {}
+    metadata = {"what": refusal.what[:200], "code": refusal.code, "message": refusal.message[:500]}
+    metadata |= {"image_url": refusal.image_url} if refusal.image_url else {}
     name = refused_name(batch_id, refusal.what)
-    write_once(system, name, refusal, metadata=told)
-    # Also if it was written before: whoever did may have ended before it was counted.
+    write_once(system, name, refusal, metadata=metadata)
+    # Also if the record exists: the process that wrote it may have ended before it was counted.
     system.jobs.tally(refusals_of(batch_id), name)
 
 
@@ -113,33 +115,33 @@ def handle_batch_message(system: System, message: ProductMessage) -> None:
         raise PermanentError(f"{type(message).__name__} is not for batches", code="wrong_message")
 
 
-def choose_page(system: System, batch: Batch, asked: PageRequested) -> None:
+def choose_page(system: System, batch: Batch, request: PageRequested) -> None:
     """Choose the next jobs, have them taken, and go on with the page after."""
-    name = page_name(batch.id, asked.page)
+    name = page_name(batch.id, request.page)
     page = find_record(system, name, Page)
     if page is None:
         stopped = is_cancelled(system, batch.id)
-        chosen = Page(members=()) if stopped else _choose(system, batch, asked)
-        told = {"count": str(len(chosen.members)), "last": str(chosen.cursor is None).lower()}
+        chosen = Page(members=()) if stopped else _choose(system, batch, request)
+        metadata = {"count": str(len(chosen.members)), "last": str(chosen.cursor is None).lower()}
         # Of two that choose at the same moment the first is right, for both.
-        page = chosen if write_once(system, name, chosen, metadata=told) else read_record(system, name, Page)
+        page = chosen if write_once(system, name, chosen, metadata=metadata) else read_record(system, name, Page)
     if page.cursor is None:
-        total = batch.budget - asked.room + len(page.members)
+        total = batch.budget - request.room + len(page.members)
         write_once(system, chosen_name(batch.id), Chosen(total=total))
     for part in _parts(page.members):
         send(system, JobsChosen(batch_id=batch.id, members=part))
     if page.cursor is not None:
-        following = PageRequested(batch_id=batch.id, page=asked.page + 1, cursor=page.cursor, room=page.room)
+        following = PageRequested(batch_id=batch.id, page=request.page + 1, cursor=page.cursor, room=page.room)
         send(system, following)
 
 
-def _choose(system: System, batch: Batch, asked: PageRequested) -> Page:
+def _choose(system: System, batch: Batch, request: PageRequested) -> Page:
     selection = batch.selection
-    if selection is None or not asked.room:
+    if selection is None or not request.room:
         return Page(members=())
-    limit = min(PAGE_SIZE, asked.room)
+    limit = min(PAGE_SIZE, request.room)
     if selection.label is None:
-        start = int(asked.cursor or 0)
+        start = int(request.cursor or 0)
         members = selection.members[start : start + limit]
         cursor = str(start + limit) if start + limit < len(selection.members) else None
     else:
@@ -148,12 +150,12 @@ def _choose(system: System, batch: Batch, asked: PageRequested) -> Page:
             owner=selection.owner,
             updated_before=batch.created_at,
             limit=limit,
-            cursor=asked.cursor,
+            cursor=request.cursor,
         )
         found = system.jobs.query(query)
         members = tuple(Member(kind="job", name=job.id) for job in found.jobs)
         cursor = found.next_cursor
-    room = asked.room - len(members)
+    room = request.room - len(members)
     return Page(members=members, cursor=cursor if room else None, room=room)
 
 
@@ -176,7 +178,7 @@ def take(system: System, batch: Batch, member: Member) -> None:
 
 
 def cancel_if_cancelled(system: System, batch_id: str, job: Job) -> None:
-    """Cancel a job that joined its batch while somebody cancelled that."""
+    """Cancel a job that joined its batch during the cancellation."""
     if found := _cancellation(system, batch_id):
         _cancel(system, job.id, found.by)
 
@@ -185,7 +187,7 @@ def _take_job(system: System, batch: Batch, job_id: str) -> Job:
     def change(job: Job) -> Job:
         if batch.id in job.batches:
             return job
-        _require_sight(batch, job)
+        _require_read(batch, job)
         pipeline = batch.pipeline or configured_pipeline(system, job.owner, job.labels, default=job.pipeline)
         return reworked(system, job, pipeline, who=batch.owner, notes=f"batch {batch.id}").in_batch(batch.id)
 
@@ -195,8 +197,8 @@ def _take_job(system: System, batch: Batch, job_id: str) -> Job:
     return job
 
 
-def _require_sight(batch: Batch, job: Job) -> None:
-    """Raises JobNotFound for somebody else's job, exactly as if there were none."""
+def _require_read(batch: Batch, job: Job) -> None:
+    """Raises JobNotFound for the job of another owner, exactly as if there were none."""
     owner = batch.selection.owner if batch.selection else batch.owner
     if owner is not None and job.owner != owner:
         raise JobNotFound(f"there is no job {job.id}")
@@ -215,14 +217,14 @@ def _take_object(system: System, batch: Batch, member: Member) -> Job:
     found = job_id(info.ref)
     if not system.jobs.absent([found]):
         return _take_job(system, batch, found)
-    job = accept_upload(system, _wished(upload_of(info), batch.pipeline, batch.id))
+    job = accept_upload(system, _with_options(upload_of(info), batch.pipeline, batch.id))
     if job is None:
         raise missing
-    # Somebody may have found the upload a moment before, and knew of no batch.
+    # Another process may have begun the job a moment before, without the batch.
     return change_job(system, job.id, lambda job: job.in_batch(batch.id))
 
 
-def _wished(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> Upload:
+def _with_options(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> Upload:
     more = {BATCH_KEY: batch_id}
     more |= {"pipeline": pipeline.model_dump_json(exclude_defaults=True)} if pipeline else {}
     return upload.model_copy(update={"metadata": {**upload.metadata, **more}})
@@ -277,10 +279,10 @@ def _chosen(system: System, batch_id: str) -> int | None:
     if found := find_record(system, chosen_name(batch_id), Chosen):
         return found.total
     # A batch of release 0.1.0 has only its pages: at most one for each 200 of 100,000 jobs.
-    told = [info.metadata for info in list_records(system, f"{folder(batch_id)}pages/")]
-    if not told or told[-1].get("last") != "true":
+    pages = [info.metadata for info in list_records(system, f"{folder(batch_id)}pages/")]
+    if not pages or pages[-1].get("last") != "true":
         return None
-    return sum(int(each.get("count", 0)) for each in told)
+    return sum(int(each.get("count", 0)) for each in pages)
 
 
 def refusals(system: System, batch_id: str, limit: int) -> list[Refusal]:

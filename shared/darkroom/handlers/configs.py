@@ -1,4 +1,4 @@
-"""Which pipeline is set for a SKU or a product group, and how is it set?"""
+"""Sets and reads the pipeline of a SKU or of a product group."""
 
 import hashlib
 from collections.abc import Mapping

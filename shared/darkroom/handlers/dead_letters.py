@@ -105,7 +105,7 @@ def _given_up(system: System, job: Job, message: StageMessage, letter: DeadLette
 
 
 def _keep(system: System, letter: DeadLetter, reason: str) -> None:
-    """Nothing is lost: what no job can record becomes an object that an operator can look at."""
+    """Store a message that no job can record as an object, so that an operator can read it."""
     log("ERROR", "dead_letter", f"Kept message {letter.message_id}: {reason}.", event_id=letter.message_id)
     metadata = {"reason": reason[:500], "subscription": letter.subscription}
     kept = NewObject(data=letter.data, content_type="application/octet-stream", metadata=metadata)
@@ -116,7 +116,7 @@ def _keep(system: System, letter: DeadLetter, reason: str) -> None:
 
 
 def give_up_products(system: System, message: ProductMessage, deliveries: int) -> None:
-    """Write down what will not happen."""
+    """Record what will not be processed."""
     text = f"{type(message).__name__} of batch {message.batch_id} was given up after {deliveries} deliveries"
     log("ERROR", "dead_letter", f"{text}.", event_id=message.batch_id)
     if isinstance(message, RowRequested):
@@ -140,8 +140,8 @@ def _give_up_rows(system: System, message: RowsListed, deliveries: int) -> None:
 
 def _give_up_page(system: System, message: PageRequested, deliveries: int) -> None:
     """The batch ends with this page, which counts as one picture that was refused."""
-    name, told = page_name(message.batch_id, message.page), {"last": "true", "count": "1"}
-    if write_once(system, name, Page(members=()), metadata=told):
+    name, metadata = page_name(message.batch_id, message.page), {"last": "true", "count": "1"}
+    if write_once(system, name, Page(members=()), metadata=metadata):
         reason = f"the pictures from page {message.page} on were never chosen: given up after {deliveries} attempts"
         what = f"page {message.page}"
         refuse(system, message.batch_id, Refusal(what=what, code="delivery_exhausted", message=reason))

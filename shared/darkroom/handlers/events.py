@@ -98,7 +98,7 @@ def _planned(system: System, job: Job) -> Job:
         return job.failed(now, "no_report", "assess answered without a report", stage="assess")
     try:
         objects = _pinned(system, job)
-        steps, skipped = make_plan(job, job.before, system.catalogue, system.buckets, objects=objects)
+        steps, skipped = make_plan(job, job.before, system.model_registry, system.buckets, objects=objects)
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
     return job.planned(now, steps, skipped)

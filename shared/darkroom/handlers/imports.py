@@ -1,10 +1,10 @@
-"""How do the rows of an import become jobs?
+"""Turns the rows of an import into jobs.
 
-    start ─▶ parts of the rows lie in the bucket ─▶ RowsListed ─▶ RowRequested, one a row ─▶ fetch ─▶ uploads bucket
+    start ─▶ parts of the rows are stored ─▶ RowsListed ─▶ RowRequested, one a row ─▶ fetch ─▶ uploads bucket
 
-A picture's name in the uploads bucket follows from its row and its owner. So the same row twice, in one import or in
-two, is fetched once and is one job, which belongs to both; a message that comes again finds what is done. The picture
-then goes the way of every photograph.
+The name of a picture in the uploads bucket is computed from its row and its owner. So a row that occurs twice, in one
+import or in two, is fetched once and is one job, which belongs to both. A redelivered message finds what is done. The
+picture is then processed as every photograph.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,24 +78,24 @@ def _rows(system: System, message: RowsListed) -> tuple[Numbered, ...]:
     return read_record(system, rows_name(message.batch_id, message.shard), Rows).rows
 
 
-def _import_row(system: System, batch: Batch, asked: RowRequested, fetch: Fetch) -> None:
+def _import_row(system: System, batch: Batch, request: RowRequested, fetch: Fetch) -> None:
     try:
         if is_cancelled(system, batch.id):
             raise NotAllowed("the import was cancelled before this was fetched", code="batch_cancelled")
-        job = _job_of(system, batch, asked.picture, fetch)
+        job = _job_of(system, batch, request.picture, fetch)
     except PermanentError as exc:
-        log("WARNING", "row_refused", f"Row {asked.row}: {exc}.", event_id=batch.id)
-        refuse(system, batch.id, _refusal(asked, exc.code, str(exc)))
+        log("WARNING", "row_refused", f"Row {request.row}: {exc}.", event_id=batch.id)
+        refuse(system, batch.id, _refusal(request, exc.code, str(exc)))
         return
     except TransientError as exc:
-        log("WARNING", "row_attempt_failed", f"Row {asked.row} will be tried again: {exc}.", event_id=batch.id)
-        write_once(system, attempt_name(batch.id, asked.row), _refusal(asked, exc.code, str(exc)))
+        log("WARNING", "row_attempt_failed", f"Row {request.row} will be tried again: {exc}.", event_id=batch.id)
+        write_once(system, attempt_name(batch.id, request.row), _refusal(request, exc.code, str(exc)))
         raise
     cancel_if_cancelled(system, batch.id, job)
 
 
-def _refusal(asked: RowRequested, code: str, message: str) -> Refusal:
-    return Refusal(what=str(asked.row), code=code, message=message, image_url=asked.picture.image_url)
+def _refusal(request: RowRequested, code: str, message: str) -> Refusal:
+    return Refusal(what=str(request.row), code=code, message=message, image_url=request.picture.image_url)
 
 
 def _job_of(system: System, batch: Batch, row: Row, fetch: Fetch) -> Job:
@@ -139,9 +139,9 @@ def _display_name(row: Row) -> str:
     return printable.encode()[:MAX_TEXT_BYTES].decode(errors="ignore") or row.sku_id
 
 
-def give_up_row(system: System, asked: RowRequested, deliveries: int) -> None:
+def give_up_row(system: System, request: RowRequested, deliveries: int) -> None:
     """Write down that a row was tried for the last time, and why the first attempt failed."""
-    first = find_record(system, attempt_name(asked.batch_id, asked.row), Refusal)
+    first = find_record(system, attempt_name(request.batch_id, request.row), Refusal)
     cause = f"; the first one: {first.message}" if first else ""
     message = f"given up after {deliveries} attempts{cause}"
-    refuse(system, asked.batch_id, _refusal(asked, "delivery_exhausted", message))
+    refuse(system, request.batch_id, _refusal(request, "delivery_exhausted", message))

@@ -82,7 +82,7 @@ def reworked(system: System, job: Job, pipeline: Pipeline, *, who: str, notes: s
     if job.status == "completed":
         job, notes = job.reviewed(now, approved=False, who=who, notes=notes), ""
     fresh = job.reworked(now, pipeline, system.expiry(), who=who or None, notes=notes)
-    return with_first_step(fresh, system.buckets, system.catalogue)
+    return with_first_step(fresh, system.buckets, system.model_registry)
 
 
 def describe_job(

@@ -49,5 +49,5 @@ def send(system: System, message: Message) -> None:
 
 
 def given_up_name(message: StageMessage) -> str:
-    """The object among a job's artifacts which says that nobody waits for an answer to a request any more."""
+    """The object among a job's artifacts which states that the answer to a request is not needed any more."""
     return f"{message.job_id}/given-up/{message.run}-{message.index}-{message.replay}"

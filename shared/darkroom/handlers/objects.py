@@ -19,12 +19,12 @@ SHARED_PREFIX = "shared/"
 
 
 def is_shared(name: str) -> bool:
-    """Whether an object of the uploads bucket is shared with every owner; it is no photograph to work on."""
+    """Whether an object of the uploads bucket is shared with every owner; it is not processed."""
     return name.startswith(SHARED_PREFIX)
 
 
 def find_object(system: System, owner: str | None, name: str) -> ObjectInfo:
-    """The object of that name in the uploads bucket, if `owner` may read it; None stands for whoever may read all.
+    """The object of that name in the uploads bucket, if `owner` may read it; None may read all objects.
 
     Raises ObjectNotFound, with one and the same message for an object that is not there and for a foreign one.
     """

@@ -23,7 +23,7 @@ def log_progress(before: Job, after: Job) -> None:
 
 
 def log_failure(job: Job) -> None:
-    """Log that a job failed, and by whose fault: an ERROR only if it is not that of the upload or of what was asked."""
+    """Log that a job failed, and with its cause: an ERROR unless the upload or its pipeline is the cause."""
     error = job.error
     if error is None:
         return

@@ -1,7 +1,7 @@
 """How many photographs an owner keeps, counted and reserved in one atomic step.
 
 Kept are the jobs of the owner, and the reservations for photographs that have no job yet. A reservation is saved only
-if nobody saved another one of the same owner since it was counted, so of any number of parallel requests exactly as
+if no other process saved one of the same owner since it was counted, so of any number of parallel requests exactly as
 many succeed as there is room for. A reservation whose job is stored counts no more: the job does. One that nothing
 came of ends by itself at its expiry, so a process that dies between the two loses no place for long.
 """
@@ -120,7 +120,7 @@ def _settled(system: System, owner: str, entries: Entries) -> tuple[Entries, int
     """The reservations that are still needed, and the photographs that the owner keeps with them.
 
     Jobs are counted between two equal looks at the reservations, so none is counted twice, as a job and as a
-    reservation, and none is left out.
+    reservation, and none is skipped.
     """
     open_places = _open_places(system, entries)
     for _ in range(MAX_ROUNDS):

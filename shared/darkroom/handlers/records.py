@@ -1,7 +1,7 @@
-"""How are the records of the catalogue kept?
+"""Stores the records of imports, batches and product pipelines.
 
-Each is one small JSON object in the bucket of the catalogue. Most are written once and never changed, so that whoever
-repeats a step finds what was decided.
+Each record is one small JSON object in the bucket of products. Most are written once and never changed, so a step that
+runs again reads the earlier decision.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ Kept = TypeVar("Kept", bound=Record)
 
 
 def read_record(system: System, name: str, kind: type[Kept]) -> Kept:
-    """The record of that name. Raises ObjectNotFound, or PermanentError if somebody else wrote it."""
+    """The record of that name. Raises ObjectNotFound, or PermanentError if the object is not such a record."""
     bucket = system.settings.products_bucket
     content = system.objects.read_latest(bucket, name)
     try:

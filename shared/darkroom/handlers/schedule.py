@@ -24,9 +24,9 @@ _LOGGED_EVERY = 1000
 class Swept:
     """What a sweep did."""
 
-    #: Jobs whose message was lost and that were driven again.
+    #: Jobs whose message was lost and was published again.
     driven: int
-    #: Those of them that had been driven before, in vain.
+    #: Of these, the jobs whose message had been published again before.
     stuck: int
     #: Jobs that got nowhere until the retention of messages had passed, and were given up.
     failed: int

@@ -31,19 +31,19 @@ from darkroom.runtime.logs import log, log_unexpected
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
 
-#: Metadata under which a stage's record lies on its output.
+#: Metadata key of the record of a step, on the object of its output.
 RECORD_KEY = "darkroom-record"
 #: Cloud Storage keeps at most 8 KiB of metadata: https://cloud.google.com/storage/quotas#objects
 MAX_NOTES_BYTES = 4000
 
 
 def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
-    """Do what is asked and answer on the events topic.
+    """Run the requested step and answer on the events topic.
 
     A permanent failure is answered; anything else is reported, best effort, and raised, so that the transport
     delivers the request again.
     """
-    told = request.model_dump(include={"job_id", "run", "index", "replay"}) | {"stage": request.step.stage}
+    identity = request.model_dump(include={"job_id", "run", "index", "replay"}) | {"stage": request.step.stage}
     try:
         if request.step.stage != stage:
             raise PermanentError(f"a request for {request.step.stage} came to {stage}", code="wrong_stage")
@@ -53,26 +53,26 @@ def run_stage(system: System, stage: Stage, request: StageRequested) -> None:
             record = _run(system, request)
     except PermanentError as exc:
         log("WARNING", "stage_failed", f"{stage}: {exc}.", **_place(request))
-        send(system, StageFailed.model_validate({**told, "code": exc.code, "message": str(exc)}))
+        send(system, StageFailed.model_validate({**identity, "code": exc.code, "message": str(exc)}))
         return
     except Exception as exc:
         code = getattr(exc, "code", type(exc).__name__)
         _log_attempt(stage, exc, _place(request))
-        send(system, StageAttemptFailed.model_validate({**told, "code": str(code), "message": str(exc)}))
+        send(system, StageAttemptFailed.model_validate({**identity, "code": str(code), "message": str(exc)}))
         if _is_given_up(system, request):
             return
         raise
-    send(system, StageCompleted.model_validate({**told, "record": record}))
+    send(system, StageCompleted.model_validate({**identity, "record": record}))
 
 
 def _place(request: StageRequested) -> dict[str, object]:
-    """Which job, run, step and delivery a line of the log tells of."""
-    told = request.model_dump(include={"job_id", "run", "index", "replay"})
-    return {**told, "stage": request.step.stage, "span_id": event_id(request)}
+    """The job, run, step and delivery of a log line."""
+    identity = request.model_dump(include={"job_id", "run", "index", "replay"})
+    return {**identity, "stage": request.step.stage, "span_id": event_id(request)}
 
 
 def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> None:
-    """What may pass by itself needs nobody; anything else has a traceback for whoever must find out."""
+    """Log a transient error as a warning, and any other with its traceback."""
     if isinstance(exc, TransientError):
         log("WARNING", "stage_attempt_failed", f"{stage} will be tried again: {exc}.", **place)
     else:
@@ -80,7 +80,7 @@ def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> N
 
 
 def _is_given_up(system: System, request: StageRequested) -> bool:
-    """Whether the job was given up meanwhile, so that another attempt would be for nobody."""
+    """Whether the job was given up meanwhile, so that another attempt is not needed."""
     try:
         system.objects.stat(system.settings.artifacts_bucket, given_up_name(request))
     except (ObjectNotFound, TransientError):
@@ -89,7 +89,7 @@ def _is_given_up(system: System, request: StageRequested) -> bool:
 
 
 def _count_beginnings(system: System, request: StageRequested) -> None:
-    """Find out why nobody ever answered this request. Raises PermanentError if the stage died of it each time.
+    """Count how often the stage began this request. Raises PermanentError if the process ended each time.
 
     Deliveries that were refused for want of an instance leave no trace here; those that ended a process do.
     """

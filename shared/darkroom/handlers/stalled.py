@@ -34,11 +34,11 @@ _UNFINISHED: tuple[Status, ...] = ("pending", "processing")
 
 @dataclass(slots=True, kw_only=True)
 class Driven:
-    """What became of jobs that stood still."""
+    """The number of stalled jobs by what was done with them."""
 
-    #: Driven again.
+    #: Their message was published again.
     driven: int = 0
-    #: Those of them that had been driven at this step before, in vain.
+    #: Of these, the jobs whose message had been published again at this step before.
     stuck: int = 0
     #: Given up.
     failed: int = 0

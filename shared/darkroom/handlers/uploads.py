@@ -27,7 +27,7 @@ SOURCE_URL_KEY = "source-url"
 def accept_upload(system: System, upload: Upload) -> Job | None:
     """The job of an upload, begun unless it was begun before; None for what can never be a photograph.
 
-    An upload that cannot be worked on gets a job all the same, which says why.
+    An upload that cannot be processed gets a failed job, which states the reason.
     """
     if reason := _no_photograph(system, upload):
         log("INFO", "upload_ignored", f"Ignored {upload.ref}: {reason}.")
@@ -40,7 +40,7 @@ def accept_upload(system: System, upload: Upload) -> Job | None:
 
 
 def register_upload(system: System, upload: Upload) -> Job:
-    """The job of an upload, stored unless it is; nothing is asked of any stage, the upload's own event does that."""
+    """The job of an upload, stored unless it exists; the event of the upload requests its first step."""
     job = _new_job(system, upload)
     try:
         job = system.jobs.create(job)
@@ -62,7 +62,7 @@ def _log_begun(job: Job) -> None:
 
 
 def submit_upload(system: System, name: str, new: NewObject) -> Job:
-    """Put a photograph into the uploads bucket and return its job, which the upload's own event drives.
+    """Put a photograph into the uploads bucket and return its job. The event of the upload requests its first step.
 
     The same name again is the same job, if it brings the same photograph with the same metadata, of which
     `content-sha256` stands for the content. Raises NotAllowed if it brings another.
@@ -118,7 +118,7 @@ def _new_job(system: System, upload: Upload) -> Job:
         job = job.model_copy(update={"pipeline": _pipeline(system, job)})
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
-    return with_first_step(job, system.buckets, system.catalogue)
+    return with_first_step(job, system.buckets, system.model_registry)
 
 
 def _check_name(name: str) -> None:
@@ -140,11 +140,11 @@ def check_size(upload: Upload, max_bytes: int) -> None:
 
 def _pipeline(system: System, job: Job) -> Pipeline:
     """What the upload's metadata ask for, or else what is configured for its SKU or group, or its folder's preset."""
-    asked = job.source.metadata.get("pipeline")
-    if asked is None:
+    requested = job.source.metadata.get("pipeline")
+    if requested is None:
         by_folder = pipeline_of_path(job.source.ref.name)
         return configured_pipeline(system, job.owner, job.labels, default=by_folder)
     try:
-        return parse_pipeline(asked)
+        return parse_pipeline(requested)
     except BadPipeline as exc:
         raise BadPipeline(f"metadata pipeline: {exc}", code=exc.code) from exc

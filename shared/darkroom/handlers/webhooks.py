@@ -1,6 +1,6 @@
-"""A job has ended: who is told?
+"""Reports the end of a job to the callback URL of its upload.
 
-At least once, as everything is: whoever is told counts by the event's id.
+Delivery is at least once; the receiver recognises repetitions by the id of the event.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ Post = Callable[[str, bytes, Mapping[str, str]], None]
 
 
 def enqueue_webhook(system: System, job: Job) -> None:
-    """Have whoever wants to hear of the job told, if it has ended."""
+    """Publish the callback of a job that has ended, if its upload names a URL."""
     if job.status in FINAL and CALLBACK_KEY in job.source.metadata:
         send(system, CallbackDue(job_id=job.id, run=job.run, status=job.status))
 
 
 def deliver_callback(system: System, due: CallbackDue, *, post: Post, signing_key: str) -> None:
-    """Tell. What nobody takes is written into the job's history; what may be taken later is raised."""
+    """Post the callback. A permanent failure is noted in the history of the job; a transient one is raised."""
     try:
         job = system.jobs.get(due.job_id)
     except JobNotFound:
@@ -50,7 +50,7 @@ def deliver_callback(system: System, due: CallbackDue, *, post: Post, signing_ke
 
 
 def give_up_callback(system: System, due: CallbackDue, deliveries: int) -> None:
-    """Write down that nobody took it."""
+    """Note in the history of the job that the callback could not be delivered."""
     _note(system, due, f"given up after {deliveries} attempts")
 
 

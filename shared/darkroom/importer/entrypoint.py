@@ -1,4 +1,7 @@
-"""How does an event reach the importer? Apart from the other entry points, so that no other function carries it."""
+"""Defines the entry points of the importer.
+
+They are separate from the other entry points, so that no other function imports the code that fetches.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -37,7 +40,7 @@ def serving(fetch: Callable[[str], bytes]) -> CloudFunction:
 
 
 def telling(fetcher: Fetcher) -> CloudFunction:
-    """The function that tells whoever wants to hear of a job, under the fetcher's guard."""
+    """The function that posts callbacks, under the guard of the fetcher."""
 
     @reported
     def on_callback(event: CloudEvent) -> None:

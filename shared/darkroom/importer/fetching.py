@@ -1,7 +1,8 @@
-"""Which failure of a fetch is worth another try?
+"""Decides which failures of a fetch are retried.
 
-What the guard refuses, what is too large and what the server says is not there stays so. Everything else may pass: a
-timeout, a broken connection, a name that does not resolve now, a server that is busy or broken.
+A URL that the guard refuses, a body that is too large and an object that the server reports as missing are final.
+Everything else may pass: a timeout, a broken connection, a name that does not resolve now, a server that is busy or
+fails.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,6 @@
-"""Which addresses belong to the public internet?
+"""Decides which addresses belong to the public internet.
 
-Only those that a stranger could reach as well: an address that is special in any way, or that carries another one,
-is none.
+An address that is special in any way, or that embeds another address, is not public.
 
 * IANA IPv4 Special-Purpose Address Registry: https://www.iana.org/assignments/iana-ipv4-special-registry/
 * IANA IPv6 Special-Purpose Address Registry: https://www.iana.org/assignments/iana-ipv6-special-registry/

@@ -1,7 +1,7 @@
-"""How is a picture fetched from a URL that a stranger names?
+"""Fetches a picture from an untrusted URL.
 
-Every hop alike: take the URL apart, resolve its name once, refuse it unless every address is public, connect to that
-very address, follow a redirect only as a new hop. Bytes, time and hops are limited over all hops together.
+Every hop does the same: parse the URL, resolve its name once, refuse it unless every address is public, connect to
+that address, and follow a redirect only as a new hop. The limits on bytes, time and hops hold over all hops together.
 
     url ─▶ scheme, port, no password ─▶ resolve once ─▶ all public? ─▶ connect to that address ─▶ 200: bytes
      ▲                                                                                              │
@@ -53,7 +53,7 @@ class Fetcher:
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
     def __call__(self, url: str) -> bytes:
-        """The bytes behind a URL. Raises UnfetchableUrl, which tells nothing of what lies inside our network."""
+        """The bytes behind a URL. Raises UnfetchableUrl, which reveals nothing about the internal network."""
         deadline = time.monotonic() + self.max_seconds
         for _ in range(self.max_redirects + 1):
             found = self._hop(_parts(url), deadline)
@@ -69,8 +69,8 @@ class Fetcher:
         host, port = _host_and_port(parts)
         address = self._checked_address(host, port)
         with self._guarded(host, deadline), self._connected(parts, address, deadline) as connection:
-            told = {"User-Agent": f"darkroom/{__version__}", **headers}
-            connection.request("POST", _target(parts), body=body, headers=told)
+            sent = {"User-Agent": f"darkroom/{__version__}", **headers}
+            connection.request("POST", _target(parts), body=body, headers=sent)
             status = connection.getresponse().status
         if not 200 <= status < 300:
             raise UnfetchableUrl(f"{host} answered {status}", code="url_failed", value=status)

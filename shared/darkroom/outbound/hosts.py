@@ -1,6 +1,6 @@
-"""How many pictures are fetched from one host at the same time?
+"""Limits the number of simultaneous fetches from one host.
 
-The limit is that of one process; the most processes that the importer may have bound the sum of all.
+The limit holds for one process. The maximum number of importer processes limits the sum.
 """
 
 import threading

@@ -1,6 +1,6 @@
-"""How are the parts put together?
+"""Builds the system from the settings.
 
-The only place that builds adapters. Nothing is built at import; `system()` builds once per process, on first use.
+Only this module builds adapters. Nothing is built at import; `system()` builds once per process, on first use.
 """
 
 import os
@@ -157,7 +157,7 @@ def build(settings: Settings) -> System:
         backlog=backlog,
         clock=SystemClock(),
         meter=ProcessMeter(),
-        catalogue=registry,
+        model_registry=registry,
         models=models_of(registry, settings, settings.threads or processors()),
     )
 
@@ -184,7 +184,7 @@ def build_local_runner(settings: Settings, threads: int) -> "LocalRunner":
 
     registry = installed_models(settings)
     return LocalRunner(
-        catalogue=registry,
+        model_registry=registry,
         models=models_of(registry, settings, threads),
         clock=SystemClock(),
         meter=ProcessMeter(),

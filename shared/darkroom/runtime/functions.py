@@ -1,11 +1,11 @@
-"""How does an event reach a handler?
+"""Parses events and calls their handlers.
 
-The functions under `functions/` are one line each: the parsing of what Cloud Storage, Pub/Sub and Cloud Scheduler send
-stands here. A raw Pub/Sub push and a binary CloudEvent both end up as the same values.
+Each function under `functions/` is one line; this module parses what Cloud Storage, Pub/Sub and Cloud Scheduler send. A
+raw Pub/Sub push and a binary CloudEvent become the same values.
 
-A message that cannot be understood is raised, not acknowledged: after its last delivery it becomes a dead letter, which
-is kept. An upload event has no dead letters, so one that cannot be understood is logged and acknowledged; the sweep
-finds the upload without a job.
+A message that cannot be decoded raises an error and is not acknowledged: after its last delivery it becomes a dead
+letter, which is stored. Upload events have no dead letters, so one that cannot be parsed is logged and acknowledged;
+the sweep finds the upload without a job.
 """
 
 import base64
@@ -146,7 +146,7 @@ def on_stage_event(event: CloudEvent) -> None:
 
 @reported
 def on_dead_letter(event: CloudEvent) -> None:
-    """A message was given up."""
+    """A message was given up after its last delivery."""
     record_dead_letter(system(), parse_pubsub(event.data))
 
 

@@ -1,4 +1,4 @@
-"""How is something built once in a process, however many requests ask for it at the same time?"""
+"""Builds a value once per process, also when several threads request it at the same time."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +20,7 @@ class Lazy(Generic[Built]):
         self._build, self._lock = cache(build), Lock()
 
     def __call__(self) -> Built:
-        """What was built; whoever comes while it is being built waits for it."""
+        """The value; a thread that requests it during its construction waits for it."""
         with self._lock:
             return self._build()
 

@@ -1,6 +1,6 @@
-"""Log lines for people and for Cloud Logging.
+"""Writes log lines as JSON, for operators and for Cloud Logging.
 
-One JSON object a line, those of libraries too, in the fields that Cloud Logging understands: `severity`, `message`,
+Each line is one JSON object, those of libraries too, with the fields that Cloud Logging reads: `severity`, `message`,
 `action` (a stable word, listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On Google Cloud
 every line of a job carries the job's trace, so that the lines of all functions that worked on it stand together.
 """

@@ -1,7 +1,7 @@
-"""What does the system need from the outside world?
+"""Defines the ports: what the system needs from outside.
 
-Each port states its contract; `tests/contract` holds every adapter to it. All methods may raise TransientError when
-the service behind them does not answer; the caller lets it pass, and the transport delivers the message again.
+Each port states its contract; `tests/contract` checks every adapter against it. All methods may raise TransientError if
+the service behind them does not answer. The caller does not catch it, and the message is delivered again.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,7 +16,7 @@ from darkroom.domain.quota import Reservations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewObject:
-    """Content on its way into a bucket."""
+    """The content of an object that is to be written."""
 
     data: bytes
     content_type: str
@@ -26,7 +26,7 @@ class NewObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """What a bucket knows about one generation of an object."""
+    """The properties of one generation of an object."""
 
     ref: ObjectRef
     size_bytes: int
@@ -113,7 +113,7 @@ class JobStore(Protocol):
     def save(self, job: Job) -> Job:
         """Store `job`, made from one that this store returned, if nobody has saved it since; return the next revision.
 
-        Raises RevisionConflict if somebody saved in between, JobNotFound if the job is gone; then changes nothing.
+        Raises RevisionConflict if another process saved it, JobNotFound if the job is gone; then changes nothing.
         """
 
     def query(self, query: JobQuery) -> JobPage:
@@ -163,12 +163,12 @@ class Publisher(Protocol):
 
 
 class Backlog(Protocol):
-    """Messages that wait."""
+    """The unacknowledged messages of the subscriptions."""
 
     def waiting_since(self) -> Mapping[str, datetime] | None:
         """When the oldest unacknowledged message of each subscription was published, for those that have any.
 
-        May be some minutes old. None where nobody knows.
+        May be some minutes old. None if that is unknown.
         """
 
 
@@ -181,7 +181,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a piece of work cost."""
+    """The time and memory that a piece of work took."""
 
     elapsed_ms: float
     #: Highest resident memory of the process meanwhile, in MB of 10^6 bytes.
@@ -200,7 +200,7 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadGrant:
-    """Leave to upload one photograph straight into the bucket."""
+    """The permission to upload one photograph directly into the bucket."""
 
     bucket: str
     name: str

@@ -1,8 +1,8 @@
-"""What can an operator set, and is it sound?
+"""Reads and validates the settings.
 
-One frozen `Settings`, read once from the environment: a field `stall_after_s` is the variable
-`DARKROOM_STALL_AFTER_S`. Every problem is reported at once. The table in docs/operations.md is held to this class by
-a test.
+One frozen `Settings` is read once from the environment: the field `stall_after_s` is the variable
+`DARKROOM_STALL_AFTER_S`. Every problem is reported at once. A test compares the table in docs/operations.md with this
+class.
 """
 
 import re

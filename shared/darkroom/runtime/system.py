@@ -35,7 +35,7 @@ class System:
     backlog: Backlog
     clock: Clock
     meter: Meter
-    catalogue: ModelRegistry
+    model_registry: ModelRegistry
     models: Models
 
     @property

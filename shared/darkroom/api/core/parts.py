@@ -70,7 +70,7 @@ class AppContext:
         system = self.system
         limits = Limits(max_bytes=system.settings.max_bytes, max_pixels=system.settings.max_pixels)
         return LocalRunner(
-            catalogue=system.catalogue,
+            model_registry=system.model_registry,
             models=system.models,
             clock=system.clock,
             meter=copy(system.meter),

@@ -172,7 +172,7 @@ class _Patience:
     def __init__(self, call: RequestContext) -> None:
         self._now, self._began, self._stage = call.parts.now, call.parts.now(), "the first step"
         system = call.parts.system
-        self._catalogue, self._threads = system.catalogue, system.settings.threads or processors()
+        self._model_registry, self._threads = system.model_registry, system.settings.threads or processors()
 
     def before_a_step(self, step: "Step", picture: "Picture") -> None:
         self._stage = step.stage
@@ -185,7 +185,7 @@ class _Patience:
         """Refuse a step whose model is known to take longer than what is left: nothing interrupts one that runs."""
         if step.model is None:
             return
-        cpu_s = self._catalogue.model_seconds(step.stage, step.model.id, picture.height * picture.width / 1e6)
+        cpu_s = self._model_registry.model_seconds(step.stage, step.model.id, picture.height * picture.width / 1e6)
         will_take_s = (self._now() - self._began).total_seconds() + (cpu_s or 0.0) / self._threads
         if will_take_s > MAX_SECONDS:
             raise TooLarge(

@@ -1,14 +1,14 @@
-"""Which jobs belong together, and how far are they?
+"""Defines batches of jobs and their progress.
 
-A batch is written once and never changed: jobs carry its id, and are counted. So no document is written by thousands
-of jobs. An import is a batch too, whose jobs begin when their pictures have been fetched.
+A batch is written once and never changed. Its jobs carry its id, and the job store counts them. So thousands of jobs
+never write to one document. An import is also a batch; its jobs begin when their pictures have been fetched.
 
     batches/ID/batch.json        the batch
-    batches/ID/rows/00000.json   a part of an import's rows
-    batches/ID/pages/00000.json  a part of the jobs that were chosen: chosen once, however often that is asked for
-    batches/ID/chosen.json       how many jobs were chosen, once all are
-    batches/ID/refused/NAME.json what could not be taken, and why
-    batches/ID/cancelled.json    whether it was cancelled
+    batches/ID/rows/00000.json   a part of the rows of an import
+    batches/ID/pages/00000.json  a part of the chosen jobs; chosen once, and read by every redelivery
+    batches/ID/chosen.json       the number of chosen jobs, written when the last page was chosen
+    batches/ID/refused/NAME.json a picture that was refused, and the reason
+    batches/ID/cancelled.json    present if the batch was cancelled
 """
 
 import hashlib
@@ -114,7 +114,7 @@ def is_id(text: str) -> bool:
 
 
 def folder(batch_id: str) -> str:
-    """Where everything about a batch lies."""
+    """The folder of the objects of a batch."""
     return f"batches/{batch_id}/"
 
 
@@ -193,7 +193,7 @@ class BatchProgress:
         return "completed" if self.done >= self.total else "processing"
 
     def remaining_s(self, now: datetime) -> float | None:
-        """Seconds that the rest takes if it goes on as it went; None while nobody can know."""
+        """Seconds that the rest takes at the present rate; None while that is unknown."""
         if self.state != "processing" or self.total is None or not self.done:
             return None
         elapsed = (now - self.started_at).total_seconds()

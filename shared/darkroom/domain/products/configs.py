@@ -1,7 +1,7 @@
-"""Which pipeline belongs to a SKU or a product group?
+"""Resolves the pipeline of a SKU or of a product group.
 
-What stands for the SKU beats what stands for its group, and that beats the default; pipeline and threshold are looked
-for one by one, so a group may set the pipeline and a SKU the threshold alone.
+The value of the SKU has priority over the value of its group, and that over the default. Pipeline and threshold are
+resolved separately: a group may set the pipeline, and a SKU the threshold alone.
 """
 
 from collections.abc import Iterable, Mapping

@@ -28,7 +28,7 @@ class Member(Record):
 
 
 class RowsListed(Record):
-    """A part of an import's rows lies ready."""
+    """A part of the rows of an import is stored."""
 
     batch_id: str = Field(min_length=1)
     shard: int = Field(ge=0)
@@ -53,7 +53,7 @@ class PageRequested(Record):
 
 
 class JobsChosen(Record):
-    """Take these into the batch."""
+    """Add these jobs to the batch and process them."""
 
     batch_id: str = Field(min_length=1)
     members: tuple[Member, ...]

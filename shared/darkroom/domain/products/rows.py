@@ -1,7 +1,7 @@
-"""Which pictures does an import ask for, and what is wrong with each row?
+"""Reads and checks the rows of an import.
 
-Rows come as a JSON list or as CSV with a header, and are checked one by one: what is wrong with a row is told by its
-number, and the good ones go on. Rows are counted from 1; the header of a CSV does not count.
+Rows come as a JSON list or as CSV with a header. Each row is checked separately: an error names the number of its row,
+and valid rows are accepted. Rows are counted from 1; the header of a CSV file does not count.
 """
 
 import csv
@@ -162,7 +162,7 @@ def _check(number: int, value: object, columns: Columns) -> Row | list[RowProble
     if not isinstance(value, Mapping):
         message = f"a row is an object with fields, not {type(value).__name__}"
         return [RowProblem(row=number, field="", message=message, value=_short(value))]
-    # Names of columns may have blanks around them in a table that somebody has typed.
+    # Names of columns may have blanks around them in a table that was typed by hand.
     given = {str(name).strip(): each for name, each in value.items()}
     texts, problems = {}, []
     for field in Columns.model_fields:
@@ -236,7 +236,7 @@ def checked_url(text: str) -> str:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a host can be asked for at all: no part of a name is empty, or longer than 63 bytes (RFC 1035)."""
+    """Whether a host name can be resolved: no part of a name is empty, or longer than 63 bytes (RFC 1035)."""
     try:
         host.encode("idna")
     except UnicodeError:
