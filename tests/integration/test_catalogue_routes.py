@@ -146,10 +146,10 @@ def test_an_upload_without_sku_and_group_costs_no_look_at_the_configurations() -
 
     world = memory_world(wrap=wrap)
     world.drop("a.jpg", jpeg_bytes(), **{"label-season": "2024"})
-    world.deliver(limit=1)
+    world.deliver_all()
     assert asked == []
     world.drop("b.jpg", jpeg_bytes(), **{"label-sku_id": "A", "label-product_group_id": "G"})
-    world.deliver(limit=2)
+    world.deliver_all()
     assert asked == ["catalogue", "catalogue"]
 
 
