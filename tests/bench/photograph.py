@@ -17,6 +17,8 @@ SCRATCH_WIDTH = 4
 SOFTNESS = 2.0
 #: How many times less light a dark picture has, as it is stored.
 DARKNESS = 6
+#: What blue, green and red of a tinted picture are multiplied by: a cast beyond doubt.
+TINT = (1.0, 0.75, 0.45)
 #: Level of the ground that a subject lies on.
 GROUND = 215
 #: JPEG quality that adds nothing to be seen.
@@ -43,15 +45,26 @@ def as_found_by(stage: str, jpeg: bytes) -> bytes:
     """The file in the state in which the stage has most to do.
 
     What a network repairs best is sharp, and the scratches are blurred along, so there are new ones; and noise hides
-    from the network that deblurs what is to be undone, so the file is blurred once more, after it. The cat fills the
+    from the network that deblurs what is to be undone, so the file is blurred once more, after it. The cast of the file
+    is not beyond doubt for the network, so it is tinted once more. The cat fills the
     frame; where a subject is looked for there is but its face on plain ground.
     """
-    spoil = {"repair": _scratch, "deblur": _soften, "low_light": _darken, "background": _isolate}.get(stage)
+    spoil = {
+        "repair": _scratch,
+        "deblur": _soften,
+        "low_light": _darken,
+        "background": _isolate,
+        "white_balance": _tint,
+    }.get(stage)
     if spoil is None:
         return jpeg
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     spoil(image)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, LIGHTLY])[1].tobytes()
+
+
+def _tint(image: NDArray[np.uint8]) -> None:
+    image[...] = (image * np.array(TINT)).astype(np.uint8)
 
 
 def _soften(image: NDArray[np.uint8]) -> None:
