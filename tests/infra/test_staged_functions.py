@@ -99,7 +99,7 @@ def cloud(rehearsal: Rehearsal, pubsub_emulator: str, firestore_emulator: str) -
         }
         for name, host in hosts.items():
             patch.setenv(name, host)
-        for kind in ("UPLOADS", "ARTIFACTS", "RESULTS", "KEYS", "CATALOGUE"):
+        for kind in ("UPLOADS", "ARTIFACTS", "RESULTS", "KEYS", "PRODUCTS"):
             buckets.objects[variables["assess"][f"DARKROOM_{kind}_BUCKET"]] = {}
         make_topics()
         yield Cloud(hosts=hosts, buckets=buckets, variables=variables, jobs=FirestoreJobStore(PROJECT))
