@@ -17,7 +17,7 @@ from darkroom.domain.messages import EVENTS_TOPIC, ModelRef, StageCompleted, Sta
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import Quality, build_pipeline, preset_pipeline
 from darkroom.domain.planner import ModelRegistry
-from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S
+from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, RETENTION_S, SUBSCRIPTIONS, Subscription
 from darkroom.handlers.job_commands import cancel_job, replay_job, rework_job
 from darkroom.handlers.schedule import sweep
 from darkroom.handlers.stages import RECORD_KEY, fitting_notes
@@ -176,8 +176,18 @@ def test_an_event_ahead_of_its_job_is_refused_until_the_job_has_caught_up() -> N
     assert world.job(job_id).status == "completed"
 
 
-def test_a_failing_message_comes_again_after_10_20_40_and_80_seconds_and_then_never() -> None:
-    world = memory_world(subscriptions=LOCAL_SUBSCRIPTIONS)
+@pytest.mark.parametrize(
+    ("subscriptions", "waits_s"),
+    [
+        (tuple(replace(each, max_attempts=each.max_attempts and 5) for each in SUBSCRIPTIONS), [10, 20, 40, 80]),
+        (LOCAL_SUBSCRIPTIONS, [10, 40, 160, 640]),  # of which the local cloud waits a tenth
+    ],
+    ids=["cloud", "one machine"],
+)
+def test_a_failing_message_comes_again_after_growing_waits_and_then_never(
+    subscriptions: tuple[Subscription, ...], waits_s: list[float]
+) -> None:
+    world = memory_world(subscriptions=subscriptions)
     tried: list[datetime] = []
     handle = world.handle
 
@@ -190,7 +200,7 @@ def test_a_failing_message_comes_again_after_10_20_40_and_80_seconds_and_then_ne
     world.handle = fail  # type: ignore[method-assign]
     world.drop("denoise/cat.jpg", small_jpeg(40, noise=20))
     world.deliver_all()
-    assert [(b - a).total_seconds() for a, b in pairwise(tried)] == [10, 20, 40, 80]
+    assert [(b - a).total_seconds() for a, b in pairwise(tried)] == waits_s
 
 
 def test_an_answer_after_the_ack_deadline_counts_for_nothing_and_does_no_harm() -> None:
