@@ -83,11 +83,11 @@ def flask_app(api: Api) -> Flask:
 
 
 def service(
-    settings: Settings | None = None, *, fetch: Callable[[str], bytes] = refused_fetch, places: int = 2
+    settings: Settings | None = None, *, fetch: Callable[[str], bytes] = refused_fetch, slots: int = 2
 ) -> Service:
     """A new service in memory."""
     world = memory_world(settings=settings)
     system = world.system
-    api = Api.of(system, fetch=fetch, places=places)
+    api = Api.of(system, fetch=fetch, slots=slots)
     keys = Keys(objects=system.objects, bucket=system.settings.keys_bucket, clock=system.clock)
     return Service(world=world, api=api, client=flask_app(api).test_client(), keys=keys)

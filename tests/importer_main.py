@@ -27,5 +27,5 @@ def connect(address: str, port: int, timeout_s: float) -> socket.socket:
 
 
 HERE = Fetcher(resolve=resolve, connect=connect)
-on_import = functions_framework.cloud_event(entrypoint.serving(HERE))
-on_callback = functions_framework.cloud_event(entrypoint.telling(HERE))
+on_import = functions_framework.cloud_event(entrypoint.import_function(HERE))
+on_callback = functions_framework.cloud_event(entrypoint.webhook_function(HERE))

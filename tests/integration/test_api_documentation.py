@@ -8,7 +8,7 @@ from darkroom.api.routes.table import ROUTES
 from darkroom.domain import http_errors
 from tests.docs.pages import names, page, table
 
-API = Path(http_errors.__file__).parent
+PACKAGE = Path(http_errors.__file__).parents[1]
 
 
 def test_the_page_lists_every_route_with_its_summary_and_role() -> None:
@@ -22,7 +22,7 @@ def refused() -> dict[str, int]:
     kinds = {name: kind for name, kind in vars(http_errors).items() if isinstance(kind, type)}
     kinds = {name: kind for name, kind in kinds.items() if issubclass(kind, http_errors.HttpError)}
     found = {kind.code: kind.status for kind in kinds.values()}
-    for path in API.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             if name in kinds:

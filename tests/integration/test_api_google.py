@@ -84,8 +84,8 @@ def house(issuer: tuple[Issuer, str], tmp_path: Path) -> Service:
     made = service(Settings(home=tmp_path / "home", google_audience=AUDIENCE, google_roles=roles))
     made.key("somebody", "admin")
     google = GoogleSignIn(audience=AUDIENCE, roles=made.world.system.settings.accounts, certificates=issuer[1])
-    parts = replace(made.api.parts, door=replace(made.api.parts.door, google=google))
-    made.client = flask_app(Api(parts=parts, rates=made.api.rates, router=made.api.router)).test_client()
+    parts = replace(made.api.app, authenticator=replace(made.api.app.authenticator, google=google))
+    made.client = flask_app(Api(app=parts, rate_limiter=made.api.rate_limiter, router=made.api.router)).test_client()
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from darkroom.inference.figures import Cost
 from darkroom.inference.registry import Registry
 from tests import pictures
 from tests.api_client import Service, flask_app, service
+from tests.fakes.remembered_models import RememberedModels
 from tests.photographs import small_jpeg
 from tests.pictures import jpeg_bytes, png_bytes, scene
 
@@ -54,7 +55,7 @@ def test_the_picture_is_that_of_the_pipeline_however_it_is_sent(api: Service, fo
     data = small_jpeg(64)
     answer = api.client.post("/v1/enhance", **FORMS[form](data))
     assert (answer.status_code, answer.content_type) == (200, "image/jpeg")
-    expected = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("sharpen"))
+    expected = run_pipeline(api.api.app.runner(), "upload", data, parse_pipeline("sharpen"))
     assert answer.data == expected.data
 
 
@@ -99,7 +100,7 @@ def test_whoever_does_not_ask_for_json_gets_the_picture(api: Service, accept: st
 def test_whoever_wants_the_picture_alone_does_not_wait_for_its_score(api: Service) -> None:
     opened: list[str] = []
     models = Counting(api.world.system.models, opened)
-    counted = flask_app(Api.of(replace(api.world.system, models=models), places=1)).test_client()
+    counted = flask_app(Api.of(replace(api.world.system, models=models), slots=1)).test_client()
     picture = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64))
     assert opened == ["assess", "denoise"]
     told = counted.post("/v1/enhance?pipeline=denoise", data=small_jpeg(64), headers=JSON).get_json()
@@ -234,7 +235,7 @@ def test_the_histogram_of_16_bits_counts_in_8(api: Service) -> None:
 def test_an_assessment_is_that_of_the_pipeline(api: Service) -> None:
     data = small_jpeg(64)
     told = api.client.post("/v1/assess", data=data).get_json()
-    job = run_pipeline(api.api.parts.bench(), "upload", data, parse_pipeline("optimize")).job
+    job = run_pipeline(api.api.app.runner(), "upload", data, parse_pipeline("optimize")).job
     assert job.before is not None
     assert (told["score"], told["measurements"]) == (job.before.score, job.before.measurements)
 
@@ -302,7 +303,7 @@ class SlowModels:
 
 
 def test_what_takes_more_than_25_seconds_is_sent_to_the_jobs(api: Service) -> None:
-    slow = Api.of(replace(api.world.system, models=SlowModels(api)), places=1)
+    slow = Api.of(replace(api.world.system, models=SlowModels(api)), slots=1)
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=small_jpeg(64)).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
     assert (told["value"], told["limit"]) == (26.0, 25.0)
@@ -322,7 +323,7 @@ def test_a_step_whose_model_is_known_to_take_too_long_is_refused_before_it_begin
     data = small_jpeg(1000)
     answers = {}
     for cpu_s in (49.0, 52.0):
-        costly = Api.of(replace(system, model_registry=costly_denoiser(api, cpu_s)), places=1)
+        costly = Api.of(replace(system, model_registry=costly_denoiser(api, cpu_s)), slots=1)
         answers[cpu_s] = flask_app(costly).test_client().post("/v1/enhance?pipeline=denoise", data=data)
     assert answers[49.0].status_code == 200
     told = answers[52.0].get_json()
@@ -335,7 +336,8 @@ class SlowTiles:
 
     def __init__(self, api: Service) -> None:
         self.tiles = 0
-        self._models, self._clock = api.world.system.models, api.world.clock
+        # The remembered models of the world are no dataclasses; those under them are.
+        self._models, self._clock = cast(RememberedModels, api.world.system.models)._models, api.world.clock
 
     def open(self, stage: str, *args: Any, **named: Any) -> Any:
         model = self._models.open(stage, *args, **named)
@@ -352,17 +354,17 @@ class SlowTiles:
 
 def test_a_step_that_works_piece_by_piece_ends_when_25_seconds_are_over(api: Service) -> None:
     models = SlowTiles(api)
-    slow = Api.of(replace(api.world.system, models=models), places=1)
+    slow = Api.of(replace(api.world.system, models=models), slots=1)
     data = small_jpeg(1600, noise=20.0)
     told = flask_app(slow).test_client().post("/v1/enhance?pipeline=denoise", data=data).get_json()
     assert (told["status"], told["code"]) == (413, "too_slow_at_once")
-    assert told["detail"].startswith("after 30.0 s denoise is not done, at once there are 25 s")
+    assert told["detail"].startswith("denoise is not done after 30.0 s, the limit is 25 s")
     assert models.tiles == 3
 
 
 def test_no_more_pictures_are_worked_on_at_once_than_there_are_places() -> None:
     inside, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(2)
-    api = service(places=2)
+    api = service(slots=2)
 
     def work(decoded: Any) -> None:
         nonlocal inside, most
@@ -374,7 +376,7 @@ def test_no_more_pictures_are_worked_on_at_once_than_there_are_places() -> None:
             inside -= 1
 
     def ask() -> None:
-        with api.api.parts.place():
+        with api.api.app.inference_slot():
             work(None)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

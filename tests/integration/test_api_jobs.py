@@ -428,7 +428,7 @@ def stream_of(api: Service, job_id: str, pause: Callable[[float], None], **heade
     from darkroom.api.core.application import Api
     from tests.api_client import flask_app
 
-    waiting = Api(parts=replace(api.api.parts, pause=pause), rates=api.api.rates, router=api.api.router)
+    waiting = Api(app=replace(api.api.app, pause=pause), rate_limiter=api.api.rate_limiter, router=api.api.router)
     client = flask_app(waiting).test_client()
     answer = client.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream", **headers})
     assert answer.content_type.startswith("text/event-stream")
@@ -475,7 +475,7 @@ def test_the_stream_of_a_job_that_is_deleted_ends(api: Service) -> None:
 def test_when_all_threads_for_streams_are_taken_the_answer_is_to_poll(api: Service) -> None:
     job_id = api.finished_job()
     ask = {"headers": {"Accept": "text/event-stream"}}
-    streams = api.api.parts.streams
+    streams = api.api.app.streams
     taken = 0
     while streams.acquire(blocking=False):
         taken += 1

@@ -133,7 +133,7 @@ def locked() -> Service:
 
 
 def test_every_route_that_takes_a_pipeline_or_parameters_of_finish_is_among_the_doors() -> None:
-    models = {route.name: (route.query, route.body, route.picture) for route in ROUTES}
+    models = {route.name: (route.query_model, route.body_spec.model) for route in ROUTES}
     taking = {name for name, kinds in models.items() if any(_takes_a_pipeline(kind) for kind in kinds if kind)}
     assert taking == DOORS.keys() - {"enhance as JSON"}
 

@@ -324,11 +324,11 @@ def test_behind_googles_front_end_the_address_that_it_saw_counts() -> None:
 
 def test_callers_without_number_are_forgotten_in_turn() -> None:
     clock = memory_world().clock
-    rates = RateLimiter(clock=clock, per_minute=1)
-    rates.take("first")
+    rate_limiter = RateLimiter(clock=clock, per_minute=1)
+    rate_limiter.acquire("first")
     with pytest.raises(TooManyRequests):
-        rates.take("first")
+        rate_limiter.acquire("first")
     for number in range(MAX_CALLERS):
-        rates.take(str(number))
-    assert len(rates._buckets) == MAX_CALLERS
-    rates.take("first")
+        rate_limiter.acquire(str(number))
+    assert len(rate_limiter._buckets) == MAX_CALLERS
+    rate_limiter.acquire("first")

@@ -85,7 +85,7 @@ def test_the_description_and_the_routes_are_one() -> None:
     assert len({route.name for route in ROUTES}) == len(ROUTES)
     for route in ROUTES:
         operation = document()["paths"][route.path][route.method.lower()]
-        statuses = {str(status) for status in problem_statuses(route)} | {str(o.status) for o in route.outcomes}
+        statuses = {str(status) for status in problem_statuses(route)} | {str(o.status) for o in route.responses}
         assert set(operation["responses"]) == statuses
         assert operation["security"] == ([] if route.access == "anyone" else [{"key": []}, {"header": []}, {}])
 

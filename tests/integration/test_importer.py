@@ -22,7 +22,7 @@ from darkroom.domain.products.messages import ProductMessage, RowRequested, Rows
 from darkroom.domain.products.rows import Numbered, Row
 from darkroom.handlers.batches import progress_of, refusals
 from darkroom.handlers.imports import start_import
-from darkroom.importer.fetching import polite
+from darkroom.importer.fetching import with_host_limit
 from darkroom.outbound.hosts import Hosts
 from darkroom.runtime.bootstrap import LocalParts, local_parts, system
 from darkroom.runtime.settings import Settings
@@ -212,7 +212,7 @@ def test_only_what_may_pass_is_tried_again(code: str, value: int | None, again: 
         raise UnfetchableUrl("no", code=code, value=value)
 
     with pytest.raises(TransientError if again else PermanentError) as caught:
-        polite(fetch, Hosts(1))("http://shop.example/a.jpg")
+        with_host_limit(fetch, Hosts(1))("http://shop.example/a.jpg")
     assert caught.value.code == code
 
 
@@ -234,7 +234,7 @@ def test_no_host_is_asked_for_more_at_once_than_its_limit_and_others_need_not_wa
             inside[host] -= 1
         return b"x"
 
-    fetched = polite(fetch, hosts)
+    fetched = with_host_limit(fetch, hosts)
     urls = [f"http://busy.example/{number}" for number in range(8)] + ["http://idle.example/x"]
     threads = [threading.Thread(target=fetched, args=[url]) for url in urls]
     for thread in threads:

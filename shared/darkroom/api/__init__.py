@@ -1,28 +1,11 @@
-"""How does the HTTP API work?
+"""The HTTP API.
 
-request ─▶ route ─▶ caller ─▶ rate ─▶ body ─▶ handler ─▶ answer ─▶ headers
-             └──────────┴────────┴───────┴───────┴─▶ problem ──────┘
+request ─▶ rate limit ─▶ route ─▶ caller ─▶ admission ─▶ query and body ─▶ handler ─▶ response ─▶ headers
+                │          │         │          │              │              │
+                └──────────┴─────────┴──────────┴──────────────┴──────────────┴─▶ problem document
 
-entrypoint   the function
-application  the way of one request, as drawn above
-routing      what a route is, and which one a request means
-routes       the table of all routes: authorisation, documentation and tests read the same one
-callers      who asks, and what may they do
-rates        how often
-reading      bodies and queries, checked
-submissions  a picture with its wishes, however it was sent
-fetching     a picture that lies behind a URL
-addresses    which addresses are public
-service      health, versions, presets, stages, models
-instant      pictures at once
-jobs         jobs: made, listed, changed
-files        results, originals, thumbnails, manifests
-progress     how far a job is, live
-quality      the queue of people's decisions
-compatible   paths that other services have
-views        what answers look like
-problems     the one place where an error becomes an answer
-openapi      the description, made from the table
-page         the description for people
-parts        what handlers work with
+core/     the path of a request: application, routing, bodies, admission, rate limits, problem documents, OpenAPI
+routes/   the handlers and their routes; `table` lists the routes of all modules
+pages/    the HTML pages, with their Jinja2 templates, style sheets and scripts in `templates/`
+legacy/   the paths of five other picture services
 """

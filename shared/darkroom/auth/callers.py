@@ -64,25 +64,25 @@ class Principal:
         """Whether the role is enough."""
         return _RANKS[self.role] >= _RANKS[access]
 
-    def require_sight(self, job: Job) -> None:
+    def require_read(self, job: Job) -> None:
         """Raises JobNotFound for the jobs of other owners, so that the existence of an id stays secret."""
         if not self.sees_all and job.owner != self.owner:
             raise JobNotFound(f"there is no job {job.id}")
 
-    def require_batch(self, batch: Batch) -> None:
+    def require_read_batch(self, batch: Batch) -> None:
         """Raises BatchNotFound for other people's imports and batches."""
         if not self.sees_all and batch.owner != self.owner:
             raise BatchNotFound(f"there is no batch {batch.id}")
 
-    def require_own_batch(self, batch: Batch) -> None:
+    def require_write_batch(self, batch: Batch) -> None:
         """Raises Forbidden if the batch may be read but has another owner, BatchNotFound if it may not be read."""
-        self.require_batch(batch)
+        self.require_read_batch(batch)
         if self.role != "admin" and batch.owner != self.owner:
             raise Forbidden(f"batch {batch.id} belongs to somebody else; only its owner and admins may change it")
 
-    def require_own(self, job: Job) -> None:
+    def require_write(self, job: Job) -> None:
         """Raises Forbidden if the job may be read but has another owner, JobNotFound if it may not be read."""
-        self.require_sight(job)
+        self.require_read(job)
         if self.role != "admin" and job.owner != self.owner:
             raise Forbidden(f"job {job.id} belongs to somebody else; only its owner and admins may change it")
 
@@ -170,11 +170,11 @@ def address(request: Request, *, is_local: bool) -> str:
     """Where a request comes from; Google's front end appends the address that it saw to what the client claims."""
     claimed = request.headers.get("X-Forwarded-For", "")
     if is_local or not claimed:
-        return _house(request.remote_addr or "unknown")
-    return _house(claimed.rpartition(",")[2].strip())
+        return rate_limit_key(request.remote_addr or "unknown")
+    return rate_limit_key(claimed.rpartition(",")[2].strip())
 
 
-def _house(text: str) -> str:
+def rate_limit_key(text: str) -> str:
     """An address as it is counted: of version 6 every connection has 2**64, which count as one (RFC 6177)."""
     try:
         found = ip_address(text)

@@ -1,6 +1,5 @@
-"""The function that fetches the pictures of an import.
+"""The functions that send requests to other servers: they fetch the pictures of an import and send webhooks.
 
-entrypoint  an event becomes a call of the handler
-fetching    what the network does becomes an error that is tried again, or one that is not
-hosts       how many pictures are fetched from one host at the same time
+entrypoint  calls the handler of an event
+fetching    limits requests to one host, and classifies network errors as transient or permanent
 """

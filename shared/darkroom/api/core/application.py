@@ -1,4 +1,4 @@
-"""How does a request get its answer?"""
+"""Answers requests: rate limit, route, authentication, admission, handler, response."""
 
 import json
 import re
@@ -6,128 +6,127 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Any
 
 from flask import Request
 from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
-from darkroom.api.core.crowd import Room
-from darkroom.api.core.headers import cors_headers, preflight, secured
-from darkroom.api.core.parts import AppContext
+from darkroom.api.core.admission import AdmissionQueue
+from darkroom.api.core.app_context import AppContext
+from darkroom.api.core.headers import cors_headers, preflight, with_security_headers
 from darkroom.api.core.problems import CONTENT_TYPE, body_of, problem_of
 from darkroom.api.core.rate_limits import RateLimiter
-from darkroom.api.core.reading import (
-    MAX_BODY_BYTES,
-    checked,
-    drain,
-    leave_to_handler,
-    limit_body,
-    read_json,
-    read_query,
-)
-from darkroom.api.core.routing import ApiResponse, Match, RequestContext, Route, Router
-from darkroom.api.core.submissions import read_submission
+from darkroom.api.core.reading import MAX_BODY_BYTES, drain
+from darkroom.api.core.routing import ApiResponse, Match, Router
 from darkroom.api.routes.table import ROUTES
 from darkroom.auth.callers import Authenticator, Principal, address
 from darkroom.auth.google_sign_in import GoogleSignIn
 from darkroom.auth.keys import Keys
 from darkroom.auth.signing import signing_key
 from darkroom.auth.visitors import Visitors, remember
-from darkroom.domain.errors import DarkroomError
 from darkroom.runtime.settings import Settings
 from darkroom.runtime.system import System
 
+#: An X-Request-Id of a client that is accepted as it is.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-#: Larger answers are sent in pieces: Google's front end takes no more than 32 MiB at once.
-_AT_ONCE_BYTES = 30 * 1024 * 1024
+#: Largest response in one piece, in bytes: Google's front end takes at most 32 MiB, larger ones must be streamed.
+_WHOLE_RESPONSE_BYTES = 30 * 1024 * 1024
+#: Bytes of one piece of a streamed response.
 _PIECE_BYTES = 1024 * 1024
-#: Pictures that wait for each place on which one is worked on: as many as are done within the patience of a client.
-_WAITING_PER_PLACE = 8
-#: Memory for bodies, in bytes: four of the largest. A body is held twice while it is read.
+#: Pictures that wait for each inference slot: as many as are done before a client gives up.
+_WAITING_PER_SLOT = 8
+#: Memory for bodies in bytes: four of the largest. A body is held twice while it is read.
 _BODIES_BYTES = 4 * MAX_BODY_BYTES
-#: Requests that wait unread until there is memory for their bodies.
+#: Requests that wait for memory before their bodies are read.
 _WAITING_BODIES = 16
-#: functions-framework has four threads for each processor; half of them stay free for everybody else.
+#: Event streams for each processor. functions-framework has four threads for each; half of them stay free.
 _STREAMS_PER_PROCESSOR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API over one system."""
+    """The HTTP API of one system."""
 
-    parts: AppContext
-    rates: RateLimiter
+    app: AppContext
+    rate_limiter: RateLimiter
     router: Router
 
     @classmethod
-    def of(cls, system: System, *, places: int | None = None, fetch: Callable[[str], bytes] | None = None) -> "Api":
-        """The API over a system. Nothing is asked of the backend yet."""
-        from darkroom.outbound.fetching import fetch as fetch_public
-        from darkroom.runtime.bootstrap import processors, signed_uploads
+    def of(cls, system: System, *, slots: int | None = None, fetch: Callable[[str], bytes] | None = None) -> "Api":
+        """The API of a system. It sends no request to the backend.
 
-        settings, seats = system.settings, places or processors()
-        keys = Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock)
-        parts = AppContext(
-            system=system,
-            door=Authenticator(
-                keys=keys,
-                is_local=settings.backend == "local",
-                origins=settings.origins,
-                visitors=Visitors(key=lambda: signing_key(settings)) if settings.anonymous else None,
-                google=_google(settings),
-            ),
-            places=BoundedSemaphore(seats),
-            crowd=Room(seats * (1 + _WAITING_PER_PLACE), waiting=0, what="pictures"),
-            bodies=Room(_BODIES_BYTES, waiting=_WAITING_BODIES, what="large bodies"),
-            streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
-            fetch=fetch or fetch_public,
-            uploads=signed_uploads(system),
-        )
-        rates = RateLimiter(clock=system.clock, per_minute=settings.api_rate_per_minute)
-        return cls(parts=parts, rates=rates, router=Router(ROUTES))
+        Parameters
+        ----------
+        system
+            The assembled system.
+        slots
+            Pictures that are processed at the same time; by default one for each processor.
+        fetch
+            Reads a URL of a client; by default with the guard against private addresses.
+        """
+        from darkroom.runtime.bootstrap import processors
+
+        app = _app_context(system, slots=slots or processors(), fetch=fetch)
+        rate_limiter = RateLimiter(clock=system.clock, per_minute=system.settings.api_rate_per_minute)
+        return cls(app=app, rate_limiter=rate_limiter, router=Router(ROUTES))
 
     def answer(self, request: Request) -> Response:
-        """The answer to any request; nothing is raised."""
+        """The response to any request. Raises nothing."""
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
         try:
-            response = self._preflight(request) or self._answered(request)
-        except Exception as exc:  # noqa: BLE001  the one place where errors become answers
-            response = refusal(exc, request_id)
+            response = preflight() if request.method == "OPTIONS" else self._response(request)
+        except Exception as exc:  # noqa: BLE001  the one place where errors become responses
+            response = error_response(exc, request_id)
         drain(request)
-        origins = self.parts.system.settings.origins
-        return secured(response, request, request_id=request_id, more=cors_headers(request, origins))
+        cors = cors_headers(request, self.app.system.settings.origins)
+        return with_security_headers(response, request, request_id=request_id, cors=cors)
 
-    def _preflight(self, request: Request) -> Response | None:
-        return preflight(request) if request.method == "OPTIONS" else None
-
-    def _answered(self, request: Request) -> Response:
-        self.rates.take(f"address {address(request, is_local=self.parts.door.is_local)}")
+    def _response(self, request: Request) -> Response:
+        authenticator = self.app.authenticator
+        self.rate_limiter.acquire(f"address {address(request, is_local=authenticator.is_local)}")
         match = self.router.match(request.path, request.method)
-        caller = self.parts.door.caller(request, match.route.access)
+        caller = authenticator.caller(request, match.route.access)
         if caller.key_id:
-            self.rates.take(f"key {caller.key_id}")
-        response = _response(self._handled(request, match, caller))
+            self.rate_limiter.acquire(f"key {caller.key_id}")
+        response = _http_response(self._admitted(request, match, caller))
         if caller.cookie:
             remember(response, request, caller.cookie)
         return response
 
-    def _handled(self, request: Request, match: Match, caller: Principal) -> ApiResponse:
-        route, parts = match.route, self.parts
-        with parts.crowd.taken(int(route.is_at_once)), parts.bodies.taken(_body_bytes(request, route)):
-            return self._let_in(request, match, caller)
+    def _admitted(self, request: Request, match: Match, caller: Principal) -> ApiResponse:
+        """The response of the route, once there is room for the request. Raises Busy."""
+        route, app = match.route, self.app
+        body_bytes = route.body_spec.memory_bytes(request)
+        with app.pictures.admit(int(route.is_synchronous)), app.bodies.admit(body_bytes):
+            return route.respond(app, request, caller=caller, path=match.path)
 
-    def _let_in(self, request: Request, match: Match, caller: Principal) -> ApiResponse:
-        try:
-            (leave_to_handler if match.route.takes_stream else limit_body)(request)
-            query, body = _read(request, match)
-        except DarkroomError as exc:
-            if (answer := match.route.misread(request, exc)) is not None:
-                return answer
-            raise
-        call = RequestContext(parts=self.parts, request=request, caller=caller, path=match.path, query=query, body=body)
-        return match.route.handler(call)
+
+def _app_context(system: System, *, slots: int, fetch: Callable[[str], bytes] | None) -> AppContext:
+    from darkroom.outbound.fetching import fetch as fetch_public
+    from darkroom.runtime.bootstrap import processors, signed_uploads
+
+    return AppContext(
+        system=system,
+        authenticator=_authenticator(system),
+        inference_slots=BoundedSemaphore(slots),
+        pictures=AdmissionQueue(slots * (1 + _WAITING_PER_SLOT), waiting=0, what="pictures"),
+        bodies=AdmissionQueue(_BODIES_BYTES, waiting=_WAITING_BODIES, what="large bodies"),
+        streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
+        fetch=fetch or fetch_public,
+        uploads=signed_uploads(system),
+    )
+
+
+def _authenticator(system: System) -> Authenticator:
+    settings = system.settings
+    return Authenticator(
+        keys=Keys(objects=system.objects, bucket=settings.keys_bucket, clock=system.clock),
+        is_local=settings.backend == "local",
+        origins=settings.origins,
+        visitors=Visitors(key=lambda: signing_key(settings)) if settings.anonymous else None,
+        google=_google(settings),
+    )
 
 
 def _google(settings: Settings) -> GoogleSignIn | None:
@@ -136,50 +135,29 @@ def _google(settings: Settings) -> GoogleSignIn | None:
     return GoogleSignIn(audience=settings.google_audience, roles=settings.accounts)
 
 
-def _body_bytes(request: Request, route: Route) -> int:
-    """The bytes that a request may hold while it is handled; a stream goes to the disk piece by piece."""
-    if route.takes_stream or request.method in ("GET", "DELETE"):
-        return 0
-    if route.picture is not None and request.mimetype == "application/json":
-        return MAX_BODY_BYTES  # what lies behind a URL, or in another object
-    return MAX_BODY_BYTES if request.content_length is None else request.content_length
-
-
-def _read(request: Request, match: Match) -> tuple[BaseModel | None, Any]:
-    """The checked query and body of a route."""
-    route: Route = match.route
-    if route.picture is not None:
-        return None, read_submission(request, route.picture)
-    query = read_query(request, route.query)
-    if route.body is None or route.reads_body:
-        return query, None
-    return query, checked(route.body, read_json(request))
-
-
-def _response(answer: ApiResponse) -> Response:
-    content = answer.content
+def _http_response(response: ApiResponse) -> Response:
+    content = response.content
     if isinstance(content, BaseModel):
         content = content.model_dump_json().encode()
-    if not isinstance(content, bytes):
-        return _streamed(content, answer)
-    return _whole(content, answer)
+    return _whole(content, response) if isinstance(content, bytes) else _streamed(content, response)
 
 
-def _whole(data: bytes, answer: ApiResponse) -> Response:
-    """A response whose length is told, unless it is too large for that.
+def _whole(data: bytes, response: ApiResponse) -> Response:
+    """A response with a Content-Length, unless it is too large for one piece.
 
-    Always a stream for functions-framework, which would otherwise read the rest of the request by itself, and answer
-    a body that is too large with a page of its own.
+    The content is an iterator even so. functions-framework reads the rest of the request before any other response,
+    and answers a body that is too large with its own error page.
     """
-    if len(data) > _AT_ONCE_BYTES:
-        return _streamed(_pieces(data), answer)
-    response = _streamed(iter((data,)), answer)
-    response.content_length = len(data)
-    return response
+    if len(data) > _WHOLE_RESPONSE_BYTES:
+        return _streamed(_pieces(data), response)
+    whole = _streamed(iter((data,)), response)
+    whole.content_length = len(data)
+    return whole
 
 
-def _streamed(content: Iterator[bytes], answer: ApiResponse) -> Response:
-    return Response(content, status=answer.status, content_type=answer.content_type, headers=dict(answer.headers))
+def _streamed(content: Iterator[bytes], response: ApiResponse) -> Response:
+    headers = dict(response.headers)
+    return Response(content, status=response.status, content_type=response.content_type, headers=headers)
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
@@ -188,9 +166,9 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield bytes(view[start : start + _PIECE_BYTES])
 
 
-def refusal(exc: Exception, request_id: str) -> Response:
+def error_response(exc: Exception, request_id: str) -> Response:
     """The problem document of an error as a response."""
     problem, headers = problem_of(exc, request_id)
-    # A value that was sent may hold half a surrogate pair, which no encoding of text can.
+    # A value of the request may contain half a surrogate pair, which UTF-8 cannot encode.
     data = json.dumps(body_of(problem), ensure_ascii=False).encode(errors="replace")
     return _whole(data, ApiResponse(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

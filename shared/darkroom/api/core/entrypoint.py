@@ -1,4 +1,4 @@
-"""How does an HTTP request reach the API? Apart from the other entry points, so that no other function carries it."""
+"""The entry point of the API function. It is a module of its own, so that no other function imports the API."""
 
 import secrets
 
@@ -6,7 +6,7 @@ from flask import Request
 from flask import request as current_request
 from werkzeug.wrappers import Response
 
-from darkroom.api.core.application import Api, refusal
+from darkroom.api.core.application import Api, error_response
 from darkroom.runtime.bootstrap import system
 from darkroom.runtime.lazy import Lazy
 
@@ -18,17 +18,17 @@ def the_api() -> Api:
 
 
 def api(request: Request) -> Response:
-    """The answer to a request, whatever it is.
+    """The response to any request.
 
-    Named as the deployed function is: under this name functions-framework remembers that it takes HTTP.
+    The name is that of the deployed function: functions-framework registers it under this name as an HTTP function.
     """
     try:
         found = the_api()
-    except Exception as exc:  # noqa: BLE001  without settings there is no API yet to turn errors into answers
-        return refusal(exc, secrets.token_hex(12))
+    except Exception as exc:  # noqa: BLE001  without settings there is no API that turns errors into responses
+        return error_response(exc, secrets.token_hex(12))
     return found.answer(request)
 
 
 def answer_unmatched(_error: Exception) -> Response:
-    """The answer to a request that the framework does not hand to the function."""
+    """The response to a request that the framework does not pass to the function."""
     return api(current_request)

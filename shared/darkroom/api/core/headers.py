@@ -1,4 +1,4 @@
-"""Which headers does every answer carry, and whose pages may read it?"""
+"""Security and CORS headers of every response."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from darkroom.auth.visitors import is_https
 
-#: Nothing that is answered here may load, run or be framed by anything, however it is looked at.
+#: Content-Security-Policy of every response but pages: a browser loads, runs and frames nothing.
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _SECURITY: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -17,20 +17,25 @@ _SECURITY: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+#: Strict-Transport-Security: one year in seconds.
 _HTTPS_ONLY = "max-age=31536000"
-#: Headers of requests and answers that pages of an allowed origin may set and read.
+#: Request headers that pages of an allowed origin may set.
 _ALLOWED = "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, X-Request-Id, Last-Event-ID"
+#: Response headers that these pages may read.
 _EXPOSED = "Location, Retry-After, X-Request-Id, Content-Disposition, Darkroom-Review"
+#: Methods that these pages may use.
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
+#: Seconds for which a browser keeps the response to a preflight request.
 _PREFLIGHT_AGE_S = 600
 
 
-def secured(response: Response, request: Request, *, request_id: str, more: Mapping[str, str]) -> Response:
-    """The response with every header that it must have; what it says of itself stays."""
-    for name, value in {**_SECURITY, **more}.items():
-        if name != "Vary":
-            response.headers.setdefault(name, value)
-    if "Access-Control-Allow-Origin" in more:
+def with_security_headers(
+    response: Response, request: Request, *, request_id: str, cors: Mapping[str, str]
+) -> Response:
+    """The response with every required header. Headers that it has already stay."""
+    for name, value in {**_SECURITY, **cors}.items():
+        response.headers.setdefault(name, value)
+    if "Access-Control-Allow-Origin" in cors:
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     for name in ("Accept", "Origin"):
         response.headers.add("Vary", name)
@@ -41,7 +46,7 @@ def secured(response: Response, request: Request, *, request_id: str, more: Mapp
 
 
 def cors_headers(request: Request, origins: Collection[str]) -> dict[str, str]:
-    """What lets a page of an allowed origin read the answer; nothing for any other."""
+    """The headers with which a page of an allowed origin may read the response; none for other origins."""
     origin = request.headers.get("Origin")
     if origin is None or origin not in origins:
         return {}
@@ -55,6 +60,6 @@ def cors_headers(request: Request, origins: Collection[str]) -> dict[str, str]:
     return allowed
 
 
-def preflight(_request: Request) -> Response:
-    """The answer to a browser that asks whether it may ask; the headers above hold what it wants to know."""
+def preflight() -> Response:
+    """The response to a preflight request; `cors_headers` adds the permissions."""
     return Response(iter(()), status=204, headers={"Allow": f"{_METHODS}, OPTIONS", "Content-Length": "0"})

@@ -1,6 +1,6 @@
-"""How does the API describe itself?
+"""Builds the OpenAPI 3.1 document from the table of routes and their models.
 
-OpenAPI 3.1, made from the table of routes and the models alone: https://spec.openapis.org/oas/v3.1.1.html
+https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from darkroom import __version__
+from darkroom.api.core.bodies import PictureBody
 from darkroom.api.core.problems import CONTENT_TYPE, Problem
 from darkroom.api.core.reading import FILE_FIELD
-from darkroom.api.core.routing import ResponseSpec, Route
+from darkroom.api.core.routing import Endpoint, ResponseSpec
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.products.configs import SCOPES
 from darkroom.domain.products.rows import MAX_TEXT_BYTES
@@ -23,20 +24,20 @@ Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _STATUS_WORDS: Mapping[int, str] = {
     400: "the request cannot be read",
-    401: "an API key is needed, or is not valid",
-    403: "the key's role is not enough, or the page that asks may not",
-    404: "there is no such path or job, or nothing there yet",
-    405: "the path knows other methods",
-    409: "the state of the job does not allow it, or somebody was faster",
+    401: "an API key is needed, or the given one is invalid",
+    403: "the role of the key is too low, or the origin of the page is not allowed",
+    404: "there is no such path, job or result",
+    405: "the path has other methods",
+    409: "the state of the job does not allow it, or another request was faster",
     410: "the object was deleted or replaced",
     413: "too large",
-    415: "the body is of no type that is read here",
-    422: "read, and not valid",
+    415: "the content type of the body is not supported",
+    422: "a value of the request is invalid",
     429: "too many requests",
-    500: "something unexpected, logged under the id in the answer",
-    503: "not now; ask again",
+    500: "an unexpected error; the log has it under the id in the response",
+    503: "temporarily unavailable; try again",
 }
-#: What each variable part of a path may be; anything else leads nowhere.
+#: Schema of each path variable; other values lead to status 404.
 _PATH_SCHEMAS: Mapping[str, Json] = {
     "job": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     "stage": {"type": "string", "enum": [stage for stage in PARAMETERS if stage != "assess"]},
@@ -47,21 +48,22 @@ _PATH_SCHEMAS: Mapping[str, Json] = {
     "group": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
     "token": {"type": "string", "minLength": 1},
 }
+#: Problem statuses of every route.
 _EVERYWHERE = (400, 405, 429, 500, 503)
+#: Problem statuses of routes with a body.
 _WITH_BODY = (413, 415, 422)
-_ERROR_STATUS = 400
 
 
 @cache
 def document() -> Json:
-    """The whole description."""
+    """The OpenAPI document of all routes."""
     from darkroom.api.routes.table import ROUTES
 
     return describe(ROUTES)
 
 
-def describe(routes: Iterable[Route]) -> Json:
-    """The description of `routes`."""
+def describe(routes: Iterable[Endpoint]) -> Json:
+    """The OpenAPI document of `routes`."""
     routes = tuple(routes)
     schemas = _schemas(routes)
     paths: dict[str, Json] = {}
@@ -72,7 +74,7 @@ def describe(routes: Iterable[Route]) -> Json:
         "info": {
             "title": "Darkroom",
             "version": __version__,
-            "description": "Photographs restored, corrected and finished. Problems are documents of RFC 9457.",
+            "description": "Restores, corrects and finishes photographs. Problems are documents of RFC 9457.",
         },
         "paths": paths,
         "components": {
@@ -81,7 +83,7 @@ def describe(routes: Iterable[Route]) -> Json:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "an API key: `dk_…`; or an ID token of Google, where those are let in",
+                    "description": "an API key: `dk_…`; or an ID token of Google, if the deployment accepts them",
                 },
                 "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "an API key"},
             },
@@ -89,42 +91,38 @@ def describe(routes: Iterable[Route]) -> Json:
     }
 
 
-def _models(routes: tuple[Route, ...]) -> Iterator[tuple[type[BaseModel], str]]:
+def _models(routes: tuple[Endpoint, ...]) -> Iterator[tuple[type[BaseModel], str]]:
     yield Problem, "serialization"
     for route in routes:
-        for outcome in route.outcomes:
-            if outcome.model is not None:
-                yield outcome.model, "serialization"
-        for model in (route.query, route.body, route.picture):
+        for response in route.responses:
+            if response.model is not None:
+                yield response.model, "serialization"
+        for model in (route.query_model, route.body_spec.model):
             if model is not None:
                 yield model, "validation"
 
 
-def _schemas(routes: tuple[Route, ...]) -> dict[str, Json]:
+def _schemas(routes: tuple[Endpoint, ...]) -> dict[str, Json]:
     models = sorted(set(_models(routes)), key=lambda each: (each[0].__name__, each[1]))
     _, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]
     found: dict[str, Json] = definitions["$defs"]
     return found
 
 
-def _operation(route: Route, schemas: Mapping[str, Json]) -> Json:
-    told: Json = {
+def _operation(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
+    operation: Json = {
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.section or _section(route.path)],
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_header_parameters(route)],
         "responses": _responses(route),
     }
-    if route.body is not None:
-        content = {"application/json": {"schema": _ref(route.body)}}
-        content |= {media: {"schema": {"type": "string"}} for media in route.texts}
-        told["requestBody"] = {"required": True, "content": content}
-    if route.picture is not None:
-        told["requestBody"] = _picture_body(route, schemas)
-    told["security"] = [] if route.access == "anyone" else [{"key": []}, {"header": []}, {}]
+    if route.body_spec.model is not None:
+        operation["requestBody"] = {"required": True, "content": _body(route, schemas)}
+    operation["security"] = [] if route.access == "anyone" else [{"key": []}, {"header": []}, {}]
     if route.access != "anyone":
-        told["x-role"] = route.access
-    return told
+        operation["x-role"] = route.access
+    return operation
 
 
 def _section(path: str) -> str:
@@ -132,15 +130,16 @@ def _section(path: str) -> str:
     return first or "service"
 
 
-def _path_parameters(route: Route) -> list[Json]:
+def _path_parameters(route: Endpoint) -> list[Json]:
     return [
         {"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS[name]}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
 
 
-def _query_parameters(route: Route, schemas: Mapping[str, Json]) -> list[Json]:
-    model = route.query or route.picture
+def _query_parameters(route: Endpoint, schemas: Mapping[str, Json]) -> list[Json]:
+    is_picture = isinstance(route.body_spec, PictureBody)
+    model = route.body_spec.model if is_picture else route.query_model
     if model is None:
         return []
     schema = schemas[model.__name__]
@@ -148,17 +147,17 @@ def _query_parameters(route: Route, schemas: Mapping[str, Json]) -> list[Json]:
     return [
         _parameter(name, field, name in required)
         for name, field in schema.get("properties", {}).items()
-        if route.picture is None or name not in ("url", "object")
+        if not is_picture or name not in ("url", "object")
     ]
 
 
 def _parameter(name: str, field: Json, required: bool) -> Json:
-    told: Json = {"name": name, "in": "query", "required": required, "schema": as_text(field)}
-    return told | ({"description": field["description"]} if "description" in field else {})
+    parameter: Json = {"name": name, "in": "query", "required": required, "schema": as_text(field)}
+    return parameter | ({"description": field["description"]} if "description" in field else {})
 
 
 def as_text(field: Json) -> Json:
-    """The schema of a field that must travel as text: objects as JSON in a string, and null by leaving it out."""
+    """The schema of a field in a form or query: an object is JSON in a string, and null is an absent field."""
     kinds = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
     texts = [_object_as_text() if each.get("type") == "object" else each for each in kinds]
     unique = [each for index, each in enumerate(texts) if each not in texts[:index]]
@@ -172,19 +171,28 @@ def _object_as_text() -> Json:
     return {"type": "string", "contentMediaType": "application/json"}
 
 
-def _header_parameters(route: Route) -> list[Json]:
+def _header_parameters(route: Endpoint) -> list[Json]:
     return [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
         for name, text in route.headers.items()
     ]
 
 
-def _picture_body(route: Route, schemas: Mapping[str, Json]) -> Json:
-    assert route.picture is not None
-    fields: dict[str, Json] = schemas[route.picture.__name__]["properties"]
+def _body(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
+    """The content of the body by content type."""
+    body = route.body_spec
+    assert body.model is not None
+    if isinstance(body, PictureBody):
+        return _picture_body(body.model, schemas)
+    content = {"application/json": {"schema": _ref(body.model)}}
+    return content | {media: {"schema": {"type": "string"}} for media in body.text_types}
+
+
+def _picture_body(model: type[BaseModel], schemas: Mapping[str, Json]) -> Json:
+    fields: dict[str, Json] = schemas[model.__name__]["properties"]
     form: dict[str, Json] = {FILE_FIELD: {"type": "string", "format": "binary"}}
     form |= {name: as_text(field) for name, field in fields.items() if name not in ("url", "object")}
-    content: Json = {
+    return {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -193,40 +201,39 @@ def _picture_body(route: Route, schemas: Mapping[str, Json]) -> Json:
                 "additionalProperties": False,
             }
         },
-        "application/json": {"schema": _ref(route.picture)},
+        "application/json": {"schema": _ref(model)},
         "image/*": {"schema": {"type": "string", "format": "binary"}},
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     }
-    return {"required": True, "content": content}
 
 
-def _responses(route: Route) -> Json:
-    told: dict[str, Json] = {}
+def _responses(route: Endpoint) -> Json:
+    responses: dict[str, Json] = {}
     for status in problem_statuses(route):
-        told[str(status)] = {
+        responses[str(status)] = {
             "description": _STATUS_WORDS[status],
             "content": {CONTENT_TYPE: {"schema": _ref(Problem)}},
         }
-    for outcome in route.outcomes:
-        one = told.setdefault(str(outcome.status), {"description": outcome.what})
-        if found := _content(outcome):
+    for response in route.responses:
+        one = responses.setdefault(str(response.status), {"description": response.description})
+        if found := _content(response):
             one["content"] = one.get("content", {}) | found
-    return dict(sorted(told.items()))
+    return dict(sorted(responses.items()))
 
 
-def problem_statuses(route: Route) -> list[int]:
-    """The statuses with which a route may refuse."""
+def problem_statuses(route: Endpoint) -> list[int]:
+    """The statuses of the problem documents of a route."""
     found = {*_EVERYWHERE, *route.problems}
     found |= set() if route.access == "anyone" else {401, 403}
-    found |= {422} if route.query is not None else set()
-    found |= set(_WITH_BODY) if route.body is not None or route.picture is not None else set()
+    found |= {422} if route.query_model is not None else set()
+    found |= set(_WITH_BODY) if route.body_spec.model is not None else set()
     return sorted(found)
 
 
-def _content(outcome: ResponseSpec) -> Json:
-    content: Json = {media: {"schema": _media_schema(media)} for media in outcome.media}
-    if outcome.model is not None:
-        content["application/json"] = {"schema": _ref(outcome.model)}
+def _content(response: ResponseSpec) -> Json:
+    content: Json = {media: {"schema": _media_schema(media)} for media in response.media}
+    if response.model is not None:
+        content["application/json"] = {"schema": _ref(response.model)}
     return content
 
 

@@ -1,8 +1,7 @@
-"""How does an error become an answer?
+"""Turns errors into problem documents (RFC 9457); no other module does.
 
-The one place where that happens. Every refusal is a problem document (RFC 9457) with a stable code and a sentence that
-holds the value and the limit. What nobody expected is logged once, with its traceback, and answered with the id under
-which it was logged and nothing else.
+A problem document has a stable code and a sentence with the value and the limit. An unexpected error is logged once,
+with its traceback. Its document contains only the id of the log entry.
 """
 
 from collections.abc import Mapping
@@ -18,12 +17,12 @@ from darkroom.domain.http_errors import HttpError
 from darkroom.runtime.logs import log_unexpected
 
 CONTENT_TYPE = "application/problem+json"
-#: Characters of a sentence: what somebody sent is quoted in it, and need not come back whole.
+#: Longest detail in characters; it may quote a long value of the request.
 MAX_DETAIL = 2000
-#: Seconds after which to ask again for what may pass, unless the error knows better.
+#: Retry-After of transient errors in seconds, unless the error has its own.
 RETRY_AFTER_S = 5
 
-#: The status of each kind of error, the special ones before those that they are a kind of.
+#: The HTTP status of each class of errors; subclasses stand before their base classes.
 _STATUS: tuple[tuple[type[errors.DarkroomError], int], ...] = (
     (errors.BadImage, 422),
     (errors.BadPipeline, 422),
@@ -41,7 +40,7 @@ _STATUS: tuple[tuple[type[errors.DarkroomError], int], ...] = (
     (errors.ObjectExists, 409),
     (errors.RevisionConflict, 409),
 )
-#: Codes whose status differs from that of their kind.
+#: The HTTP status of codes that differs from that of their class.
 _STATUS_OF_CODE: Mapping[str, int] = {
     "too_many_bytes": 413,
     "too_many_pixels": 413,
@@ -56,37 +55,35 @@ _STATUS_OF_CODE: Mapping[str, int] = {
 class Problem(BaseModel):
     """A problem document, RFC 9457."""
 
-    type: str = Field(description="names the kind of problem: `urn:darkroom:problem:` and the code")
+    type: str = Field(description="kind of the problem: `urn:darkroom:problem:` and the code")
     title: str
     status: int
     detail: str = Field(description="a sentence, with the value and the limit")
     code: str = Field(description="stable and machine-readable")
-    request_id: str = Field(description="under this id the request stands in the log")
-    value: JsonValue = Field(
-        None, description="the value that was refused, if it is a single one, cut to 80 characters"
-    )
-    limit: JsonValue = Field(None, description="the limit that it broke, if there is a single one")
-    errors: list[FieldProblem] = Field([], description="all fields that are not valid")
+    request_id: str = Field(description="id of the request in the log")
+    value: JsonValue = Field(None, description="the invalid value, if there is exactly one; cut to 80 characters")
+    limit: JsonValue = Field(None, description="the limit that the value exceeds, if there is exactly one")
+    errors: list[FieldProblem] = Field([], description="all invalid fields")
 
 
 def problem_of(exc: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
-    """The problem document of an error, and the headers that go with it."""
+    """The problem document of an error, and the headers of its response."""
     if isinstance(exc, errors.DarkroomError) and (status := _status(exc)) is not None:
-        return _told(exc, status, request_id), _headers(exc, status)
+        return _document(exc, status, request_id), _headers(exc, status)
     if isinstance(exc, HTTPException) and exc.code is not None and exc.code < 500:
         return _problem(exc.code, _code(exc.code), detail=exc.description or "", request_id=request_id), {}
     log_unexpected(f"Request {request_id} failed: {type(exc).__name__}.", event_id=request_id)
-    detail = f"Something unexpected happened; it was logged under {request_id}."
+    detail = f"An unexpected error happened; the log has it under {request_id}."
     return _problem(500, "unexpected", detail=detail, request_id=request_id), {}
 
 
-def _told(exc: errors.DarkroomError, status: int, request_id: str) -> Problem:
+def _document(exc: errors.DarkroomError, status: int, request_id: str) -> Problem:
     found = _fields(exc)
     value, limit = shown(exc.value), exc.limit
     if len(found) == 1 and value is limit is None:
         value, limit = found[0].value, found[0].limit
-    told = _problem(status, exc.code, detail=_sentence(str(exc)), request_id=request_id)
-    return told.model_copy(update={"value": value, "limit": limit, "errors": found})
+    problem = _problem(status, exc.code, detail=_sentence(str(exc)), request_id=request_id)
+    return problem.model_copy(update={"value": value, "limit": limit, "errors": found})
 
 
 def _fields(exc: errors.DarkroomError) -> list[FieldProblem]:
@@ -133,5 +130,5 @@ def _sentence(text: str) -> str:
 
 
 def body_of(problem: Problem) -> dict[str, Any]:
-    """The document without the members that say nothing."""
+    """The document without members that have their default values."""
     return problem.model_dump(mode="json", exclude_defaults=True)

@@ -1,50 +1,66 @@
-"""What is a route, and which one does a request mean?
+"""Routes as data, and the router that finds the route of a request.
 
-A route is data: who may use it, what it takes, what it answers and who does it stand side by side, so that
-authorisation, documentation and the tests of both cannot differ.
+A route holds its path, its access, its models, its handler and its documentation together. Authorisation, the OpenAPI
+document and the tests read the same value, so they cannot differ. `route` builds one; mypy refuses a handler whose
+query or body differs from the models of its route.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Generic, Literal, Never, Required, TypeAlias, TypedDict, Unpack, cast, overload
 
 from flask import Request
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
-from darkroom.api.core.parts import AppContext
+from darkroom.api.core.app_context import AppContext
+from darkroom.api.core.bodies import Body, NoBody
+from darkroom.api.core.reading import ModelQuery, NoQuery, QuerySource
+from darkroom.api.core.submissions import Submission
 from darkroom.auth.callers import Access, Principal
 from darkroom.domain.errors import DarkroomError
 from darkroom.domain.http_errors import NoSuchPath, WrongMethod
 
-#: Variable parts of paths that may hold slashes: names that other people's systems have given.
+#: Path variables that may contain slashes: their values come from other systems.
 _WITH_SLASHES = ("key", "group")
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-#: Content types of pictures that may be answered.
+#: Content types of pictures in responses.
 PICTURES = ("image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif")
+
+QueryT_co = TypeVar("QueryT_co", covariant=True, default=object)
+BodyT_co = TypeVar("BodyT_co", covariant=True, default=object)
+QueryT = TypeVar("QueryT")
+BodyT = TypeVar("BodyT")
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestContext:
-    """A request on its way to its handler: matched, let in and checked."""
+class RequestContext(Generic[QueryT_co, BodyT_co]):
+    """A request that is matched, authenticated and checked.
 
-    parts: AppContext
+    `RequestContext` without parameters is any request: for functions that read neither the query nor the body.
+    """
+
+    app: AppContext
     request: Request
     caller: Principal
-    #: The variable parts of the path.
+    #: Values of the path variables.
     path: Mapping[str, str]
-    #: An instance of the route's `query`, `body` or `picture` model; None where the route has none.
-    query: Any
-    body: Any
+    #: The query as an instance of the route's model; None if the route has no query.
+    query: QueryT_co
+    #: The body as the route's `Body` reads it; None if the route has no body, or if the handler reads it.
+    body: BodyT_co
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """What a handler answers."""
+    """The response of a handler."""
 
-    #: A model becomes JSON; bytes and streams are sent as they are.
+    #: A model becomes JSON. Bytes and streams are sent unchanged.
     content: BaseModel | bytes | Iterator[bytes]
     status: int = 200
     content_type: str = "application/json"
@@ -53,65 +69,158 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseSpec:
-    """A way in which a route answers when all went well."""
+    """The documentation of one successful response of a route."""
 
-    what: str
+    description: str
     status: int = 200
-    #: The model of a JSON answer.
+    #: The model of a JSON response.
     model: type[BaseModel] | None = None
-    #: The content types of any other answer.
+    #: The content types of any other response.
     media: tuple[str, ...] = ()
 
 
+#: A request with a picture.
+PictureContext: TypeAlias = RequestContext[object, Submission]
+#: A function that answers a request with this query and this body.
+Handler: TypeAlias = Callable[[RequestContext[QueryT, BodyT]], ApiResponse]
+#: Answers a request whose query or body is invalid; None leaves the answer to the problem document.
+OnValidationError: TypeAlias = Callable[[Request, DarkroomError], ApiResponse | None]
+
+
+def _no_response(_request: Request, _error: DarkroomError) -> ApiResponse | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method of one path."""
+class Endpoint(ABC):
+    """One method of one path. The router, the OpenAPI document and the tests need no more of a route."""
 
     method: Method
-    #: As OpenAPI writes it: `/v1/jobs/{job}`.
+    #: The path as in OpenAPI: `/v1/jobs/{job}`.
     path: str
-    #: Unique, and the name of the operation in the description.
+    #: The unique operation id.
     name: str
     summary: str
+    #: The least role that may use the route.
     access: Access
-    handler: Callable[[RequestContext], ApiResponse]
-    outcomes: tuple[ResponseSpec, ...]
-    #: Statuses of problems that this route has beside those that every one has.
+    responses: tuple[ResponseSpec, ...]
+    #: Statuses of problem documents in addition to those that every route has.
     problems: tuple[int, ...] = ()
-    query: type[BaseModel] | None = None
-    #: The model of a JSON body.
-    body: type[BaseModel] | None = None
-    #: The body is a picture: a form with a file, the bytes alone, or JSON that says where it lies. The model holds
-    #: the wishes that come with it: fields of the form, of the query or of the JSON.
-    picture: type[BaseModel] | None = None
-    #: The picture is worked on while the client waits; such requests are counted before their bodies are read.
-    is_at_once: bool = False
-    #: The handler reads the JSON body itself, whatever type the request claims.
-    reads_body: bool = False
-    #: Types of text that the body may be instead of JSON.
-    texts: tuple[str, ...] = ()
-    #: The handler reads the body itself, and counts what it reads: a whole upload, of any size.
-    takes_stream: bool = False
-    #: What to answer if the query or the body cannot be read; None leaves it to the problem document.
-    misread: Callable[[Request, DarkroomError], ApiResponse | None] = lambda _request, _error: None
     #: Headers that the handler reads, with their descriptions.
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: Under which heading the description lists it.
+    #: The heading in the documentation.
     section: str = ""
+    #: The picture is processed while the client waits. Such requests are counted before their bodies are read.
+    is_synchronous: bool = False
+    on_validation_error: OnValidationError = _no_response
+
+    @property
+    @abstractmethod
+    def query_model(self) -> type[BaseModel] | None:
+        """The model of the query; None if the route has none."""
+
+    @property
+    @abstractmethod
+    def body_spec(self) -> Body[object]:
+        """How the body is read and documented."""
+
+    @abstractmethod
+    def respond(self, app: AppContext, request: Request, *, caller: Principal, path: Mapping[str, str]) -> ApiResponse:
+        """Read the query and the body, and call the handler. Raises DarkroomError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Endpoint, Generic[QueryT, BodyT]):
+    """An endpoint with its handler. Build it with `route`."""
+
+    query: QuerySource[QueryT]
+    body: Body[BodyT]
+    handler: Handler[QueryT, BodyT]
+
+    @property
+    def query_model(self) -> type[BaseModel] | None:
+        return self.query.model
+
+    @property
+    def body_spec(self) -> Body[object]:
+        return self.body
+
+    def respond(self, app: AppContext, request: Request, *, caller: Principal, path: Mapping[str, str]) -> ApiResponse:
+        try:
+            self.body.prepare(request)
+            query, body = self.query.read(request), self.body.read(request)
+        except DarkroomError as exc:
+            if (response := self.on_validation_error(request, exc)) is not None:
+                return response
+            raise
+        context = RequestContext(app=app, request=request, caller=caller, path=path, query=query, body=body)
+        return self.handler(context)
+
+
+class EndpointFields(TypedDict, total=False):
+    """The arguments of `route` that have no influence on the types of its handler. See `Endpoint`."""
+
+    method: Required[Method]
+    path: Required[str]
+    name: Required[str]
+    summary: Required[str]
+    access: Required[Access]
+    responses: Required[tuple[ResponseSpec, ...]]
+    problems: tuple[int, ...]
+    headers: Mapping[str, str]
+    on_validation_error: OnValidationError
+
+
+@overload
+def route(*, handler: Handler[None, None], **fields: Unpack[EndpointFields]) -> Endpoint: ...
+@overload
+def route(*, query: type[ModelT], handler: Handler[ModelT, None], **fields: Unpack[EndpointFields]) -> Endpoint: ...
+@overload
+def route(*, body: Body[BodyT], handler: Handler[None, BodyT], **fields: Unpack[EndpointFields]) -> Endpoint: ...
+@overload
+def route(
+    *, query: type[ModelT], body: Body[BodyT], handler: Handler[ModelT, BodyT], **fields: Unpack[EndpointFields]
+) -> Endpoint: ...
+def route(
+    *,
+    handler: Handler[Never, Never],
+    query: type[BaseModel] | None = None,
+    body: Body[object] | None = None,
+    **fields: Unpack[EndpointFields],
+) -> Endpoint:
+    """A route whose handler takes the models of its query and body.
+
+    Parameters
+    ----------
+    handler
+        Takes a `RequestContext` with the query and the body.
+    query
+        The model of the query; without one, query parameters are ignored and `context.query` is None.
+    body
+        How the body is read; without one, it is ignored and `context.body` is None.
+    fields
+        The rest of the endpoint.
+    """
+    return Route(
+        query=NoQuery() if query is None else ModelQuery(query),
+        body=NoBody() if body is None else body,
+        handler=cast(Handler[object, object], handler),  # the overloads have compared it with the query and the body
+        **fields,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A route and the variable parts of the path that led to it."""
+    """An endpoint, and the values of the variables in its path."""
 
-    route: Route
+    route: Endpoint
     path: Mapping[str, str]
 
 
 class Router:
-    """Finds routes."""
+    """Finds the endpoint of a path and a method."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Endpoint]) -> None:
         self._routes = {route.name: route for route in routes}
         rules = [
             Rule(_rule(route.path), endpoint=route.name, methods=[route.method]) for route in self._routes.values()
@@ -119,17 +228,17 @@ class Router:
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def match(self, path: str, method: str) -> Match:
-        """The route of a path and method. Raises NoSuchPath or WrongMethod."""
+        """The endpoint of a path and method. Raises NoSuchPath or WrongMethod."""
         try:
-            name, found = self._map.bind("").match(path, method)
+            name, variables = self._map.bind("").match(path, method)
         except NotFound as exc:
-            raise NoSuchPath(f"there is nothing at {path[:200]!r}; /docs lists what there is") from exc
+            raise NoSuchPath(f"there is nothing at {path[:200]!r}; /docs lists all paths") from exc
         except MethodNotAllowed as exc:
-            known = ", ".join(sorted({*(exc.valid_methods or ()), "OPTIONS"}))
+            allowed = ", ".join(sorted({*(exc.valid_methods or ()), "OPTIONS"}))
             raise WrongMethod(
-                f"{path[:200]!r} knows {known}, not {method[:20]}", value=method[:20], limit=known
+                f"{path[:200]!r} supports {allowed}, not {method[:20]}", value=method[:20], limit=allowed
             ) from exc
-        return Match(route=self._routes[name], path=found)
+        return Match(route=self._routes[name], path=variables)
 
 
 def _rule(path: str) -> str:

@@ -1,25 +1,26 @@
-"""How does a picture come with its wishes?
+"""A picture with its options, in any of the forms in which clients send it.
 
-multipart/form-data   the file, and the wishes as fields of the form (or of the query)
-application/json      `url`, and the wishes beside it
-anything else         the bytes of the picture, and the wishes as fields of the query
+multipart/form-data   the file, and the options as fields of the form or of the query
+application/json      `url` and the options
+any other type        the bytes of the picture, and the options as fields of the query
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Generic
 
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from typing_extensions import TypeVar
 
 from darkroom.api.core.reading import FILE_FIELD, checked, read_form, read_json, read_raw
-from darkroom.api.core.routing import RequestContext
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 
 
-def _from_text(value: Any) -> Any:
-    """JSON in a field of a form or of a query, which holds text only."""
+def _from_text(value: object) -> object:
+    """The JSON in a text: fields of forms and queries hold text only."""
     if not isinstance(value, str):
         return value
     try:
@@ -41,18 +42,18 @@ Labels = Annotated[
 Values = Annotated[dict[str, JsonValue], BeforeValidator(_from_text)]
 
 
-class EnhanceRequest(BaseModel):
-    """What may come with every picture."""
+class PictureRequest(BaseModel):
+    """The options of every request with a picture."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     url: str | None = Field(
-        None, min_length=8, max_length=2000, description="where the picture lies, instead of a file: http or https"
+        None, min_length=8, max_length=2000, description="URL of the picture, instead of a file: http or https"
     )
 
 
-class PipelineWishes(EnhanceRequest):
-    """A picture that a pipeline is to work on."""
+class PipelineRequest(PictureRequest):
+    """A picture for a pipeline."""
 
     pipeline: str | dict[str, JsonValue] | None = Field(
         None,
@@ -60,57 +61,59 @@ class PipelineWishes(EnhanceRequest):
         "`quality` chooses the default models: `fast` the built-in ones, `best` (the default) the best installed ones",
     )
 
-    def asked(self) -> Pipeline:
+    def to_pipeline(self) -> Pipeline:
         """The pipeline. Raises BadPipeline."""
-        return asked_pipeline(self.pipeline)
+        return read_pipeline(self.pipeline)
 
 
-def asked_pipeline(told: str | dict[str, JsonValue] | None) -> Pipeline:
-    """The pipeline of a preset's name or of JSON, `auto` if there is none. Raises BadPipeline."""
-    if told is None:
+def read_pipeline(value: JsonValue) -> Pipeline:
+    """The pipeline of a preset's name or of JSON; `auto` for None. Raises BadPipeline."""
+    if value is None:
         return Pipeline()
-    return parse_pipeline(told) if isinstance(told, str) else build_pipeline(told)
+    return parse_pipeline(value) if isinstance(value, str) else build_pipeline(value)
+
+
+RequestT_co = TypeVar("RequestT_co", bound=PictureRequest, covariant=True, default=PictureRequest)
+RequestT = TypeVar("RequestT", bound=PictureRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What came."""
+class Submission(Generic[RequestT_co]):
+    """A picture as a client sent it, and its options."""
 
-    #: None if the body says where the picture lies instead.
+    #: The bytes of the picture; None if the body gives its URL instead.
     data: bytes | None
-    #: What the client calls the file; may be empty, is never believed.
+    #: The client's name of the file; may be empty, is not trusted.
     name: str
-    wishes: Any
+    options: RequestT_co
+
+    def picture(self, fetch: Callable[[str], bytes]) -> bytes:
+        """The bytes of the picture; `fetch` reads a URL. Raises Invalid if there is no picture."""
+        url = self.options.url
+        if self.data is not None and url is not None:
+            raise Invalid("give a picture or a url, not both")
+        if url is not None:
+            return fetch(url)
+        if self.data is None:
+            raise Invalid(
+                f"there is no picture: send the form field {FILE_FIELD!r}, the bytes as the body, or a url",
+                code="no_picture",
+            )
+        return self.data
 
 
-def read_submission(request: Request, model: type[BaseModel]) -> Submission:
-    """The picture and its wishes, checked. Raises Refused in one of its kinds."""
+def read_submission(request: Request, model: type[RequestT]) -> Submission[RequestT]:
+    """The picture and its options, checked. Raises HttpError."""
     query = {name: values[-1] for name, values in request.args.lists()}
     if request.mimetype == "application/json":
         value = read_json(request)
         if not isinstance(value, dict):
             raise Invalid(f"the body is a JSON {type(value).__name__}, expected an object")
-        return Submission(data=None, name="", wishes=checked(model, {**query, **value}))
+        return Submission(data=None, name="", options=checked(model, {**query, **value}))
     if request.mimetype == "multipart/form-data":
         fields, file = read_form(request)
-        wishes = checked(model, {**query, **fields})
+        options = checked(model, {**query, **fields})
         name, data = file or ("", None)
-        return Submission(data=data, name=name, wishes=wishes)
-    wishes = checked(model, query)
-    return Submission(data=read_raw(request) or None, name="", wishes=wishes)
-
-
-def picture_of(call: RequestContext) -> bytes:
-    """The bytes of the picture, fetched if they lie behind a URL. Raises Invalid if there are none."""
-    submission: Submission = call.body
-    url = submission.wishes.url
-    if submission.data is not None and url is not None:
-        raise Invalid("give a picture or a url, not both")
-    if url is not None:
-        return call.parts.fetch(url)
-    if submission.data is None:
-        raise Invalid(
-            f"there is no picture: send the form field {FILE_FIELD!r}, the bytes as the body, or a url",
-            code="no_picture",
-        )
-    return submission.data
+        return Submission(data=data, name=name, options=options)
+    options = checked(model, query)
+    return Submission(data=read_raw(request) or None, name="", options=options)

@@ -1,7 +1,6 @@
-"""What do answers look like?
+"""Response models of jobs.
 
-The models of everything that the API answers about jobs. They are a promise to clients, and change on purpose only,
-whatever the records of the domain become.
+They are the contract with clients. They are separate from the domain's records, so that those can change freely.
 """
 
 from datetime import datetime
@@ -16,17 +15,19 @@ from darkroom.domain.review import ReviewReason
 
 
 class StageView(BaseModel):
-    """What a finished step did."""
+    """The record of a finished step."""
 
     stage: Stage
     method: str = Field(description="`model`, or the classical method that ran")
     model: ModelRef | None
     elapsed_ms: float
-    degraded: bool = Field(description="the model could not run and the classical method stood in")
-    doubtful: bool = Field(description="the stage is not sure of its result, so a person must look")
-    reused: bool = Field(description="the output of an earlier run was found")
+    degraded: bool = Field(description="the model could not run, so the classical method ran instead")
+    doubtful: bool = Field(
+        description="low confidence: the stage is not sure of its result, so a person must review it"
+    )
+    reused: bool = Field(description="the output of an earlier run was reused")
     notes: list[str]
-    values: dict[str, JsonValue] = Field(description="what the stage found out")
+    values: dict[str, JsonValue] = Field(description="values that the stage reports")
 
     @classmethod
     def of(cls, record: StepRecord, run: int) -> "StageView":
@@ -44,7 +45,7 @@ class StageView(BaseModel):
 
 
 class Links(BaseModel):
-    """Where to go on."""
+    """Paths of related resources."""
 
     job: str
     original: str
@@ -67,24 +68,26 @@ class Links(BaseModel):
 
 
 class JobView(BaseModel):
-    """One photograph on its way."""
+    """A job: one photograph and its processing."""
 
     id: str
     status: Status
     qc_status: QcStatus
-    run: int = Field(description="1, and one more with every rework")
+    run: int = Field(description="number of the run: 1, and one more for every rework")
     display_name: str
     owner: str
     labels: dict[str, str]
-    batches: list[str] = Field(description="imports and batches to which it belongs")
+    batches: list[str] = Field(description="imports and batches that contain the job")
     pipeline: dict[str, JsonValue]
-    plan: list[Stage] = Field(description="the stages of this run, in order; only `assess` until that has answered")
-    stages: list[StageView] = Field(description="the steps that are done")
-    skipped: list[Skipped] = Field(description="the stages that were left out, with the reasons")
+    plan: list[Stage] = Field(
+        description="the stages of this run, in order; only `assess` until the photograph is measured"
+    )
+    stages: list[StageView] = Field(description="the finished steps")
+    skipped: list[Skipped] = Field(description="the skipped stages, with the reasons")
     degraded: bool
-    review_reasons: list[ReviewReason] = Field(description="why a person must look; empty if it could be approved")
-    before: Report | None = Field(description="what was measured on the upload")
-    after: Report | None = Field(description="what was measured on the result")
+    review_reasons: list[ReviewReason] = Field(description="why a person must review the result; empty if none must")
+    before: Report | None = Field(description="measurements of the upload")
+    after: Report | None = Field(description="measurements of the result")
     error: JobError | None
     size_bytes: int = Field(description="size of the upload")
     created_at: datetime
@@ -131,29 +134,29 @@ _COPIED = {
 
 
 class JobPage(BaseModel):
-    """Some jobs, and where the next ones begin."""
+    """One page of jobs."""
 
     jobs: list[JobView]
     next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
 
 
 class HistoryView(BaseModel):
-    """Everything that happened to a job; lines are only ever added."""
+    """The history of a job. Entries are only added."""
 
     job: str
     history: list[HistoryEntry]
 
 
 class Progress(BaseModel):
-    """How far a job is."""
+    """The progress of a job."""
 
     job: str
     status: Status
     qc_status: QcStatus
     run: int
-    done: int = Field(description="steps that are done")
+    done: int = Field(description="finished steps")
     steps: int = Field(description="steps of the plan; 1 until the photograph is measured")
-    stage: Stage | None = Field(description="the stage that works on it now")
+    stage: Stage | None = Field(description="the stage that processes the photograph now")
     error: JobError | None
     revision: int
 

@@ -1,80 +1,90 @@
-"""Paths that other picture services have, answering as their descriptions say.
+"""Routes with the paths and documents of five other picture services.
 
-Each is a short form of what stands elsewhere in this API; nothing is worked out here.
+Each one translates its request for another route of this API, and has no processing of its own.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from darkroom.api.core.reading import checked, parse_json, read_raw
-from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import EnhanceRequest, Submission
+from darkroom.api.core.bodies import JsonBody, PictureBody, UnreadBody
+from darkroom.api.core.reading import checked
+from darkroom.api.core.routing import (
+    PICTURES,
+    ApiResponse,
+    Endpoint,
+    PictureContext,
+    RequestContext,
+    ResponseSpec,
+    route,
+)
+from darkroom.api.core.submissions import PictureRequest, Submission
 from darkroom.api.core.views import JobView
 from darkroom.api.routes import batches, enhancement, imports, previews, quality
-from darkroom.api.routes.batches import BatchView, BatchWishes
+from darkroom.api.routes.batches import BatchRequest, BatchView
 from darkroom.api.routes.enhancement import Enhanced
 from darkroom.api.routes.meta import Warm, open_models
-from darkroom.api.routes.previews import Adjustments, Histogram
+from darkroom.api.routes.previews import AdjustRequest, Histogram
 from darkroom.domain.pipeline import Pipeline, Preset, build_pipeline
 from darkroom.domain.presets import PRODUCT_MIN_SIDE
 from darkroom.domain.products.batches import Batch
 
+#: Modes of the product photographs.
 Mode = Literal["auto", "full", "sharpen", "denoise", "upscale", "optimize"]
-#: What is smaller is enlarged by interpolation, as those services do it; a network takes too long for such factors.
+#: Small pictures are enlarged by interpolation, as in those services: a network is too slow for large factors.
 _TO_CATALOGUE_SIZE: JsonValue = {"scale": None, "min_side": PRODUCT_MIN_SIDE, "method": "lanczos"}
 
 
-def remove_color_cast(call: RequestContext) -> ApiResponse:
-    """The picture without its colour cast, in JSON."""
-    return ApiResponse(content=_enhanced(call, build_pipeline({"preset": "color_cast"})))
+def remove_color_cast(context: PictureContext) -> ApiResponse:
+    """Remove the colour cast; the response is JSON."""
+    return ApiResponse(content=_enhanced(context, build_pipeline({"preset": "color_cast"})))
 
 
-def _enhanced(call: RequestContext, pipeline: Pipeline) -> Enhanced:
-    return enhancement.told(*enhancement.develop_at_once(call, pipeline))
+def _enhanced(context: PictureContext, pipeline: Pipeline) -> Enhanced:
+    return enhancement.to_response(*enhancement.run_scored(context, pipeline))
 
 
 class InitModel(BaseModel):
-    """That the models are ready."""
+    """The opened models."""
 
     status: Literal["success"] = "success"
     ready: Warm
 
 
-def init_model(call: RequestContext) -> ApiResponse:
+def init_model(context: RequestContext) -> ApiResponse:
     """Open the models."""
-    return ApiResponse(content=InitModel(ready=open_models(call)))
+    return ApiResponse(content=InitModel(ready=open_models(context)))
 
 
-class ProcessWishes(EnhanceRequest):
-    """A picture to colorize or to lighten."""
+class ProcessRequest(PictureRequest):
+    """A picture and its mode."""
 
-    mode: Literal["colorize", "enhance"] = Field("enhance", description="enhance: lift what is too dark")
+    mode: Literal["colorize", "enhance"] = Field("enhance", description="enhance: brighten dark areas")
 
 
+#: Preset of each mode of /process.
 _PROCESSES: dict[str, Preset] = {"colorize": "colorize", "enhance": "low_light"}
 
 
-def process(call: RequestContext) -> ApiResponse:
-    """The picture colorized, or lightened."""
-    submission: Submission = call.body
-    return enhancement.developed_answer(call, build_pipeline({"preset": _PROCESSES[submission.wishes.mode]}))
+def process(context: RequestContext[object, Submission[ProcessRequest]]) -> ApiResponse:
+    """Colorize or brighten a picture."""
+    preset = _PROCESSES[context.body.options.mode]
+    return enhancement.enhanced_response(context, build_pipeline({"preset": preset}))
 
 
-class ModeWishes(BaseModel):
-    """What is to be done with product photographs."""
+class ModeRequest(BaseModel):
+    """The processing of product photographs."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     mode: Mode = "auto"
     remove_background: bool | None = Field(
-        None, description="put the subject on white; if absent, with the modes auto and full only"
+        None, description="put the subject on white; the default is true for the modes auto and full"
     )
     target_size_kb: int | None = Field(None, ge=1, le=102400, description="largest size of the result in kB")
 
-    def asked(self) -> Pipeline:
-        """The same as a pipeline."""
+    def to_pipeline(self) -> Pipeline:
+        """The pipeline of the mode."""
         whole = self.mode in ("auto", "full")
         cut_out = whole if self.remove_background is None else self.remove_background
         output: dict[str, JsonValue] = {"background": "#FFFFFF"} if cut_out else {}
@@ -86,19 +96,17 @@ class ModeWishes(BaseModel):
         return build_pipeline({"preset": self.mode, "stages": stages, "output": output})
 
 
-class EnhanceWishes(ModeWishes, EnhanceRequest):
-    """A product photograph and what is to be done with it."""
+class ProductEnhanceRequest(ModeRequest, PictureRequest):
+    """A product photograph and its processing."""
 
 
-def enhance(call: RequestContext) -> ApiResponse:
-    """The enhanced photograph, in JSON."""
-    submission: Submission = call.body
-    wishes: EnhanceWishes = submission.wishes
-    return ApiResponse(content=_enhanced(call, wishes.asked()))
+def enhance(context: RequestContext[object, Submission[ProductEnhanceRequest]]) -> ApiResponse:
+    """Enhance a product photograph; the response is JSON."""
+    return ApiResponse(content=_enhanced(context, context.body.options.to_pipeline()))
 
 
 class Reviewed(BaseModel):
-    """A verdict that was recorded."""
+    """A recorded verdict."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -106,158 +114,179 @@ class Reviewed(BaseModel):
     job: JobView
 
 
-def review(call: RequestContext) -> ApiResponse:
-    """Record a verdict; the body is JSON whatever its type claims, as `curl -d` sends it."""
-    told = checked(quality.Review, parse_json(read_raw(call.request)))
-    return ApiResponse(content=Reviewed(job=JobView.of(quality.reviewed(call, told))))
+def review(context: RequestContext[object, quality.Review]) -> ApiResponse:
+    """Record a verdict."""
+    return ApiResponse(content=Reviewed(job=JobView.of(quality.reviewed(context, context.body))))
 
 
-class ModeBatchWishes(ModeWishes):
-    """Which product photographs, and what is to be done with them."""
+class ModeBatchRequest(ModeRequest):
+    """Product photographs and their processing."""
 
     sku_id: str | None = Field(None, min_length=1, max_length=200)
     product_group_id: str | None = Field(None, min_length=1, max_length=200)
 
-    def wanted(self) -> BatchWishes:
-        """The same as /v1/batch takes it. Raises Invalid."""
-        return checked(BatchWishes, self.model_dump(include={"sku_id", "product_group_id"}))
+    def to_batch_request(self) -> BatchRequest:
+        """The request for /v1/batch. Raises Invalid."""
+        return checked(BatchRequest, self.model_dump(include={"sku_id", "product_group_id"}))
 
 
 class BatchJob(BatchView):
-    """A batch under the name that others give it."""
+    """A batch, with its id in `job_id` too."""
 
     job_id: str = Field(description="the batch's id")
 
 
-def create_batch(call: RequestContext) -> ApiResponse:
-    """Have a SKU's or a group's pictures done again."""
-    wishes: ModeBatchWishes = call.body
-    return ApiResponse(content=_batch_job(call, batches.started(call, wishes.wanted(), wishes.asked())), status=202)
+def create_batch(context: RequestContext[object, ModeBatchRequest]) -> ApiResponse:
+    """Process the pictures of a SKU or a group again."""
+    request = context.body
+    batch = batches.started(context, request.to_batch_request(), request.to_pipeline())
+    return ApiResponse(content=_batch_job(context, batch), status=202)
 
 
-def show_batch(call: RequestContext) -> ApiResponse:
-    """How far a batch is."""
-    return ApiResponse(content=_batch_job(call, batches.batch_of(call)))
+def show_batch(context: RequestContext) -> ApiResponse:
+    """The progress of a batch."""
+    return ApiResponse(content=_batch_job(context, batches.batch_of(context)))
 
 
-def _batch_job(call: RequestContext, batch: Batch) -> BatchJob:
-    return BatchJob(**dict(batches.view(call, batch)), job_id=batch.id)
+def _batch_job(context: RequestContext, batch: Batch) -> BatchJob:
+    return BatchJob(**dict(batches.view(context, batch)), job_id=batch.id)
 
 
-def _picture(
-    path: str, name: str, *, summary: str, handler: Callable[[RequestContext], ApiResponse], **rest: Any
-) -> Route:
-    given: dict[str, Any] = {
-        "outcomes": (ResponseSpec(what="the picture and what was done", model=Enhanced),),
-        "picture": EnhanceRequest,
-        **rest,
-    }
-    return Route(method="POST", path=path, name=name, summary=summary, access="submitter", handler=handler, **given)
-
-
-ROUTES: tuple[Route, ...] = (
-    _picture("/remove-color-cast", "remove_color_cast", summary="Remove a colour cast", handler=remove_color_cast),
-    _picture("/api/inference", "api_inference", summary="Remove a colour cast", handler=remove_color_cast),
-    _picture(
-        "/api/adjust",
-        "api_adjust",
+#: The response of most routes: JSON with the picture in base64.
+_ENHANCED = ResponseSpec(description="the picture and the record of its processing", model=Enhanced)
+ROUTES: tuple[Endpoint, ...] = (
+    route(
+        method="POST",
+        path="/remove-color-cast",
+        name="remove_color_cast",
+        summary="Remove a colour cast",
+        access="submitter",
+        handler=remove_color_cast,
+        responses=(_ENHANCED,),
+        body=PictureBody(PictureRequest),
+    ),
+    route(
+        method="POST",
+        path="/api/inference",
+        name="api_inference",
+        summary="Remove a colour cast",
+        access="submitter",
+        handler=remove_color_cast,
+        responses=(_ENHANCED,),
+        body=PictureBody(PictureRequest),
+    ),
+    route(
+        method="POST",
+        path="/api/adjust",
+        name="api_adjust",
         summary="As /v1/adjust",
+        access="submitter",
         handler=previews.adjust,
-        picture=Adjustments,
-        outcomes=(ResponseSpec(what="the picture", media=PICTURES),),
+        responses=(ResponseSpec(description="the picture", media=PICTURES),),
+        body=PictureBody(AdjustRequest),
     ),
-    _picture(
-        "/api/histogram",
-        "api_histogram",
+    route(
+        method="POST",
+        path="/api/histogram",
+        name="api_histogram",
         summary="As /v1/histogram",
+        access="submitter",
         handler=previews.histogram,
-        outcomes=(ResponseSpec(what="256 counts for each channel", model=Histogram),),
+        responses=(ResponseSpec(description="256 counts for each channel", model=Histogram),),
+        body=PictureBody(PictureRequest),
     ),
-    Route(
+    route(
         method="POST",
         path="/api/init_model",
         name="api_init_model",
         summary="As /v1/warmup",
         access="submitter",
         handler=init_model,
-        outcomes=(ResponseSpec(what="what is ready", model=InitModel),),
+        responses=(ResponseSpec(description="the opened models", model=InitModel),),
     ),
-    _picture(
-        "/process",
-        "process",
-        summary="Colorize a picture, or lighten a dark one",
+    route(
+        method="POST",
+        path="/process",
+        name="process",
+        summary="Colorize a picture, or brighten a dark one",
+        access="submitter",
         handler=process,
-        picture=ProcessWishes,
-        outcomes=(ResponseSpec(what="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES),),
+        responses=(
+            ResponseSpec(description="the picture, or JSON if `Accept` prefers it", model=Enhanced, media=PICTURES),
+        ),
+        body=PictureBody(ProcessRequest),
     ),
-    _picture(
-        "/api/v1/enhance/upload",
-        "api_enhance_upload",
+    route(
+        method="POST",
+        path="/api/v1/enhance/upload",
+        name="api_enhance_upload",
         summary="Enhance an uploaded product photograph",
+        access="submitter",
         handler=enhance,
-        picture=EnhanceWishes,
+        responses=(_ENHANCED,),
+        body=PictureBody(ProductEnhanceRequest),
     ),
-    _picture(
-        "/api/v1/enhance/url",
-        "api_enhance_url",
+    route(
+        method="POST",
+        path="/api/v1/enhance/url",
+        name="api_enhance_url",
         summary="Enhance a product photograph behind a URL",
+        access="submitter",
         handler=enhance,
-        picture=EnhanceWishes,
+        responses=(_ENHANCED,),
+        body=PictureBody(ProductEnhanceRequest),
     ),
-    Route(
+    route(
         method="POST",
         path="/api/v1/import",
         name="api_import",
         summary="As /v1/import",
         access="submitter",
         handler=imports.create,
-        outcomes=(ResponseSpec(what="the import", status=202, model=imports.ImportView),),
+        responses=(ResponseSpec(description="the import", status=202, model=imports.ImportView),),
         query=imports.ImportQuery,
-        body=imports.ImportList,
-        reads_body=True,
-        texts=("text/csv",),
+        body=UnreadBody(imports.ImportList, text_types=("text/csv",)),
     ),
-    Route(
+    route(
         method="POST",
         path="/api/v1/batch",
         name="api_create_batch",
-        summary="Have the pictures of a SKU or a group done again, by mode",
+        summary="Process the pictures of a SKU or a group again, by mode",
         access="submitter",
         handler=create_batch,
-        outcomes=(ResponseSpec(what="the batch", status=202, model=BatchJob),),
+        responses=(ResponseSpec(description="the batch", status=202, model=BatchJob),),
         problems=(404,),
-        body=ModeBatchWishes,
+        body=JsonBody(ModeBatchRequest),
     ),
-    Route(
+    route(
         method="GET",
         path="/api/v1/batch/{batch}",
         name="api_show_batch",
         summary="As /v1/batch/{batch}",
         access="submitter",
         handler=show_batch,
-        outcomes=(ResponseSpec(what="the batch", model=BatchJob),),
+        responses=(ResponseSpec(description="the batch", model=BatchJob),),
         problems=(404,),
     ),
-    Route(
+    route(
         method="GET",
         path="/api/v1/qc/pending",
         name="api_qc_pending",
         summary="As /v1/qc/pending",
         access="reviewer",
         handler=quality.pending,
-        outcomes=(ResponseSpec(what="one page of the queue", model=quality.Queue),),
+        responses=(ResponseSpec(description="one page of the queue", model=quality.Queue),),
         query=quality.QueueQuery,
     ),
-    Route(
+    route(
         method="POST",
         path="/api/v1/qc/{job}/review",
         name="api_qc_review",
         summary="As /v1/qc/{job}/review",
         access="reviewer",
         handler=review,
-        outcomes=(ResponseSpec(what="the verdict was recorded", model=Reviewed),),
+        responses=(ResponseSpec(description="the verdict was recorded", model=Reviewed),),
         problems=(404, 409),
-        body=quality.Review,
-        reads_body=True,
+        body=JsonBody(quality.Review, any_type=True),
     ),
 )

@@ -1,40 +1,48 @@
-"""What does somebody see who opens the API in a browser?
+"""The album: the page of a caller's own photographs, with a form for the next one.
 
-Their own photographs, a form for the next one, and for each a name that can be changed and a way to be rid of it. What
-became of a form is told on the page to which it leads back. The same paths serve programs, in JSON.
+Photographs can be renamed and deleted. The result of a form is shown on the next page. The same paths return JSON to
+programs.
 """
 
 import secrets
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.places import place_for
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import EnhanceRequest, Labels, Submission, asked_pipeline, picture_of
+from darkroom.api.core.bodies import JsonBody, PictureBody
+from darkroom.api.core.reservations import reserve_for_request
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
+from darkroom.api.core.submissions import Labels, PictureRequest, Submission, read_pipeline
 from darkroom.api.core.views import JobView
-from darkroom.api.pages.album_html import POLICY, render
 from darkroom.api.pages.flash import Flash, flash_of, forget
+from darkroom.api.pages.templates import Page
 from darkroom.api.routes.create_job import FOLDER, metadata_of, require_acceptable
-from darkroom.api.routes.jobs import MAX_NAME, delete, describe
+from darkroom.api.routes.jobs import MAX_NAME, delete, described
 from darkroom.domain.errors import DarkroomError
 from darkroom.domain.http_errors import QuotaReached
 from darkroom.domain.job import Job
 from darkroom.domain.pipeline import Pipeline, Preset
+from darkroom.domain.presets import PRESET_RULES
 from darkroom.handlers.uploads import submit_upload
 from darkroom.runtime.ports import JobQuery, NewObject
 
-#: Photographs that are shown, newest first.
+#: Photographs on the page, newest first.
 SHOWN = 60
+PAGE = Page("album")
+#: Seconds until the page reloads while a photograph is processed.
+_RELOAD_S = 2
+#: The same while the page shows an error message.
+_RELOAD_AFTER_ERROR_S = 10
 _HTML = "text/html; charset=utf-8"
 
 
-class AlbumWishes(EnhanceRequest):
+class AlbumRequest(PictureRequest):
     """A photograph for the album."""
 
-    name: str | None = Field(None, max_length=MAX_NAME, description="what it is called; the file's name if absent")
-    preset: Preset = Field("cutout", description="what is done to it; the background is removed if absent")
+    name: str | None = Field(None, max_length=MAX_NAME, description="display name; the name of the file if absent")
+    preset: Preset = Field("cutout", description="its preset; by default the background is removed")
     labels: Labels = Field({}, description="texts by name")
 
     @property
@@ -45,45 +53,49 @@ class AlbumWishes(EnhanceRequest):
     def pipeline(self) -> Preset:
         return self.preset
 
-    def asked(self) -> Pipeline:
+    def to_pipeline(self) -> Pipeline:
         """The pipeline."""
-        return asked_pipeline(self.preset)
+        return read_pipeline(self.preset)
+
+
+#: A request with a photograph for the album.
+AlbumContext: TypeAlias = RequestContext[object, Submission[AlbumRequest]]
 
 
 class Album(BaseModel):
-    """Somebody's photographs, newest first."""
+    """The photographs of a caller, newest first."""
 
-    user_id: str = Field(description="whose; empty on a laptop without keys")
-    limit: int | None = Field(description="photographs that may be kept at the same time; null if there is no limit")
+    user_id: str = Field(description="the owner; empty on a laptop without keys")
+    limit: int | None = Field(description="largest number of photographs; null without a limit")
     count: int
-    message: Flash | None = Field(description="what became of the form that was sent before, told once")
+    message: Flash | None = Field(description="the result of the last form; shown once")
     jobs: list[JobView]
 
 
-def show(call: RequestContext) -> ApiResponse:
+def show(context: RequestContext) -> ApiResponse:
     """The album."""
-    album = _album(call)
-    told = {"Set-Cookie": forget(call.request)} if album.message else {}
-    if _prefers(call.request, "text/html", to="application/json"):
-        return _page(album, told)
-    return ApiResponse(content=album, headers=told)
+    album = _album(context)
+    cookies = {"Set-Cookie": forget(context.request)} if album.message else {}
+    if _prefers(context.request, "text/html", to="application/json"):
+        return _page(album, cookies)
+    return ApiResponse(content=album, headers=cookies)
 
 
-def add(call: RequestContext) -> ApiResponse:
+def add(context: AlbumContext) -> ApiResponse:
     """Put a photograph into the album."""
-    if not _is_a_form(call.request):
-        return ApiResponse(content=JobView.of(_added(call)), status=202)
+    if not _is_a_form(context.request):
+        return ApiResponse(content=JobView.of(_added(context)), status=202)
     try:
-        became = Flash(kind="success", text=f"{_added(call).display_name} is being worked on.")
+        flash = Flash(kind="success", text=f"{_added(context).display_name} is being worked on.")
     except QuotaReached as exc:
-        became = Flash(kind="danger", text=f"Max limit reached. Please remove a record. ({exc})")
+        flash = Flash(kind="danger", text=f"Max limit reached. Please remove a record. ({exc})")
     except DarkroomError as exc:
-        became = _failed(exc)
-    return _back(call.request, became)
+        flash = _failed(exc)
+    return _back(context.request, flash)
 
 
-def unread(request: Request, exc: DarkroomError) -> ApiResponse | None:
-    """Back to the album with a form that could not be read."""
+def on_validation_error(request: Request, exc: DarkroomError) -> ApiResponse | None:
+    """Redirect an invalid form to the album, with an error message."""
     return _back(request, _failed(exc)) if _is_a_form(request) else None
 
 
@@ -91,8 +103,8 @@ def _failed(exc: DarkroomError) -> Flash:
     return Flash(kind="danger", text=f"Failed to generate the image: {exc}.")
 
 
-def _back(request: Request, became: Flash) -> ApiResponse:
-    headers = {"Location": "/", "Set-Cookie": became.cookie(request)}
+def _back(request: Request, flash: Flash) -> ApiResponse:
+    headers = {"Location": "/", "Set-Cookie": flash.cookie(request)}
     return ApiResponse(content=b"", status=302, content_type=_HTML, headers=headers)
 
 
@@ -105,33 +117,46 @@ def _prefers(request: Request, kind: str, *, to: str) -> bool:
     return accepted[kind] > accepted[to]
 
 
-def _added(call: RequestContext) -> Job:
-    submission: Submission = call.body
-    wishes: AlbumWishes = submission.wishes
+def _added(context: AlbumContext) -> Job:
+    submission = context.body
+    options = submission.options
     name = f"{FOLDER}/{secrets.token_hex(16)}"
-    with place_for(call, name):
-        data = picture_of(call)
-        kind = require_acceptable(call, data)
-        metadata = metadata_of(call, wishes, submission.name)
+    with reserve_for_request(context, name):
+        data = context.body.picture(context.app.fetch)
+        kind = require_acceptable(context, data)
+        metadata = metadata_of(context, options, submission.name)
         return submit_upload(
-            call.parts.system, name, NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
+            context.app.system, name, NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
         )
 
 
-def _album(call: RequestContext) -> Album:
-    owner, store = call.caller.owner, call.parts.system.jobs
+def _album(context: RequestContext) -> Album:
+    owner, store = context.caller.owner, context.app.system.jobs
     found = store.query(JobQuery(owner=owner, limit=SHOWN)).jobs
     count = store.count(JobQuery(owner=owner))
-    limit = call.caller.limit(call.parts.system.settings) or None
+    limit = context.caller.limit(context.app.system.settings) or None
     jobs = [JobView.of(job) for job in found]
-    return Album(user_id=owner, limit=limit, count=count, message=flash_of(call.request), jobs=jobs)
+    return Album(user_id=owner, limit=limit, count=count, message=flash_of(context.request), jobs=jobs)
 
 
 def _page(album: Album, headers: Mapping[str, str]) -> ApiResponse:
-    page = render(album.model_dump(mode="json")).encode()
-    # Under `no-referrer` a browser sends this page's own form from the origin `null`.
-    own = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
-    return ApiResponse(content=page, content_type=_HTML, headers={**own, **headers})
+    # With `no-referrer`, a browser sends the origin `null` with the form of the page.
+    own = {
+        "Content-Security-Policy": PAGE.policy(forms="'self'", pictures="'self' data:"),
+        "Referrer-Policy": "same-origin",
+    }
+    return ApiResponse(content=render(album).encode(), content_type=_HTML, headers={**own, **headers})
+
+
+def render(album: Album) -> str:
+    """The page of an album."""
+    is_busy = any(job.status in ("pending", "processing") for job in album.jobs)
+    reload_s = _reload_s(album.message) if is_busy else 0
+    return PAGE.render(album=album, presets=PRESET_RULES, reload_s=reload_s)
+
+
+def _reload_s(message: Flash | None) -> int:
+    return _RELOAD_AFTER_ERROR_S if message and message.kind == "danger" else _RELOAD_S
 
 
 class Renamed(BaseModel):
@@ -142,77 +167,69 @@ class Renamed(BaseModel):
     record_name: str = Field(min_length=1, max_length=MAX_NAME)
     record_id: str | None = Field(None, max_length=100, description="the job, as in the path")
 
-    @property
-    def display_name(self) -> str:
-        return self.record_name
-
-    @property
-    def labels(self) -> None:
-        return None
-
 
 class Done(BaseModel):
-    """That it was done."""
+    """A success."""
 
     message: str = "success"
 
 
-def rename(call: RequestContext) -> ApiResponse:
+def rename(context: RequestContext[object, Renamed]) -> ApiResponse:
     """Rename a photograph."""
-    describe(call)
+    described(context, context.body.record_name, labels=None)
     return ApiResponse(content=Done())
 
 
-def remove(call: RequestContext) -> ApiResponse:
+def remove(context: RequestContext) -> ApiResponse:
     """Delete a photograph with its results."""
-    delete(call)
+    delete(context)
     return ApiResponse(content=Done())
 
 
 _PAGE = ("text/html",)
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/",
         name="show_album",
-        summary="One's own photographs, as a page or as JSON",
+        summary="The caller's photographs, as a page or as JSON",
         access="submitter",
         handler=show,
-        outcomes=(ResponseSpec(what="the album", model=Album, media=_PAGE),),
+        responses=(ResponseSpec(description="the album", model=Album, media=_PAGE),),
     ),
-    Route(
+    route(
         method="POST",
         path="/",
         name="add_to_album",
-        summary="Add a photograph and have it worked on",
+        summary="Add a photograph and process it",
         access="submitter",
         handler=add,
-        outcomes=(
-            ResponseSpec(what="the job, which is being worked on, if `Accept` prefers JSON", status=202, model=JobView),
-            ResponseSpec(what="back to the album, which says what became of it", status=302, media=_PAGE),
+        responses=(
+            ResponseSpec(description="the accepted job, if `Accept` prefers JSON", status=202, model=JobView),
+            ResponseSpec(description="redirect to the album, which shows the result", status=302, media=_PAGE),
         ),
-        picture=AlbumWishes,
-        misread=unread,
+        body=PictureBody(AlbumRequest),
+        on_validation_error=on_validation_error,
     ),
-    Route(
+    route(
         method="PUT",
         path="/update/{job}",
         name="rename_in_album",
         summary="Rename a photograph",
         access="submitter",
         handler=rename,
-        outcomes=(ResponseSpec(what="it is renamed", model=Done),),
+        responses=(ResponseSpec(description="the photograph was renamed", model=Done),),
         problems=(404,),
-        body=Renamed,
+        body=JsonBody(Renamed),
     ),
-    Route(
+    route(
         method="DELETE",
         path="/remove/{job}",
         name="remove_from_album",
         summary="Delete a photograph with its results",
         access="submitter",
         handler=remove,
-        outcomes=(ResponseSpec(what="it is gone", model=Done),),
+        responses=(ResponseSpec(description="the photograph was deleted", model=Done),),
         problems=(404,),
     ),
 )

@@ -1,7 +1,7 @@
-"""How is somebody told, on the next page, what became of what they sent?
+"""Messages about the result of a form, shown on the next page.
 
-By a cookie that the next page reads and takes away. It says nothing that its reader may not write as well, so it is not
-signed; the page shows it as text.
+A cookie holds the message until the next page reads and deletes it. The cookie is not signed: a visitor can only change
+the text of its own page, which is escaped.
 """
 
 import json
@@ -14,15 +14,16 @@ from werkzeug.http import dump_cookie
 
 from darkroom.auth.visitors import is_https
 
+#: Name of the cookie.
 COOKIE = "flash"
-#: Seconds for which a message waits for its page.
+#: Lifetime of a message, in seconds.
 _MAX_AGE_S = 60
-#: Characters of a message: a cookie has 4096 bytes, RFC 6265.
+#: Longest message in characters: a cookie has at most 4096 bytes (RFC 6265).
 _MAX_TEXT = 500
 
 
 class Flash(BaseModel):
-    """What became of a request."""
+    """The result of a form."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,12 +32,12 @@ class Flash(BaseModel):
 
     def cookie(self, request: Request) -> str:
         """The header that keeps the message for the next page."""
-        told = json.dumps({"kind": self.kind, "text": self.text[:_MAX_TEXT]})
-        return _dump(urlsafe_b64encode(told.encode()).decode(), request, _MAX_AGE_S)
+        value = json.dumps({"kind": self.kind, "text": self.text[:_MAX_TEXT]})
+        return _dump(urlsafe_b64encode(value.encode()).decode(), request, _MAX_AGE_S)
 
 
 def flash_of(request: Request) -> Flash | None:
-    """The message that waits for this page; None without one, or with one that is none."""
+    """The message for this page; None without a message, or with an invalid one."""
     try:
         return Flash.model_validate_json(urlsafe_b64decode(request.cookies.get(COOKIE, "")))
     except (ValueError, ValidationError):
@@ -44,7 +45,7 @@ def flash_of(request: Request) -> Flash | None:
 
 
 def forget(request: Request) -> str:
-    """The header that takes the message away."""
+    """The header that deletes the message."""
     return _dump("", request, 0)
 
 

@@ -1,4 +1,4 @@
-"""How are many pictures done again together, and how far are they?"""
+"""Routes for batches: many pictures that are processed again together."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import asked_pipeline
+from darkroom.api.core.bodies import JsonBody
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
+from darkroom.api.core.submissions import read_pipeline
 from darkroom.domain.http_errors import ProductNotFound
 from darkroom.domain.job import Status
 from darkroom.domain.pipeline import Pipeline
@@ -18,15 +19,16 @@ from darkroom.handlers.batches import cancel_batch, progress_of, read_batch, ref
 from darkroom.handlers.objects import pin_objects
 from darkroom.runtime.ports import JobQuery
 
-#: Names in one request, and failures in one answer.
+#: Largest number of jobs or objects in one request.
 MAX_NAMED = 1000
+#: Largest number of failures in one response.
 MAX_FAILURES = 100
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class BatchWishes(BaseModel):
-    """Which pictures, and what is to be done with them. Give one of the first five."""
+class BatchRequest(BaseModel):
+    """The pictures of a batch and their pipeline. Give one of the first five fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,13 +43,13 @@ class BatchWishes(BaseModel):
     )
     pipeline: str | dict[str, JsonValue] | None = Field(
         None,
-        description="a preset's name, or a pipeline as JSON; if absent, what is configured for each SKU or group, or "
-        "else what each picture had",
+        description="a preset's name, or a pipeline as JSON; if absent, the configuration of each SKU or group, or "
+        "else the last pipeline of each picture",
     )
-    budget: int = Field(MAX_PICTURES, ge=1, le=MAX_PICTURES, description="at most so many pictures")
+    budget: int = Field(MAX_PICTURES, ge=1, le=MAX_PICTURES, description="largest number of pictures")
 
     @model_validator(mode="after")
-    def _one_way(self) -> "BatchWishes":
+    def _one_selection(self) -> "BatchRequest":
         given = [self.sku_id, self.product_group_id, self.label, self.jobs or self.objects or None]
         count = sum(each is not None for each in given)
         if count != 1:
@@ -55,7 +57,7 @@ class BatchWishes(BaseModel):
         return self
 
     def selection(self, owner: str | None) -> Selection:
-        """The same as the domain says it."""
+        """The selection for the domain."""
         labels = {"sku_id": self.sku_id, "product_group_id": self.product_group_id}
         named = [(name, value) for name, value in labels.items() if value is not None]
         if self.label is not None:
@@ -69,17 +71,17 @@ class BatchWishes(BaseModel):
 
 
 class Failure(BaseModel):
-    """A picture that has no result."""
+    """A picture without a result."""
 
-    job: str | None = Field(description="null for what never became a job of the batch")
-    what: str | None = Field(description="number of a row, id of a job or name of an object that was refused")
+    job: str | None = Field(description="null for a picture that did not become a job of the batch")
+    what: str | None = Field(description="the refused row number, job id or object name")
     code: str
     message: str
-    image_url: str | None = Field(description="of a row")
+    image_url: str | None = Field(description="URL of the row")
 
 
 class BatchLinks(BaseModel):
-    """Where to go on."""
+    """Paths of related resources."""
 
     batch: str
     jobs: str
@@ -87,36 +89,38 @@ class BatchLinks(BaseModel):
 
 
 class BatchView(BaseModel):
-    """Pictures that are done together."""
+    """Pictures that are processed together."""
 
     id: str
     kind: Kind
     owner: str
     status: State
     created_at: datetime
-    total: int | None = Field(description="pictures; null while they are being chosen")
+    total: int | None = Field(description="number of pictures; null while they are selected")
     done: int
     percent: float | None
-    eta_s: float | None = Field(description="seconds that the rest takes if it goes on as it went")
-    jobs: dict[Status, int] = Field(description="how many jobs have each status now")
-    refused: int = Field(description="pictures that never became jobs of the batch")
+    eta_s: float | None = Field(description="estimated remaining time in seconds, from the rate so far")
+    jobs: dict[Status, int] = Field(description="number of jobs by status")
+    refused: int = Field(description="pictures that did not become jobs of the batch")
     failures: list[Failure] = Field(description=f"at most {MAX_FAILURES}")
     links: BatchLinks
 
 
-def create(call: RequestContext) -> ApiResponse:
-    """Have many pictures done again."""
-    wishes: BatchWishes = call.body
-    pipeline = None if wishes.pipeline is None else asked_pipeline(wishes.pipeline)
-    batch = started(call, wishes, pipeline)
-    return ApiResponse(content=view(call, batch), status=202, headers={"Location": f"/v1/batch/{batch.id}"})
+def create(context: RequestContext[object, BatchRequest]) -> ApiResponse:
+    """Process many pictures again."""
+    options = context.body
+    pipeline = None if options.pipeline is None else read_pipeline(options.pipeline)
+    batch = started(context, options, pipeline)
+    return ApiResponse(content=view(context, batch), status=202, headers={"Location": f"/v1/batch/{batch.id}"})
 
 
-def started(call: RequestContext, wishes: BatchWishes, pipeline: Pipeline | None) -> Batch:
-    """The batch, which is being chosen. Raises NotInCatalogue if no picture is meant, ObjectNotFound for a pipeline
-    that names an object which no picture of the batch may read; each job is checked again when it is taken.
+def started(context: RequestContext, options: BatchRequest, pipeline: Pipeline | None) -> Batch:
+    """The new batch; its pictures are selected later.
+
+    Raises ProductNotFound if no picture matches. Raises ObjectNotFound for a pipeline with an object that no picture
+    of the batch may read; each job is checked again when it is created.
     """
-    system, caller = call.parts.system, call.caller
+    system, caller = context.app.system, context.caller
     owner = None if caller.role == "admin" else caller.owner
     if pipeline is not None:
         pin_objects(system, owner, pipeline)
@@ -124,12 +128,12 @@ def started(call: RequestContext, wishes: BatchWishes, pipeline: Pipeline | None
         id=new_id(),
         kind="rework",
         owner=caller.owner,
-        created_at=call.parts.now(),
+        created_at=context.app.now(),
         pipeline=pipeline,
-        budget=wishes.budget,
-        selection=wishes.selection(owner),
+        budget=options.budget,
+        selection=options.selection(owner),
     )
-    _require_any(call, batch)
+    _require_any(context, batch)
     start_batch(system, batch)
     return batch
 
@@ -139,26 +143,26 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def _require_any(call: RequestContext, batch: Batch) -> None:
+def _require_any(context: RequestContext, batch: Batch) -> None:
     selection = batch.selection
     if selection is None or selection.label is None:
         return
     query = JobQuery(label=selection.label, owner=selection.owner)
-    if not call.parts.system.jobs.count(query):
+    if not context.app.system.jobs.count(query):
         name, value = selection.label
         raise ProductNotFound(f"no picture has the label {name}={value[:100]!r}")
 
 
-def batch_of(call: RequestContext) -> Batch:
-    """The batch that the path names, if the caller may see it. Raises BatchNotFound."""
-    batch = read_batch(call.parts.system, call.path["batch"])
-    call.caller.require_batch(batch)
+def batch_of(context: RequestContext) -> Batch:
+    """The batch that the path names, if the caller may read it. Raises BatchNotFound."""
+    batch = read_batch(context.app.system, context.path["batch"])
+    context.caller.require_read_batch(batch)
     return batch
 
 
-def view(call: RequestContext, batch: Batch) -> BatchView:
-    """The batch as it stands now."""
-    progress = progress_of(call.parts.system, batch)
+def view(context: RequestContext, batch: Batch) -> BatchView:
+    """The current state of the batch."""
+    progress = progress_of(context.app.system, batch)
     return BatchView(
         id=batch.id,
         kind=batch.kind,
@@ -168,10 +172,10 @@ def view(call: RequestContext, batch: Batch) -> BatchView:
         total=progress.total,
         done=progress.done,
         percent=progress.percent,
-        eta_s=progress.remaining_s(call.parts.now()),
+        eta_s=progress.remaining_s(context.app.now()),
         jobs=dict(progress.jobs),
         refused=progress.refused,
-        failures=_failures(call, batch, progress),
+        failures=_failures(context, batch, progress),
         links=BatchLinks(
             batch=f"/v1/batch/{batch.id}",
             jobs=f"/v1/jobs?batch={batch.id}",
@@ -180,8 +184,8 @@ def view(call: RequestContext, batch: Batch) -> BatchView:
     )
 
 
-def _failures(call: RequestContext, batch: Batch, progress: BatchProgress) -> list[Failure]:
-    system = call.parts.system
+def _failures(context: RequestContext, batch: Batch, progress: BatchProgress) -> list[Failure]:
+    system = context.app.system
     found = [_refused(each) for each in refusals(system, batch.id, MAX_FAILURES)] if progress.refused else []
     room = MAX_FAILURES - len(found)
     if room and progress.jobs["failed"]:
@@ -199,50 +203,50 @@ def _refused(refusal: Refusal) -> Failure:
     return Failure(job=None, what=refusal.what, code=refusal.code, message=refusal.message, image_url=url)
 
 
-def show(call: RequestContext) -> ApiResponse:
-    """How far a batch is."""
-    return ApiResponse(content=view(call, batch_of(call)))
+def show(context: RequestContext) -> ApiResponse:
+    """The progress of a batch."""
+    return ApiResponse(content=view(context, batch_of(context)))
 
 
-def cancel(call: RequestContext) -> ApiResponse:
+def cancel(context: RequestContext) -> ApiResponse:
     """Stop a batch."""
-    batch = batch_of(call)
-    call.caller.require_own_batch(batch)
-    cancel_batch(call.parts.system, batch, who=call.caller.owner)
-    return ApiResponse(content=view(call, batch), status=202)
+    batch = batch_of(context)
+    context.caller.require_write_batch(batch)
+    cancel_batch(context.app.system, batch, who=context.caller.owner)
+    return ApiResponse(content=view(context, batch), status=202)
 
 
-BATCH = ResponseSpec(what="the batch", model=BatchView)
-ROUTES: tuple[Route, ...] = (
-    Route(
+BATCH = ResponseSpec(description="the batch", model=BatchView)
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="POST",
         path="/v1/batch",
         name="create_batch",
-        summary="Have many pictures done again: of a SKU, of a group, with a label, or named",
+        summary="Process many pictures again: of a SKU, of a group, with a label, or by id",
         access="submitter",
         handler=create,
-        outcomes=(ResponseSpec(what="the batch, which is being worked on", status=202, model=BatchView),),
+        responses=(ResponseSpec(description="the accepted batch", status=202, model=BatchView),),
         problems=(404,),
-        body=BatchWishes,
+        body=JsonBody(BatchRequest),
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/batch/{batch}",
         name="show_batch",
-        summary="How far a batch or an import is",
+        summary="Show the progress of a batch or an import",
         access="submitter",
         handler=show,
-        outcomes=(BATCH,),
+        responses=(BATCH,),
         problems=(404,),
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/batch/{batch}/cancel",
         name="cancel_batch",
-        summary="Stop a batch or an import: what has ended stays",
+        summary="Stop a batch or an import; finished jobs stay",
         access="submitter",
         handler=cancel,
-        outcomes=(ResponseSpec(what="the batch, whose jobs are being cancelled", status=202, model=BatchView),),
+        responses=(ResponseSpec(description="the batch; its jobs are cancelled", status=202, model=BatchView),),
         problems=(404,),
     ),
 )

@@ -1,6 +1,6 @@
-"""Which pipeline is set for a SKU or a product group?
+"""Routes for the pipeline and review threshold of a SKU or a product group.
 
-Everybody sets it for pictures of their own. Reviewers may look at what others have set, admins may change it.
+A caller configures its own pictures. Reviewers may read the configurations of others, admins may change them.
 """
 
 from datetime import datetime
@@ -8,8 +8,9 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import asked_pipeline
+from darkroom.api.core.bodies import JsonBody
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
+from darkroom.api.core.submissions import read_pipeline
 from darkroom.domain.errors import ObjectNotFound
 from darkroom.domain.http_errors import Forbidden, Invalid, ProductNotFound
 from darkroom.domain.products.configs import SCOPES, Config, Scope
@@ -19,32 +20,32 @@ from darkroom.handlers.objects import pin_objects
 
 
 class OwnerQuery(BaseModel):
-    """Whose configuration."""
+    """The owner of the configuration."""
 
     model_config = ConfigDict(extra="forbid")
 
-    owner: str | None = Field(None, max_length=100, description="somebody else: for reviewers to see, admins to change")
+    owner: str | None = Field(None, max_length=100, description="another owner: reviewers may read, admins may change")
 
 
-class ConfigWishes(BaseModel):
-    """What is to be done with the pictures of a SKU or a group. Give one or both."""
+class ConfigRequest(BaseModel):
+    """The pipeline and the threshold of a SKU or a group. Give one or both."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     pipeline: str | dict[str, JsonValue] | None = Field(None, description="a preset's name, or a pipeline as JSON")
     qc_threshold: float | None = Field(
-        None, ge=0, le=100, description="results that score above this are approved without a person"
+        None, ge=0, le=100, description="results with a higher score are approved automatically"
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> "ConfigWishes":
+    def _has_a_value(self) -> "ConfigRequest":
         if self.pipeline is None and self.qc_threshold is None:
             raise ValueError("give a pipeline, a qc_threshold or both")
         return self
 
 
 class ConfigView(BaseModel):
-    """What is set for a SKU or a group."""
+    """The configuration of a SKU or a group."""
 
     scope: Scope
     key: str
@@ -54,55 +55,55 @@ class ConfigView(BaseModel):
     updated_at: datetime
 
 
-def show(call: RequestContext) -> ApiResponse:
-    """What is set."""
-    scope, key = _place(call)
+def show(context: RequestContext[OwnerQuery, object]) -> ApiResponse:
+    """Show the configuration."""
+    scope, key = _target(context)
     try:
-        config = read_config(call.parts.system, _seen_owner(call), scope, key)
+        config = read_config(context.app.system, _readable_owner(context), scope, key)
     except ObjectNotFound as exc:
         raise _nothing(scope, key) from exc
     return ApiResponse(content=_view(config))
 
 
-def save(call: RequestContext) -> ApiResponse:
-    """Set it, in the place of what was set before."""
-    wishes: ConfigWishes = call.body
-    (scope, key), owner = _place(call), _own_owner(call)
-    pipeline = None if wishes.pipeline is None else asked_pipeline(wishes.pipeline)
+def save(context: RequestContext[OwnerQuery, ConfigRequest]) -> ApiResponse:
+    """Create or replace the configuration."""
+    options = context.body
+    (scope, key), owner = _target(context), _writable_owner(context)
+    pipeline = None if options.pipeline is None else read_pipeline(options.pipeline)
     if pipeline is not None:
-        pin_objects(call.parts.system, owner, pipeline)
+        pin_objects(context.app.system, owner, pipeline)
     config = Config(
         scope=scope,
         key=key,
         owner=owner,
         pipeline=pipeline,
-        qc_threshold=None if wishes.qc_threshold is None else float(wishes.qc_threshold),
-        updated_at=call.parts.now(),
+        qc_threshold=None if options.qc_threshold is None else float(options.qc_threshold),
+        updated_at=context.app.now(),
     )
-    save_config(call.parts.system, config)
+    save_config(context.app.system, config)
     return ApiResponse(content=_view(config))
 
 
 class ConfigDeleted(BaseModel):
-    """That nothing is set any more."""
+    """The deleted configuration."""
 
     scope: Scope
     key: str
 
 
-def delete(call: RequestContext) -> ApiResponse:
-    """Forget what is set."""
-    scope, key = _place(call)
+def delete(context: RequestContext[OwnerQuery, object]) -> ApiResponse:
+    """Delete the configuration."""
+    scope, key = _target(context)
     try:
-        delete_config(call.parts.system, _own_owner(call), scope, key)
+        delete_config(context.app.system, _writable_owner(context), scope, key)
     except ObjectNotFound as exc:
         raise _nothing(scope, key) from exc
     return ApiResponse(content=ConfigDeleted(scope=scope, key=key))
 
 
-def _place(call: RequestContext) -> tuple[Scope, str]:
-    """The scope and the key of the path. Raises NotInCatalogue for another scope, Invalid for a key that is none."""
-    scope, key = call.path["scope"], call.path["key"]
+def _target(context: RequestContext) -> tuple[Scope, str]:
+    """The scope and the key of the path. Raises ProductNotFound for another scope, Invalid for an invalid key."""
+    scope, key = context.path["scope"], context.path["key"]
     if scope not in SCOPES:
         raise ProductNotFound(f"there is no scope {scope[:40]!r}, only {', '.join(SCOPES)}")
     try:
@@ -112,20 +113,20 @@ def _place(call: RequestContext) -> tuple[Scope, str]:
     return cast(Scope, scope), key
 
 
-def _seen_owner(call: RequestContext) -> str:
-    owner = call.query.owner
-    if owner is None or owner == call.caller.owner:
-        return call.caller.owner
-    if not call.caller.sees_all:
-        scope, key = _place(call)
+def _readable_owner(context: RequestContext[OwnerQuery, object]) -> str:
+    owner = context.query.owner
+    if owner is None or owner == context.caller.owner:
+        return context.caller.owner
+    if not context.caller.sees_all:
+        scope, key = _target(context)
         raise _nothing(scope, key)
-    return str(owner)
+    return owner
 
 
-def _own_owner(call: RequestContext) -> str:
-    owner = _seen_owner(call)
-    if owner != call.caller.owner and call.caller.role != "admin":
-        raise Forbidden("what is configured for somebody else's pictures, only its owner and admins may change")
+def _writable_owner(context: RequestContext[OwnerQuery, object]) -> str:
+    owner = _readable_owner(context)
+    if owner != context.caller.owner and context.caller.role != "admin":
+        raise Forbidden("only the owner and admins may change a configuration")
     return owner
 
 
@@ -140,39 +141,39 @@ def _view(config: Config) -> ConfigView:
     )
 
 
-_CONFIG = ResponseSpec(what="what is set", model=ConfigView)
-ROUTES: tuple[Route, ...] = (
-    Route(
+_CONFIG = ResponseSpec(description="the configuration", model=ConfigView)
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/configs/{scope}/{key}",
         name="show_config",
-        summary="What is set for a SKU or a product group",
+        summary="Show the configuration of a SKU or a product group",
         access="submitter",
         handler=show,
-        outcomes=(_CONFIG,),
+        responses=(_CONFIG,),
         problems=(404,),
         query=OwnerQuery,
     ),
-    Route(
+    route(
         method="PUT",
         path="/v1/configs/{scope}/{key}",
         name="save_config",
         summary="Set the pipeline and the threshold of a SKU or a product group",
         access="submitter",
         handler=save,
-        outcomes=(_CONFIG,),
+        responses=(_CONFIG,),
         problems=(404,),
         query=OwnerQuery,
-        body=ConfigWishes,
+        body=JsonBody(ConfigRequest),
     ),
-    Route(
+    route(
         method="DELETE",
         path="/v1/configs/{scope}/{key}",
         name="delete_config",
-        summary="Forget what is set for a SKU or a product group",
+        summary="Delete the configuration of a SKU or a product group",
         access="submitter",
         handler=delete,
-        outcomes=(ResponseSpec(what="nothing is set any more", model=ConfigDeleted),),
+        responses=(ResponseSpec(description="the configuration was deleted", model=ConfigDeleted),),
         problems=(404,),
         query=OwnerQuery,
     ),

@@ -1,42 +1,47 @@
-"""The description for machines and the one for people, as routes."""
+"""Routes with the documentation: the OpenAPI document and the reference page."""
 
 import json
+from functools import cache
 
 from darkroom.api.core.openapi import document
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.pages.reference import POLICY, render
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
+from darkroom.api.pages.reference import PAGE, render
 
 
-def openapi_json(_call: RequestContext) -> ApiResponse:
+def openapi_json(_context: RequestContext) -> ApiResponse:
     """The OpenAPI document."""
     return ApiResponse(content=json.dumps(document(), ensure_ascii=False).encode())
 
 
-def docs(_call: RequestContext) -> ApiResponse:
-    """The description as a page."""
-    page = render(document()).encode()
+def docs(_context: RequestContext) -> ApiResponse:
+    """The reference page."""
     return ApiResponse(
-        content=page, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY}
+        content=_page(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": PAGE.policy()}
     )
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+@cache
+def _page() -> bytes:
+    return render(document()).encode()
+
+
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/openapi.json",
         name="openapi",
-        summary="This description, for machines",
+        summary="The OpenAPI document",
         access="anyone",
         handler=openapi_json,
-        outcomes=(ResponseSpec(what="the document", media=("application/json",)),),
+        responses=(ResponseSpec(description="the document", media=("application/json",)),),
     ),
-    Route(
+    route(
         method="GET",
         path="/docs",
         name="docs",
-        summary="This description, for people; works offline",
+        summary="The reference page; works offline",
         access="anyone",
         handler=docs,
-        outcomes=(ResponseSpec(what="the page", media=("text/html",)),),
+        responses=(ResponseSpec(description="the page", media=("text/html",)),),
     ),
 )

@@ -1,7 +1,7 @@
-"""How do results leave as a table?
+"""The route that exports results as CSV.
 
-Page after page, so that memory stays the same however many jobs there are. The oldest change comes first: a job that
-changes meanwhile moves to the end and stands there a second time, but none is ever left out.
+Jobs are read page by page, so that memory does not grow with their number. The oldest change comes first. A job that
+changes during the export moves to the end and appears twice, but no job is missing.
 """
 
 import csv
@@ -9,18 +9,18 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.routes.jobs import JobFilter
 from darkroom.domain.job import Job
 from darkroom.handlers.uploads import SOURCE_URL_KEY
 from darkroom.runtime.ports import JobQuery, JobStore
 
-#: Jobs that are in memory at the same time.
+#: Jobs in memory at the same time.
 PAGE_SIZE = 200
-#: A cell that begins so is a formula to a spreadsheet, and whoever named a file would run it there.
+#: Cells that begin so are formulas: a spreadsheet would run the name of an uploaded file.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
-
+#: Columns of the table, with the value of each for a job.
 _COLUMNS: Mapping[str, Callable[[Job], object]] = {
     "job": lambda job: job.id,
     "display_name": lambda job: job.display_name,
@@ -44,15 +44,14 @@ _COLUMNS: Mapping[str, Callable[[Job], object]] = {
 }
 
 
-def export(call: RequestContext) -> ApiResponse:
+def export(context: RequestContext[JobFilter, object]) -> ApiResponse:
     """Results as CSV."""
-    asked: JobFilter = call.query
     headers = {"Content-Disposition": 'attachment; filename="results.csv"'}
-    query = asked.query(call.caller)
+    query = context.query.to_job_query(context.caller)
     if query is None:
         return ApiResponse(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
     every = replace(query, order="oldest_first", limit=PAGE_SIZE)
-    return ApiResponse(content=_lines(call.parts.system.jobs, every), content_type="text/csv", headers=headers)
+    return ApiResponse(content=_lines(context.app.system.jobs, every), content_type="text/csv", headers=headers)
 
 
 def _lines(jobs: JobStore, query: JobQuery) -> Iterator[bytes]:
@@ -73,19 +72,23 @@ def _line(values: list[object]) -> bytes:
 
 
 def _cell(value: object) -> object:
-    """A text that a spreadsheet would run gets an apostrophe, which spreadsheets do not show."""
+    """The value; a text that looks like a formula gets an apostrophe, which spreadsheets do not show."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/export.csv",
         name="export",
-        summary="Results as CSV, one line a job",
+        summary="Export results as CSV, one line for each job",
         access="submitter",
         handler=export,
-        outcomes=(ResponseSpec(what="a header and one line a job, the oldest change first", media=("text/csv",)),),
+        responses=(
+            ResponseSpec(
+                description="a header and one line for each job, the oldest change first", media=("text/csv",)
+            ),
+        ),
         query=JobFilter,
     ),
 )

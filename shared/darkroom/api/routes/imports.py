@@ -1,17 +1,18 @@
-"""How does a list of pictures behind URLs become jobs?
+"""Routes that import pictures from a list of URLs.
 
-The rows are checked at once and fetched later, each by a message of its own. What the table is, its bytes say: JSON
-begins with a bracket, anything else is CSV.
+The rows are checked at once and fetched later, each with its own message. The format of the list is detected from its
+bytes: JSON begins with a bracket, anything else is CSV.
 """
 
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from darkroom.api.core.places import place_kept
+from darkroom.api.core.bodies import UnreadBody
 from darkroom.api.core.reading import checked, parse_json, read_form, read_raw
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import asked_pipeline
+from darkroom.api.core.reservations import reserve_until_expiry
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
+from darkroom.api.core.submissions import read_pipeline
 from darkroom.api.routes.batches import BatchView, batch_of, new_id, view
 from darkroom.domain.errors import BatchNotFound
 from darkroom.domain.field_errors import FieldProblem
@@ -32,27 +33,29 @@ from darkroom.domain.quota import Reservation
 from darkroom.handlers.imports import start_import
 from darkroom.handlers.objects import pin_objects
 
-#: Bytes of a list: the rows of the largest import, a few hundred bytes each.
+#: Largest list in bytes: MAX_ROWS rows of a few hundred bytes.
 MAX_LIST_BYTES = 16 * 1024 * 1024
-#: How long a row may wait until it is fetched, in seconds: messages of Pub/Sub are kept for seven days.
+#: Longest time until a row is fetched, in seconds: Pub/Sub keeps messages for seven days.
 ROWS_WAIT_S = 7 * 24 * 3600
-#: Problems and duplicates that an answer names.
+#: Largest number of problems, and of duplicates, in a response.
 MAX_NAMED = 200
-#: Bytes of the pipeline as JSON: it travels in the metadata of every picture.
+#: Largest pipeline as JSON in bytes: it is stored in the metadata of every picture.
 MAX_PIPELINE_BYTES = 4000
+#: Content types of a list.
 _BODIES = ("application/json", "text/csv", "multipart/form-data")
+#: Names of columns.
 _COLUMN = r"^[^\x00-\x1f\x7f]{1,100}$"
 
 
 class ImportQuery(BaseModel):
-    """What is to be done with the pictures, and under which names the columns stand."""
+    """The pipeline of the pictures, and the names of the columns."""
 
     model_config = ConfigDict(extra="forbid")
 
     pipeline: str | None = Field(
         None,
         max_length=20_000,
-        description="a preset's name, or a pipeline as JSON; if absent, what is configured for each SKU or group",
+        description="a preset's name, or a pipeline as JSON; if absent, the configuration of each SKU or group",
     )
     url_column: str = Field("image_url", pattern=_COLUMN)
     sku_column: str = Field("sku_id", pattern=_COLUMN)
@@ -60,7 +63,7 @@ class ImportQuery(BaseModel):
     image_type_column: str = Field("image_type", pattern=_COLUMN)
 
     def columns(self) -> Columns:
-        """The same as the domain says it."""
+        """The columns for the domain."""
         return Columns(
             image_url=self.url_column,
             sku_id=self.sku_column,
@@ -68,11 +71,11 @@ class ImportQuery(BaseModel):
             image_type=self.image_type_column,
         )
 
-    def asked(self) -> Pipeline | None:
-        """The pipeline. Raises BadPipeline, or Invalid if it is too long to travel with every picture."""
+    def to_pipeline(self) -> Pipeline | None:
+        """The pipeline. Raises BadPipeline, or Invalid if it is too long for the metadata of a picture."""
         if self.pipeline is None:
             return None
-        pipeline = asked_pipeline(self.pipeline)
+        pipeline = read_pipeline(self.pipeline)
         size = len(pipeline.model_dump_json(exclude_defaults=True).encode())
         if size > MAX_PIPELINE_BYTES:
             raise Invalid(
@@ -82,7 +85,7 @@ class ImportQuery(BaseModel):
 
 
 class ImportRow(BaseModel):
-    """One picture of one product; more fields are passed over."""
+    """One picture of one product; other fields are ignored."""
 
     product_group_id: str = ""
     sku_id: str
@@ -91,46 +94,46 @@ class ImportRow(BaseModel):
 
 
 class ImportImages(BaseModel):
-    """The list in an object."""
+    """The list as a field of an object."""
 
     images: list[ImportRow]
 
 
 class ImportList(RootModel[list[ImportRow] | ImportImages]):
-    """Rows, by themselves or under `images`. Each row is checked by itself."""
+    """A list of rows, or an object with the list in `images`. Each row is checked separately."""
 
 
 class ImportView(BatchView):
-    """An import, and how far it is."""
+    """An import and its progress."""
 
-    accepted: int = Field(description="rows that are being fetched")
-    rejected: int = Field(description="rows that are not valid")
-    duplicates: int = Field(description="rows that say the same as an earlier one")
+    accepted: int = Field(description="valid rows")
+    rejected: int = Field(description="invalid rows")
+    duplicates: int = Field(description="rows that repeat an earlier row")
     fetched: int = Field(description="rows whose pictures have jobs")
-    waiting: int = Field(description="rows that were not fetched yet")
+    waiting: int = Field(description="rows that are not fetched yet")
     problems: list[RowProblem] = Field(description=f"of rejected rows, at most {MAX_NAMED}; rows are counted from 1")
     first_duplicates: list[Duplicate] = Field(description=f"at most {MAX_NAMED}")
 
 
-def create(call: RequestContext) -> ApiResponse:
+def create(context: RequestContext[ImportQuery, object]) -> ApiResponse:
     """Import pictures."""
-    batch = started(call)
-    return ApiResponse(content=import_view(call, batch), status=202, headers={"Location": f"/v1/import/{batch.id}"})
+    batch = started(context)
+    return ApiResponse(content=import_view(context, batch), status=202, headers={"Location": f"/v1/import/{batch.id}"})
 
 
-def started(call: RequestContext) -> Batch:
+def started(context: RequestContext[ImportQuery, object]) -> Batch:
     """The import, whose rows are being fetched. Raises Invalid if none of them is valid."""
-    asked, data = _read(call)
-    pipeline, found = asked.asked(), _rows(data, asked.columns())
+    query, data = _read(context)
+    pipeline, found = query.to_pipeline(), _rows(data, query.columns())
     if not found.good:
         raise _nothing(found)
     if pipeline is not None:
-        pin_objects(call.parts.system, call.caller.owner, pipeline)
+        pin_objects(context.app.system, context.caller.owner, pipeline)
     batch = Batch(
         id=new_id(),
         kind="import",
-        owner=call.caller.owner,
-        created_at=call.parts.now(),
+        owner=context.caller.owner,
+        created_at=context.app.now(),
         pipeline=pipeline,
         rows=RowTotals(
             accepted=len(found.good),
@@ -140,31 +143,31 @@ def started(call: RequestContext) -> Batch:
             first_problems=found.problems[:MAX_NAMED],
         ),
     )
-    with place_kept(call, _places(call, batch.id, len(found.good))):
-        start_import(call.parts.system, batch, found.good)
+    with reserve_until_expiry(context, _places(context, batch.id, len(found.good))):
+        start_import(context.app.system, batch, found.good)
     return batch
 
 
-def _places(call: RequestContext, batch: str, count: int) -> Reservation:
+def _places(context: RequestContext, batch: str, count: int) -> Reservation:
     """Places for all rows, for as long as their messages may wait."""
-    lifetime_s = min(ROWS_WAIT_S, call.parts.system.settings.retention_s)
-    return Reservation(batch=batch, count=count, expires_at=call.parts.now() + timedelta(seconds=lifetime_s))
+    lifetime_s = min(ROWS_WAIT_S, context.app.system.settings.retention_s)
+    return Reservation(batch=batch, count=count, expires_at=context.app.now() + timedelta(seconds=lifetime_s))
 
 
-def _read(call: RequestContext) -> tuple[ImportQuery, bytes]:
-    """The wishes and the list. Raises UnreadableType, TooLarge or Invalid."""
-    request = call.request
+def _read(context: RequestContext[ImportQuery, object]) -> tuple[ImportQuery, bytes]:
+    """The options and the bytes of the list. Raises UnreadableType, TooLarge or Invalid."""
+    request = context.request
     if request.mimetype not in _BODIES:
         raise UnreadableType(
             f"the body is {request.mimetype or 'of no type'}, expected one of {', '.join(_BODIES)}",
             value=request.mimetype,
         )
     if request.mimetype != "multipart/form-data":
-        return call.query, read_raw(request)
+        return context.query, read_raw(request)
     fields, file = read_form(request)
     if file is None:
         raise Invalid("there is no list: send it as the form field 'file'", code="no_list")
-    return checked(ImportQuery, call.query.model_dump(exclude_unset=True) | fields), file[1]
+    return checked(ImportQuery, context.query.model_dump(exclude_unset=True) | fields), file[1]
 
 
 def _rows(data: bytes, columns: Columns) -> Checked:
@@ -194,68 +197,66 @@ def _nothing(found: Checked) -> Invalid:
     return Invalid(f"none of {found.rejected} rows is valid", code="no_valid_row", fields=fields)
 
 
-def import_view(call: RequestContext, batch: Batch) -> ImportView:
-    """The import as it stands now."""
+def import_view(context: RequestContext, batch: Batch) -> ImportView:
+    """The current state of the import."""
     assert batch.rows is not None
-    told, rows = view(call, batch), batch.rows
-    fetched = sum(told.jobs.values())
+    progress, rows = view(context, batch), batch.rows
+    fetched = sum(progress.jobs.values())
     return ImportView(
-        **dict(told),
+        **dict(progress),
         accepted=rows.accepted,
         rejected=rows.rejected,
         duplicates=rows.duplicates,
         fetched=fetched,
-        waiting=max(rows.accepted - fetched - told.refused, 0),
+        waiting=max(rows.accepted - fetched - progress.refused, 0),
         problems=list(rows.first_problems),
         first_duplicates=list(rows.first_duplicates),
     )
 
 
-def show(call: RequestContext) -> ApiResponse:
-    """How far an import is."""
-    batch = batch_of(call)
+def show(context: RequestContext) -> ApiResponse:
+    """The progress of an import."""
+    batch = batch_of(context)
     if batch.rows is None:
-        raise BatchNotFound(f"batch {batch.id} is no import")
-    return ApiResponse(content=import_view(call, batch))
+        raise BatchNotFound(f"batch {batch.id} is not an import")
+    return ApiResponse(content=import_view(context, batch))
 
 
-def template(_call: RequestContext) -> ApiResponse:
-    """A table to be filled in."""
+def template(_context: RequestContext) -> ApiResponse:
+    """An empty import table."""
     headers = {"Content-Disposition": 'attachment; filename="import.csv"'}
     return ApiResponse(content=TEMPLATE.encode(), content_type="text/csv", headers=headers)
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="POST",
         path="/v1/import",
         name="create_import",
-        summary=f"Fetch and work on up to {MAX_ROWS:,} pictures behind URLs, listed as JSON or CSV",
+        summary=f"Import up to {MAX_ROWS:,} pictures from a list of URLs as JSON or CSV",
         access="submitter",
         handler=create,
-        outcomes=(ResponseSpec(what="the import, whose pictures are being fetched", status=202, model=ImportView),),
+        responses=(ResponseSpec(description="the accepted import", status=202, model=ImportView),),
         query=ImportQuery,
-        body=ImportList,
-        reads_body=True,
-        texts=("text/csv",),
+        body=UnreadBody(ImportList, text_types=("text/csv",)),
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/import/template.csv",
         name="import_template",
-        summary="A table to be filled in",
+        summary="An example of an import table",
         access="submitter",
         handler=template,
-        outcomes=(ResponseSpec(what="the header and two rows", media=("text/csv",)),),
+        responses=(ResponseSpec(description="the header and two rows", media=("text/csv",)),),
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/import/{batch}",
         name="show_import",
-        summary="How far an import is, row by row where something is wrong",
+        summary="Show the progress of an import, with the problems of its rows",
         access="submitter",
         handler=show,
-        outcomes=(ResponseSpec(what="the import", model=ImportView),),
+        responses=(ResponseSpec(description="the import", model=ImportView),),
         problems=(404,),
     ),
 )

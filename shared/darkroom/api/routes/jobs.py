@@ -1,12 +1,13 @@
-"""How are jobs listed, shown and changed?"""
+"""Routes that list, show and change jobs."""
 
 import re
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.bodies import JsonBody
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.core.submissions import Labels
 from darkroom.api.core.views import JobPage, JobView
 from darkroom.auth.callers import Principal
@@ -17,34 +18,36 @@ from darkroom.domain.pipeline import build_pipeline, parse_pipeline
 from darkroom.handlers.job_commands import cancel_job, delete_job, describe_job, replay_job, rework_job
 from darkroom.runtime.ports import JobQuery
 
+#: Ids of jobs.
 _JOB_ID = re.compile(r"[0-9a-f]{24}")
+#: Longest display name, in characters.
 MAX_NAME = 200
 
 
-def job_of(call: RequestContext) -> Job:
-    """The job that the path names, if the caller may see it. Raises JobNotFound."""
-    job_id = call.path["job"]
+def job_of(context: RequestContext) -> Job:
+    """The job that the path names, if the caller may read it. Raises JobNotFound."""
+    job_id = context.path["job"]
     if not _JOB_ID.fullmatch(job_id):
         raise JobNotFound(f"there is no job {job_id[:80]}")
-    job = call.parts.system.jobs.get(job_id)
-    call.caller.require_sight(job)
+    job = context.app.system.jobs.get(job_id)
+    context.caller.require_read(job)
     return job
 
 
-def own_job(call: RequestContext) -> Job:
+def own_job(context: RequestContext) -> Job:
     """The job that the path names, if the caller may change it. Raises JobNotFound or Forbidden."""
-    job = job_of(call)
-    call.caller.require_own(job)
+    job = job_of(context)
+    context.caller.require_write(job)
     return job
 
 
 def printable(text: str) -> str:
-    """A name without what cannot be printed or turns the direction of writing, cut to the longest that is allowed."""
+    """A name without unprintable and bidirectional control characters, cut to MAX_NAME."""
     return "".join(character for character in text if character.isprintable()).strip()[:MAX_NAME]
 
 
 class JobFilter(BaseModel):
-    """Which jobs."""
+    """A filter of jobs."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,8 +63,8 @@ class JobFilter(BaseModel):
             raise ValueError("give a label or a batch, not both")
         return self
 
-    def query(self, caller: Principal) -> JobQuery | None:
-        """The same for a store, of the jobs that the caller may see; None if that cannot be any."""
+    def to_job_query(self, caller: Principal) -> JobQuery | None:
+        """The query for a job store, limited to jobs that the caller may read; None if there can be none."""
         owner = self.owner if caller.sees_all else caller.owner
         if self.owner is not None and self.owner != owner:
             return None
@@ -71,68 +74,76 @@ class JobFilter(BaseModel):
 
 
 class JobsQuery(JobFilter):
-    """Which page of which jobs."""
+    """One page of filtered jobs."""
 
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
 
 
-def page(call: RequestContext) -> ApiResponse:
+def page(context: RequestContext[JobsQuery, object]) -> ApiResponse:
     """One page of jobs, newest change first."""
-    asked: JobsQuery = call.query
-    query = asked.query(call.caller)
+    query = context.query.to_job_query(context.caller)
     if query is None:
         return ApiResponse(content=JobPage(jobs=[], next_cursor=None))
-    found = call.parts.system.jobs.query(replace(query, limit=asked.limit, cursor=asked.cursor))
+    found = context.app.system.jobs.query(replace(query, limit=context.query.limit, cursor=context.query.cursor))
     return ApiResponse(content=JobPage(jobs=[JobView.of(job) for job in found.jobs], next_cursor=found.next_cursor))
 
 
-def show(call: RequestContext) -> ApiResponse:
+def show(context: RequestContext) -> ApiResponse:
     """One job."""
-    return ApiResponse(content=JobView.of(job_of(call)))
+    return ApiResponse(content=JobView.of(job_of(context)))
 
 
 class Description(BaseModel):
-    """What people call a job; what is absent stays."""
+    """The display name and labels of a job; absent fields keep their values."""
 
     model_config = ConfigDict(extra="forbid")
 
     display_name: str | None = Field(None, min_length=1, max_length=MAX_NAME)
-    labels: Labels | None = Field(None, description="all labels; those that are not named go")
+    labels: Labels | None = Field(None, description="all labels; labels that are absent here are deleted")
 
 
-def describe(call: RequestContext) -> ApiResponse:
+def describe(context: RequestContext[object, Description]) -> ApiResponse:
     """Rename or label a job."""
-    told: Description = call.body
-    name = None if told.display_name is None else printable(told.display_name)
+    body = context.body
+    return ApiResponse(content=JobView.of(described(context, body.display_name, labels=body.labels)))
+
+
+def described(context: RequestContext, display_name: str | None, *, labels: dict[str, str] | None) -> Job:
+    """The job of the path with another name or other labels; None keeps the value.
+
+    Raises JobNotFound, Forbidden, or Invalid for a name without printable characters.
+    """
+    name = None if display_name is None else printable(display_name)
     if name == "":
-        raise Invalid(f"display_name {told.display_name!r} has nothing that can be printed")
-    job = own_job(call)
-    changed = describe_job(call.parts.system, job.id, display_name=name, labels=told.labels, who=call.caller.owner)
-    return ApiResponse(content=JobView.of(changed))
+        raise Invalid(f"display_name {display_name!r} has no printable characters")
+    job, who = own_job(context), context.caller.owner
+    return describe_job(context.app.system, job.id, display_name=name, labels=labels, who=who)
 
 
 class Deleted(BaseModel):
-    """A job that is not there any more."""
+    """The id of a deleted job."""
 
     deleted: str
 
 
-def delete(call: RequestContext) -> ApiResponse:
-    """Delete a job with its photograph, results and everything between."""
-    job = own_job(call)
-    delete_job(call.parts.system, job.id)
+def delete(context: RequestContext) -> ApiResponse:
+    """Delete a job with its photograph, its results and its intermediate files."""
+    job = own_job(context)
+    delete_job(context.app.system, job.id)
     return ApiResponse(content=Deleted(deleted=job.id))
 
 
-def cancel(call: RequestContext) -> ApiResponse:
+def cancel(context: RequestContext) -> ApiResponse:
     """Stop a job."""
-    return ApiResponse(content=JobView.of(cancel_job(call.parts.system, own_job(call).id, who=call.caller.owner)))
+    return ApiResponse(
+        content=JobView.of(cancel_job(context.app.system, own_job(context).id, who=context.caller.owner))
+    )
 
 
-def replay(call: RequestContext) -> ApiResponse:
-    """Let a failed job go on from the step that failed."""
-    replayed = replay_job(call.parts.system, own_job(call).id, who=call.caller.owner)
+def replay(context: RequestContext) -> ApiResponse:
+    """Continue a failed job at the step that failed."""
+    replayed = replay_job(context.app.system, own_job(context).id, who=context.caller.owner)
     return ApiResponse(content=JobView.of(replayed), status=202)
 
 
@@ -141,94 +152,94 @@ class Rework(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: Any = Field(
+    pipeline: object = Field(
         description="a preset's name, or a pipeline as JSON", json_schema_extra={"type": ["string", "object"]}
     )
-    notes: str = Field("", max_length=2000, description="why; stands in the job's history")
+    notes: str = Field("", max_length=2000, description="the reason; it is added to the job's history")
 
 
-def rework(call: RequestContext) -> ApiResponse:
-    """Run a job that has ended again, with another pipeline."""
-    told: Rework = call.body
-    pipeline = parse_pipeline(told.pipeline) if isinstance(told.pipeline, str) else build_pipeline(told.pipeline)
-    job = own_job(call)
-    changed = rework_job(call.parts.system, job.id, pipeline, who=call.caller.owner, notes=told.notes)
+def rework(context: RequestContext[object, Rework]) -> ApiResponse:
+    """Run a finished job again with another pipeline."""
+    body = context.body
+    pipeline = parse_pipeline(body.pipeline) if isinstance(body.pipeline, str) else build_pipeline(body.pipeline)
+    job = own_job(context)
+    changed = rework_job(context.app.system, job.id, pipeline, who=context.caller.owner, notes=body.notes)
     return ApiResponse(content=JobView.of(changed), status=202)
 
 
-_JOB = ResponseSpec(what="the job", model=JobView)
-_ACCEPTED = ResponseSpec(what="the job, which is being worked on", status=202, model=JobView)
-ROUTES: tuple[Route, ...] = (
-    Route(
+_JOB = ResponseSpec(description="the job", model=JobView)
+_ACCEPTED = ResponseSpec(description="the accepted job", status=202, model=JobView)
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/jobs",
         name="list_jobs",
         summary="List jobs, newest change first",
         access="submitter",
         handler=page,
-        outcomes=(ResponseSpec(what="one page", model=JobPage),),
+        responses=(ResponseSpec(description="one page", model=JobPage),),
         query=JobsQuery,
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/jobs/{job}",
         name="show_job",
         summary="Show one job",
         access="submitter",
         handler=show,
-        outcomes=(_JOB,),
+        responses=(_JOB,),
         problems=(404,),
     ),
-    Route(
+    route(
         method="PATCH",
         path="/v1/jobs/{job}",
         name="describe_job",
         summary="Rename or label a job",
         access="submitter",
         handler=describe,
-        outcomes=(_JOB,),
+        responses=(_JOB,),
         problems=(404,),
-        body=Description,
+        body=JsonBody(Description),
     ),
-    Route(
+    route(
         method="DELETE",
         path="/v1/jobs/{job}",
         name="delete_job",
         summary="Delete a job with its photograph and results",
         access="submitter",
         handler=delete,
-        outcomes=(ResponseSpec(what="it is gone", model=Deleted),),
+        responses=(ResponseSpec(description="the job was deleted", model=Deleted),),
         problems=(404,),
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/jobs/{job}/cancel",
         name="cancel_job",
         summary="Stop a job",
         access="submitter",
         handler=cancel,
-        outcomes=(_JOB,),
+        responses=(_JOB,),
         problems=(404, 409),
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/jobs/{job}/rework",
         name="rework_job",
-        summary="Run a job that has ended again, with another pipeline",
+        summary="Run a finished job again with another pipeline",
         access="submitter",
         handler=rework,
-        outcomes=(_ACCEPTED,),
+        responses=(_ACCEPTED,),
         problems=(404, 409),
-        body=Rework,
+        body=JsonBody(Rework),
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/jobs/{job}/replay",
         name="replay_job",
-        summary="Let a failed job go on from the step that failed",
+        summary="Continue a failed job at the step that failed",
         access="submitter",
         handler=replay,
-        outcomes=(_ACCEPTED,),
+        responses=(_ACCEPTED,),
         problems=(404, 409),
     ),
 )

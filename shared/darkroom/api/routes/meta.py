@@ -1,4 +1,4 @@
-"""What is there, and is it well?"""
+"""Routes about the service itself: health, version, presets, stages, models."""
 
 from functools import lru_cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom import __version__
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.domain.errors import DarkroomError, ModelUnusable
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.presets import PRESET_RULES
@@ -17,7 +17,7 @@ from darkroom.runtime.settings import Settings
 
 
 class ModelHealth(BaseModel):
-    """A model as it is registered."""
+    """A registered model."""
 
     stage: Stage
     id: str
@@ -26,44 +26,46 @@ class ModelHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service is well."""
+    """The health of the service."""
 
-    status: str = Field(description="`healthy`, or `unhealthy` if the backend does not answer")
+    status: str = Field(description="`healthy`, or `unhealthy` if the backend is unreachable")
     version: str
     backend: str
     backend_reachable: bool
-    keys_needed: bool = Field(description="false on a laptop without keys, where only this computer may ask")
+    keys_needed: bool = Field(
+        description="false on a laptop without keys, which accepts requests from this computer only"
+    )
     models: list[ModelHealth]
 
 
-def health(call: RequestContext) -> ApiResponse:
-    """Whether the backend answers, and which models are registered."""
-    reachable = _is_reachable(call)
-    told = Health(
+def health(context: RequestContext) -> ApiResponse:
+    """Check the backend and list the registered models."""
+    reachable = _is_reachable(context)
+    report = Health(
         status="healthy" if reachable else "unhealthy",
         version=__version__,
-        backend=call.parts.system.settings.backend,
+        backend=context.app.system.settings.backend,
         backend_reachable=reachable,
-        keys_needed=not reachable or not call.parts.is_open,
+        keys_needed=not reachable or not context.app.is_open,
         models=[
             ModelHealth(stage=it.stage, id=it.ref.id, version=it.ref.version, sha256=it.ref.sha256)
-            for it in registry(call).entries
+            for it in registry(context).entries
         ],
     )
-    return ApiResponse(content=told, status=200 if reachable else 503)
+    return ApiResponse(content=report, status=200 if reachable else 503)
 
 
-def _is_reachable(call: RequestContext) -> bool:
+def _is_reachable(context: RequestContext) -> bool:
     try:
-        call.parts.system.jobs.query(JobQuery(limit=1))
+        context.app.system.jobs.query(JobQuery(limit=1))
     except DarkroomError:
         return False
     return True
 
 
-def registry(call: RequestContext) -> Registry:
-    """The models of the running system, without opening any; their lists are parsed again when they have changed."""
-    settings = call.parts.system.settings
+def registry(context: RequestContext) -> Registry:
+    """The registered models. Their files are parsed again when they change; no model is opened."""
+    settings = context.app.system.settings
     folder = user_models_folder(settings)
     lists = (settings.registry, *((folder / REGISTRY_NAME,) if folder else ()))
     return _parsed(settings, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in lists))
@@ -75,20 +77,20 @@ def _parsed(settings: Settings, _changed_ns: tuple[int, ...]) -> Registry:
 
 
 class Version(BaseModel):
-    """Which release answers."""
+    """The release of the service."""
 
     version: str
 
 
-def version(_call: RequestContext) -> ApiResponse:
+def version(_context: RequestContext) -> ApiResponse:
     """The version of the code."""
     return ApiResponse(content=Version(version=__version__))
 
 
 class RuleView(BaseModel):
-    """Whether a preset runs a stage."""
+    """When a preset runs a stage, and its parameters."""
 
-    when: str = Field(description="`always`, or `needed` if only the measurements call for it")
+    when: str = Field(description="`always`, or `needed` if the measurements decide")
     parameters: dict[str, JsonValue]
 
 
@@ -107,8 +109,8 @@ class Presets(BaseModel):
     presets: list[PresetView]
 
 
-def presets(_call: RequestContext) -> ApiResponse:
-    """Every preset, with what it does."""
+def presets(_context: RequestContext) -> ApiResponse:
+    """List the presets."""
     found = [
         PresetView(
             name=name,
@@ -122,7 +124,7 @@ def presets(_call: RequestContext) -> ApiResponse:
 
 
 class StageInfo(BaseModel):
-    """A stage and what it can be told."""
+    """A stage and its parameters."""
 
     stage: Stage
     summary: str
@@ -136,7 +138,7 @@ class Stages(BaseModel):
     stages: list[StageInfo]
 
 
-def stages(_call: RequestContext) -> ApiResponse:
+def stages(_context: RequestContext) -> ApiResponse:
     """Every stage with its parameters, limits and defaults."""
     return ApiResponse(content=Stages(stages=[_stage(name) for name in PARAMETERS]))
 
@@ -149,7 +151,7 @@ def _stage(name: Stage) -> StageInfo:
 
 
 class TrainedOn(BaseModel):
-    """One source of what a model was trained on."""
+    """One source of training data."""
 
     source: str
     licence: str
@@ -167,7 +169,7 @@ class ModelInfo(BaseModel):
     licence: str
     commercial_use: bool
     default: bool
-    installed: bool = Field(description="whether its file is where the registry says")
+    installed: bool = Field(description="whether its file exists")
     training_data: list[TrainedOn]
 
 
@@ -177,9 +179,9 @@ class Models(BaseModel):
     models: list[ModelInfo]
 
 
-def models(call: RequestContext) -> ApiResponse:
+def models(context: RequestContext) -> ApiResponse:
     """Every registered model with licence, version and checksum."""
-    return ApiResponse(content=Models(models=[_model(entry) for entry in registry(call).entries]))
+    return ApiResponse(content=Models(models=[_model(entry) for entry in registry(context).entries]))
 
 
 def _model(entry: ModelEntry) -> ModelInfo:
@@ -198,22 +200,22 @@ def _model(entry: ModelEntry) -> ModelInfo:
 
 
 class Warm(BaseModel):
-    """What is ready."""
+    """Opened models."""
 
     opened: list[str] = Field(description="models that are open now")
-    refused: dict[str, str] = Field(description="models that cannot be used, with the reasons")
+    refused: dict[str, str] = Field(description="unusable models, with the reasons")
 
 
-def open_models(call: RequestContext) -> Warm:
-    """Open the default model of every stage, and import what a picture needs."""
+def open_models(context: RequestContext) -> Warm:
+    """Open the default model of every stage, and import the pixel libraries."""
     from darkroom.imaging import codec  # noqa: F401  the pixel libraries
 
     opened, refused = [], {}
-    for entry in registry(call).entries:
+    for entry in registry(context).entries:
         if not entry.default:
             continue
         try:
-            call.parts.system.models.open(entry.stage, entry.ref.id)
+            context.app.system.models.open(entry.stage, entry.ref.id)
         except ModelUnusable as exc:
             refused[entry.ref.id] = str(exc)
         else:
@@ -221,70 +223,70 @@ def open_models(call: RequestContext) -> Warm:
     return Warm(opened=opened, refused=refused)
 
 
-def warmup(call: RequestContext) -> ApiResponse:
-    """Open every default model, so that the next picture need not wait for it."""
-    return ApiResponse(content=open_models(call))
+def warmup(context: RequestContext) -> ApiResponse:
+    """Open every default model, so that the next picture is faster."""
+    return ApiResponse(content=open_models(context))
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/health",
         name="health",
-        summary="Whether the service is well",
+        summary="The health of the service",
         access="anyone",
         handler=health,
-        outcomes=(
-            ResponseSpec(what="the backend answers", model=Health),
-            ResponseSpec(what="the backend does not answer", status=503, model=Health),
+        responses=(
+            ResponseSpec(description="the backend is reachable", model=Health),
+            ResponseSpec(description="the backend is unreachable", status=503, model=Health),
         ),
     ),
-    Route(
+    route(
         method="GET",
         path="/version",
         name="version",
-        summary="Which release answers",
+        summary="The release of the service",
         access="anyone",
         handler=version,
-        outcomes=(ResponseSpec(what="the version", model=Version),),
+        responses=(ResponseSpec(description="the version", model=Version),),
     ),
     *(
-        Route(
+        route(
             method="GET",
             path=path,
             name=name,
-            summary="The presets and what each of them does",
+            summary="List the presets",
             access="submitter",
             handler=presets,
-            outcomes=(ResponseSpec(what="the presets", model=Presets),),
+            responses=(ResponseSpec(description="the presets", model=Presets),),
         )
         for path, name in (("/v1/presets", "presets"), ("/v1/pipelines", "pipelines"))
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/stages",
         name="stages",
         summary="The stages with their parameters, limits and defaults",
         access="submitter",
         handler=stages,
-        outcomes=(ResponseSpec(what="the stages, in the order of the pipeline", model=Stages),),
+        responses=(ResponseSpec(description="the stages, in the order of the pipeline", model=Stages),),
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/models",
         name="models",
         summary="The registered models with licence, version and checksum",
         access="submitter",
         handler=models,
-        outcomes=(ResponseSpec(what="the models", model=Models),),
+        responses=(ResponseSpec(description="the models", model=Models),),
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/warmup",
         name="warmup",
-        summary="Open the models, so that the next picture need not wait",
+        summary="Open the models, so that the next picture is faster",
         access="submitter",
         handler=warmup,
-        outcomes=(ResponseSpec(what="what is ready", model=Warm),),
+        responses=(ResponseSpec(description="the opened models", model=Warm),),
     ),
 )

@@ -1,6 +1,6 @@
-"""How is a picture adjusted, counted and measured while somebody waits?
+"""Synchronous routes without a pipeline: adjustments, histogram and assessment of a picture.
 
-Within the limits of everything that is done at once, and without a pipeline around it.
+They have the limits of every synchronous request.
 """
 
 from collections.abc import Callable
@@ -8,20 +8,29 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, JsonValue
 
-from darkroom.api.core.routing import PICTURES, ApiResponse, RequestContext, ResponseSpec, Route
-from darkroom.api.core.submissions import EnhanceRequest, picture_of
-from darkroom.api.routes.enhancement import at_once, has_cast, require_small
+from darkroom.api.core.bodies import PictureBody
+from darkroom.api.core.routing import (
+    PICTURES,
+    ApiResponse,
+    Endpoint,
+    PictureContext,
+    RequestContext,
+    ResponseSpec,
+    route,
+)
+from darkroom.api.core.submissions import PictureRequest, Submission
+from darkroom.api.routes.enhancement import has_cast, require_small
 from darkroom.domain.measurements import Measurements
 from darkroom.domain.parameters import Adjustment, FinishParameters
 
-if TYPE_CHECKING:  # pixel libraries are imported when the first picture comes
+if TYPE_CHECKING:  # pixel libraries are imported with the first picture
     from darkroom.imaging.codec import Decoded, OutputFormat
 
 Result = TypeVar("Result")
 
 
-class Adjustments(EnhanceRequest):
-    """A picture and how it is to be adjusted; 0 changes nothing."""
+class AdjustRequest(PictureRequest):
+    """A picture and its adjustments; 0 changes nothing."""
 
     brightness: Adjustment = 0.0
     contrast: Adjustment = 0.0
@@ -29,11 +38,11 @@ class Adjustments(EnhanceRequest):
     temperature: Adjustment = Field(0.0, description="above 0 warmer, below 0 cooler")
     smoothing: float = Field(0.0, ge=0.0, le=10.0, description="Gaussian smoothing, standard deviation in pixels")
     sharpness: float = Field(0.0, ge=0.0, le=3.0, description="amount of the unsharp mask; larger is sharper")
-    format: Literal["keep", "jpeg", "png", "webp", "tiff", "avif"] = Field("keep", description="format of the answer")
+    format: Literal["keep", "jpeg", "png", "webp", "tiff", "avif"] = Field("keep", description="format of the response")
     quality: int | None = Field(None, ge=1, le=100, description="1-100 for lossy formats")
 
     def parameters(self) -> FinishParameters:
-        """The same as parameters of `finish`."""
+        """The parameters for the stage `finish`."""
         return FinishParameters(
             brightness=self.brightness,
             contrast=self.contrast,
@@ -46,27 +55,28 @@ class Adjustments(EnhanceRequest):
         )
 
 
-def adjust(call: RequestContext) -> ApiResponse:
-    """Adjust a picture: the live preview."""
-    wishes: Adjustments = call.body.wishes
+def adjust(context: RequestContext[object, Submission[AdjustRequest]]) -> ApiResponse:
+    """Adjust a picture: a live preview."""
+    request = context.body.options
+    parameters = request.parameters()
 
     def adjusted(decoded: "Decoded") -> ApiResponse:
         from darkroom.domain.formats import output_format
         from darkroom.imaging.codec import EncodeOptions, encode
         from darkroom.stages.finish import render
 
-        made, _ = render(decoded.picture, wishes.parameters())
-        chosen = output_format(wishes.parameters(), decoded.format, has_alpha=made.alpha is not None)
-        # Somebody moves a slider and waits: what `finish` would press into fewer bytes is written quickly here.
-        options = EncodeOptions(format=cast("OutputFormat", chosen), quality=wishes.quality, hasty=True)
-        encoded = encode(made, options, decoded.metadata)
+        rendered, _ = render(decoded.picture, parameters)
+        chosen = output_format(parameters, decoded.format, has_alpha=rendered.alpha is not None)
+        # A preview must be fast, so the encoder is faster and its files are larger than those of `finish`.
+        options = EncodeOptions(format=cast("OutputFormat", chosen), quality=request.quality, hasty=True)
+        encoded = encode(rendered, options, decoded.metadata)
         return ApiResponse(content=encoded.data, content_type=encoded.content_type)
 
-    return on_picture(call, adjusted)
+    return on_picture(context, adjusted)
 
 
 class Histogram(BaseModel):
-    """How often each value occurs, as the picture is seen: orientation and colour profile applied, 8 bits."""
+    """Counts of each 8-bit value, with the orientation and the colour profile applied."""
 
     r: list[int] = Field(min_length=256, max_length=256)
     g: list[int] = Field(min_length=256, max_length=256)
@@ -74,14 +84,14 @@ class Histogram(BaseModel):
     pixels: int
 
 
-def histogram(call: RequestContext) -> ApiResponse:
+def histogram(context: PictureContext) -> ApiResponse:
     """Count the values of each channel."""
-    return ApiResponse(content=histogram_of(call))
+    return ApiResponse(content=histogram_of(context))
 
 
-def histogram_of(call: RequestContext) -> Histogram:
+def histogram_of(context: PictureContext) -> Histogram:
     """The counts of a submitted picture."""
-    return on_picture(call, _counted)
+    return on_picture(context, _counted)
 
 
 def _counted(decoded: "Decoded") -> Histogram:
@@ -94,7 +104,7 @@ def _counted(decoded: "Decoded") -> Histogram:
 
 
 class Assessment(BaseModel):
-    """What is measured on a picture, and the verdict."""
+    """Measurements of a picture, and its score."""
 
     score: float = Field(description="0 to 100; larger is better")
     parts: dict[str, float] = Field(description="0 to 100 each")
@@ -103,14 +113,14 @@ class Assessment(BaseModel):
     notes: list[str]
 
 
-def assess(call: RequestContext) -> ApiResponse:
+def assess(context: PictureContext) -> ApiResponse:
     """Measure and score a picture."""
 
     def assessed(decoded: "Decoded") -> ApiResponse:
         from darkroom.execution.runner import open_score_model
         from darkroom.execution.step import measure_and_score
 
-        report = measure_and_score(decoded, open_score_model(call.parts.bench()))
+        report = measure_and_score(decoded, open_score_model(context.app.runner()))
         content = Assessment(
             score=report.score,
             parts=report.parts,
@@ -120,39 +130,48 @@ def assess(call: RequestContext) -> ApiResponse:
         )
         return ApiResponse(content=content)
 
-    return on_picture(call, assessed)
+    return on_picture(context, assessed)
 
 
-def on_picture(call: RequestContext, work: "Callable[[Decoded], Result]") -> Result:
-    """What `work` makes of the submitted picture, decoded, within the limits of what is done at once."""
+def on_picture(context: PictureContext, work: "Callable[[Decoded], Result]") -> Result:
+    """The result of `work` on the decoded picture, within the limits of synchronous requests."""
     from darkroom.imaging.codec import decode
 
-    data = picture_of(call)
+    data = context.body.picture(context.app.fetch)
     require_small(data)
-    with call.parts.place():
-        return work(decode(data, call.parts.bench().limits))
+    with context.app.inference_slot():
+        return work(decode(data, context.app.runner().limits))
 
 
-ROUTES: tuple[Route, ...] = (
-    at_once(
-        "adjust",
-        "Brightness, contrast, saturation, temperature, smoothing, sharpness",
-        wishes=Adjustments,
+ROUTES: tuple[Endpoint, ...] = (
+    route(
+        method="POST",
+        path="/v1/adjust",
+        name="adjust",
+        summary="Brightness, contrast, saturation, temperature, smoothing, sharpness",
+        access="submitter",
         handler=adjust,
-        outcome=ResponseSpec(what="the picture", media=PICTURES),
+        responses=(ResponseSpec(description="the picture", media=PICTURES),),
+        body=PictureBody(AdjustRequest),
     ),
-    at_once(
-        "histogram",
-        "Count the values of each channel",
-        wishes=EnhanceRequest,
+    route(
+        method="POST",
+        path="/v1/histogram",
+        name="histogram",
+        summary="Count the values of each channel",
+        access="submitter",
         handler=histogram,
-        outcome=ResponseSpec(what="256 counts for each of red, green and blue", model=Histogram),
+        responses=(ResponseSpec(description="256 counts for each of red, green and blue", model=Histogram),),
+        body=PictureBody(PictureRequest),
     ),
-    at_once(
-        "assess",
-        "Measure and score a picture",
-        wishes=EnhanceRequest,
+    route(
+        method="POST",
+        path="/v1/assess",
+        name="assess",
+        summary="Measure and score a picture",
+        access="submitter",
         handler=assess,
-        outcome=ResponseSpec(what="the measurements", model=Assessment),
+        responses=(ResponseSpec(description="the measurements", model=Assessment),),
+        body=PictureBody(PictureRequest),
     ),
 )

@@ -1,8 +1,8 @@
-"""Which pictures does a product group have, and how did they turn out?"""
+"""The route that lists the pictures of a product group."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.domain.http_errors import ProductNotFound
 from darkroom.domain.job import Job, JobError, QcStatus, Status
 from darkroom.handlers.uploads import SOURCE_URL_KEY
@@ -10,7 +10,7 @@ from darkroom.runtime.ports import JobQuery
 
 
 class ProductsQuery(BaseModel):
-    """Which part of the group."""
+    """One page of the group."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,7 +24,7 @@ class PictureView(BaseModel):
     job: str
     display_name: str
     image_type: str
-    image_url: str | None = Field(description="where it was fetched; null for an upload")
+    image_url: str | None = Field(description="its source; null for an upload")
     status: Status
     qc_status: QcStatus
     score_before: float | None
@@ -45,30 +45,30 @@ class ProductGroup(BaseModel):
 
     product_group_id: str
     pictures: int = Field(description="of the whole group")
-    products: list[Product] = Field(description="newest change first; a product may go on on the next page")
+    products: list[Product] = Field(description="newest change first; a product may continue on the next page")
     next_cursor: str | None
 
 
-def show(call: RequestContext) -> ApiResponse:
+def show(context: RequestContext[ProductsQuery, object]) -> ApiResponse:
     """The products of a group with their pictures, jobs and verdicts."""
-    asked: ProductsQuery = call.query
-    group, jobs = call.path["group"], call.parts.system.jobs
-    owner = None if call.caller.sees_all else call.caller.owner
-    query = JobQuery(label=("product_group_id", group), owner=owner, limit=asked.limit, cursor=asked.cursor)
+    group, jobs = context.path["group"], context.app.system.jobs
+    owner = None if context.caller.sees_all else context.caller.owner
+    limit, cursor = context.query.limit, context.query.cursor
+    query = JobQuery(label=("product_group_id", group), owner=owner, limit=limit, cursor=cursor)
     total, page = jobs.count(query), jobs.query(query)
     if not total:
         raise ProductNotFound(f"there is no product group {group[:100]!r}")
     products: dict[str, list[PictureView]] = {}
     for job in page.jobs:
         products.setdefault(job.labels.get("sku_id", ""), []).append(picture_view(job))
-    told = [Product(sku_id=sku, pictures=pictures) for sku, pictures in products.items()]
+    found = [Product(sku_id=sku, pictures=pictures) for sku, pictures in products.items()]
     return ApiResponse(
-        content=ProductGroup(product_group_id=group, pictures=total, products=told, next_cursor=page.next_cursor)
+        content=ProductGroup(product_group_id=group, pictures=total, products=found, next_cursor=page.next_cursor)
     )
 
 
 def picture_view(job: Job) -> PictureView:
-    """What a catalogue wants to know of a job."""
+    """One picture of a product, from its job."""
     return PictureView(
         job=job.id,
         display_name=job.display_name,
@@ -83,15 +83,15 @@ def picture_view(job: Job) -> PictureView:
     )
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/products/{group}",
         name="show_products",
         summary="The products of a group with their pictures, jobs and verdicts",
         access="submitter",
         handler=show,
-        outcomes=(ResponseSpec(what="one page of the group", model=ProductGroup),),
+        responses=(ResponseSpec(description="one page of the group", model=ProductGroup),),
         problems=(404,),
         query=ProductsQuery,
     ),

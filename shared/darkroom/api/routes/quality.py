@@ -1,15 +1,16 @@
-"""How do people decide about results?
+"""Routes of quality control: the queue of results for review, and the verdicts of reviewers.
 
-Of several reviewers at the same moment the first wins and the others hear so. A verdict that stands is changed only by
-whoever names the revision that they have seen.
+If several reviewers decide at the same time, the first verdict counts and the others get a conflict. An existing
+verdict changes only if the request gives the revision of the job that the reviewer has seen.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.bodies import JsonBody
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.core.views import HistoryView, JobView
 from darkroom.api.routes.jobs import job_of
 from darkroom.domain.http_errors import Conflict
@@ -20,23 +21,23 @@ from darkroom.runtime.ports import JobQuery
 
 
 class Pending(BaseModel):
-    """A result that waits for a person."""
+    """A result that waits for a review."""
 
     job: JobView
-    reasons: list[str] = Field(description="why it was not approved by itself")
+    reasons: list[str] = Field(description="why it was not approved automatically")
     before: str = Field(description="path of the original")
     after: str = Field(description="path of the result")
 
 
 class Queue(BaseModel):
-    """Results that wait for a person, oldest first."""
+    """Results that wait for a review, oldest first."""
 
     pending: list[Pending]
     next_cursor: str | None
 
 
 class QueueQuery(BaseModel):
-    """Which part of the queue."""
+    """One page of the queue."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,19 +46,19 @@ class QueueQuery(BaseModel):
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
 
 
-def pending(call: RequestContext) -> ApiResponse:
+def pending(context: RequestContext[QueueQuery, object]) -> ApiResponse:
     """The queue."""
-    asked: QueueQuery = call.query
-    label = asked.label.split("=", 1) if asked.label is not None else None
+    filters = context.query
+    label = filters.label.split("=", 1) if filters.label is not None else None
     query = JobQuery(
         status="completed",
         qc_status="needs_review",
         label=(label[0], label[1]) if label else None,
         order="oldest_first",
-        limit=asked.limit,
-        cursor=asked.cursor,
+        limit=filters.limit,
+        cursor=filters.cursor,
     )
-    found = call.parts.system.jobs.query(query)
+    found = context.app.system.jobs.query(query)
     return ApiResponse(content=Queue(pending=[_waiting(job) for job in found.jobs], next_cursor=found.next_cursor))
 
 
@@ -75,109 +76,109 @@ def _reasons(job: Job) -> Iterator[str]:
 
 
 class Review(BaseModel):
-    """A person's verdict."""
+    """The verdict of a reviewer."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: Literal["approved", "rejected"]
-    reviewer_id: str = Field("", max_length=100, description="who decides; the owner of the key stands beside it")
+    reviewer_id: str = Field("", max_length=100, description="name of the reviewer; the owner of the key is added")
     notes: str = Field("", max_length=2000)
-    pipeline: Any = Field(
+    pipeline: object = Field(
         None,
         description="with `rejected`: run the job again with this preset or pipeline",
         json_schema_extra={"type": ["string", "object", "null"]},
     )
     revision: int | None = Field(
-        None, ge=0, description="the job's revision that was looked at; needed to change a verdict"
+        None, ge=0, description="the revision of the job that was reviewed; required to change a verdict"
     )
 
     @model_validator(mode="after")
-    def _pipeline_goes_with_rejected(self) -> "Review":
+    def _pipeline_needs_rejected(self) -> "Review":
         if self.status == "approved" and self.pipeline is not None:
-            raise ValueError("a pipeline goes with rejected: it is run instead of the one before")
+            raise ValueError("a pipeline is allowed with rejected only: the job runs again with it")
         return self
 
-    def asked(self) -> Pipeline | None:
+    def to_pipeline(self) -> Pipeline | None:
         """The pipeline of a rework. Raises BadPipeline."""
         if self.pipeline is None:
             return None
         return parse_pipeline(self.pipeline) if isinstance(self.pipeline, str) else build_pipeline(self.pipeline)
 
 
-def review(call: RequestContext) -> ApiResponse:
-    """Approve or reject a result, or have it done again."""
-    return ApiResponse(content=JobView.of(reviewed(call, call.body)))
+def review(context: RequestContext[object, Review]) -> ApiResponse:
+    """Approve or reject a result, or run the job again."""
+    return ApiResponse(content=JobView.of(reviewed(context, context.body)))
 
 
-def reviewed(call: RequestContext, told: Review) -> Job:
+def reviewed(context: RequestContext, verdict: Review) -> Job:
     """The job with the verdict. Raises NotAllowed or Conflict."""
-    pipeline, job = told.asked(), job_of(call)
-    who, check, system = _who(call, told), _check(told), call.parts.system
+    pipeline, job = verdict.to_pipeline(), job_of(context)
+    who, check, system = _who(context, verdict), _check(verdict), context.app.system
     if pipeline is not None:
-        return rework_job(system, job.id, pipeline, who=who, notes=told.notes, check=check)
-    approved = told.status == "approved"
-    return review_job(system, job.id, approved=approved, who=who, notes=told.notes, check=check)
+        return rework_job(system, job.id, pipeline, who=who, notes=verdict.notes, check=check)
+    approved = verdict.status == "approved"
+    return review_job(system, job.id, approved=approved, who=who, notes=verdict.notes, check=check)
 
 
-def _who(call: RequestContext, told: Review) -> str:
-    """Nobody can sign with another's name alone: the owner of the key stands beside it."""
-    owner = call.caller.owner
-    if not owner or told.reviewer_id in ("", owner):
-        return told.reviewer_id or owner
-    return f"{told.reviewer_id} ({owner})"
+def _who(context: RequestContext, verdict: Review) -> str:
+    """The name of the reviewer with the owner of the key, so that nobody decides under another name."""
+    owner = context.caller.owner
+    if not owner or verdict.reviewer_id in ("", owner):
+        return verdict.reviewer_id or owner
+    return f"{verdict.reviewer_id} ({owner})"
 
 
-def _check(told: Review) -> Check:
-    if told.revision is None:
+def _check(verdict: Review) -> Check:
+    if verdict.revision is None:
         return unreviewed
 
     def check(job: Job) -> None:
-        if job.revision != told.revision:
+        if job.revision != verdict.revision:
             raise Conflict(
-                f"job {job.id} has revision {job.revision}, revision {told.revision} was looked at",
-                value=told.revision,
+                f"job {job.id} has revision {job.revision}, revision {verdict.revision} was reviewed",
+                value=verdict.revision,
                 limit=job.revision,
             )
 
     return check
 
 
-def history(call: RequestContext) -> ApiResponse:
-    """Everything that happened to a job."""
-    job = job_of(call)
+def history(context: RequestContext) -> ApiResponse:
+    """The history of a job."""
+    job = job_of(context)
     return ApiResponse(content=HistoryView(job=job.id, history=list(job.history)))
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/qc/pending",
         name="qc_pending",
-        summary="Results that wait for a person, oldest first",
+        summary="List results that wait for a review, oldest first",
         access="reviewer",
         handler=pending,
-        outcomes=(ResponseSpec(what="one page of the queue", model=Queue),),
+        responses=(ResponseSpec(description="one page of the queue", model=Queue),),
         query=QueueQuery,
     ),
-    Route(
+    route(
         method="POST",
         path="/v1/qc/{job}/review",
         name="qc_review",
-        summary="Approve or reject a result, or have it done again",
+        summary="Approve or reject a result, or run the job again",
         access="reviewer",
         handler=review,
-        outcomes=(ResponseSpec(what="the job", model=JobView),),
+        responses=(ResponseSpec(description="the job", model=JobView),),
         problems=(404, 409),
-        body=Review,
+        body=JsonBody(Review),
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/qc/{job}/history",
         name="qc_history",
-        summary="Who did what to a job, and when",
+        summary="Show the history of a job",
         access="submitter",
         handler=history,
-        outcomes=(ResponseSpec(what="the history", model=HistoryView),),
+        responses=(ResponseSpec(description="the history", model=HistoryView),),
         problems=(404,),
     ),
 )

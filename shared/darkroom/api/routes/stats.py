@@ -1,6 +1,6 @@
-"""How is the service doing, and what would more pictures cost?
+"""Routes with statistics of the service and cost estimates.
 
-Jobs are counted by queries that read none of them; times come from the last few that were completed.
+Aggregation queries count the jobs without reading them. Times come from the last completed jobs.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.costs.estimate import Size, preset_estimate, prices_as_of
 from darkroom.domain.errors import ConfigurationError
 from darkroom.domain.http_errors import Invalid
@@ -19,14 +19,16 @@ from darkroom.domain.pipeline import Preset
 from darkroom.inference.registry import Registry
 from darkroom.runtime.ports import JobQuery
 
-#: Completed jobs whose times are looked at.
-LOOKED_AT = 200
+#: Completed jobs that the times come from.
+SAMPLE_SIZE = 200
+#: Every status of a job.
 _STATUSES: tuple[Status, ...] = ("pending", "processing", "completed", "failed", "cancelled")
+#: Every verdict on a completed job.
 _QC: tuple[QcStatus, ...] = ("auto_approved", "needs_review", "approved", "rejected")
 
 
 class StatsQuery(BaseModel):
-    """Whose jobs."""
+    """The owner of the jobs."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +36,7 @@ class StatsQuery(BaseModel):
 
 
 class Times(BaseModel):
-    """Seconds of some jobs or steps."""
+    """Durations of jobs or steps, in seconds."""
 
     counted: int
     median_s: float
@@ -42,26 +44,26 @@ class Times(BaseModel):
 
 
 class Stats(BaseModel):
-    """How the service is doing."""
+    """Statistics of the service."""
 
     jobs: dict[Status, int]
     qc: dict[QcStatus, int] = Field(description="of completed jobs")
-    success_rate: float | None = Field(description="completed, of all that ended by themselves; null if none has")
-    approval_rate: float | None = Field(description="approved by the score or by a person, of all with a verdict")
-    seconds: Times | None = Field(description=f"from upload to result, of the last {LOOKED_AT} completed jobs")
-    stages: dict[Stage, Times] = Field(description="of the steps of these jobs that were not found done")
+    success_rate: float | None = Field(description="completed, of all completed or failed; null if there is none")
+    approval_rate: float | None = Field(description="approved automatically or by a reviewer, of all with a verdict")
+    seconds: Times | None = Field(description=f"from upload to result, of the last {SAMPLE_SIZE} completed jobs")
+    stages: dict[Stage, Times] = Field(description="of the steps of these jobs that ran in the last run")
 
 
-def stats(call: RequestContext) -> ApiResponse:
+def stats(context: RequestContext[StatsQuery, object]) -> ApiResponse:
     """Counts, times and rates."""
-    asked: StatsQuery = call.query
-    owner = asked.owner if call.caller.sees_all else call.caller.owner
-    if asked.owner is not None and asked.owner != owner:
+    query = context.query
+    owner = query.owner if context.caller.sees_all else context.caller.owner
+    if query.owner is not None and query.owner != owner:
         return ApiResponse(content=_stats(dict.fromkeys(_STATUSES, 0), dict.fromkeys(_QC, 0), ()))
-    jobs = call.parts.system.jobs
+    jobs = context.app.system.jobs
     counts = {status: jobs.count(JobQuery(status=status, owner=owner)) for status in _STATUSES}
     verdicts = {verdict: jobs.count(JobQuery(status="completed", qc_status=verdict, owner=owner)) for verdict in _QC}
-    latest = jobs.query(JobQuery(status="completed", owner=owner, limit=LOOKED_AT)).jobs
+    latest = jobs.query(JobQuery(status="completed", owner=owner, limit=SAMPLE_SIZE)).jobs
     return ApiResponse(content=_stats(counts, verdicts, latest))
 
 
@@ -93,13 +95,13 @@ def _by_stage(jobs: Iterable[Job]) -> dict[Stage, list[float]]:
 
 
 def _times(seconds: list[float]) -> Times:
-    # With a single value there is nothing to interpolate between.
+    # quantiles() needs two values.
     p95 = quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
     return Times(counted=len(seconds), median_s=round(median(seconds), 3), p95_s=round(p95, 3))
 
 
 class EstimateQuery(BaseModel):
-    """How many pictures, how large, and what is done with them."""
+    """Number, size and preset of the pictures."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -109,7 +111,7 @@ class EstimateQuery(BaseModel):
     cpu: float = Field(1.0, ge=1, le=8, description="processors of a stage")
     memory: float = Field(2.0, ge=0.5, le=32, description="memory of a stage in GiB")
     slowdown: float = Field(
-        Size().slowdown, ge=0.25, le=10, description="how many times slower a processor there is than the measured one"
+        Size().slowdown, ge=0.25, le=10, description="factor between the measured processor and that of the cloud"
     )
 
 
@@ -131,36 +133,38 @@ class BillLine(BaseModel):
 
 
 class EstimateView(BaseModel):
-    """What so many pictures take and cost on Google Cloud."""
+    """Time and cost of the pictures on Google Cloud."""
 
     pictures: int
     megapixels: float
     preset: Preset
     steps: list[EstimatedStep] = Field(description="the stages that the preset always runs")
     seconds_per_picture: float = Field(description="of all steps one after the other, without cold starts")
-    machine_seconds: float = Field(description="of all pictures together; divided by the instances, the time it takes")
+    machine_seconds: float = Field(
+        description="of all pictures together; divide by the number of instances for the duration"
+    )
     lines: list[BillLine]
     dollars: float
     dollars_after_free_tier: float
     prices_as_of: str = Field(description="date of the list prices")
 
 
-def estimate(call: RequestContext) -> ApiResponse:
-    """Seconds and money."""
-    asked: EstimateQuery = call.query
-    settings = call.parts.system.settings
+def estimate(context: RequestContext[EstimateQuery, object]) -> ApiResponse:
+    """Estimate the time and cost of pictures."""
+    query = context.query
+    settings = context.app.system.settings
     registry = Registry.load(settings.registry, commercial_only=settings.commercial_only)
-    size = Size(cpu=asked.cpu, memory_gib=asked.memory, slowdown=asked.slowdown)
+    size = Size(cpu=query.cpu, memory_gib=query.memory, slowdown=query.slowdown)
     try:
-        told = preset_estimate(asked.pictures, asked.megapixels, asked.preset, registry=registry, size=size)
+        told = preset_estimate(query.pictures, query.megapixels, query.preset, registry=registry, size=size)
     except ConfigurationError as exc:
-        raise Invalid(f"preset {asked.preset} cannot be estimated: {exc}", code="not_measured") from exc
+        raise Invalid(f"preset {query.preset} cannot be estimated: {exc}", code="not_measured") from exc
     each = sum(step.seconds for step in told.steps)
     return ApiResponse(
         content=EstimateView(
             pictures=told.pictures,
             megapixels=told.megapixels,
-            preset=asked.preset,
+            preset=query.preset,
             steps=[EstimatedStep(stage=it.stage, method=it.method, seconds=round(it.seconds, 3)) for it in told.steps],
             seconds_per_picture=round(each, 3),
             machine_seconds=round(each * told.pictures, 1),
@@ -172,25 +176,25 @@ def estimate(call: RequestContext) -> ApiResponse:
     )
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/stats",
         name="stats",
         summary="Counts, times and success rates",
         access="submitter",
         handler=stats,
-        outcomes=(ResponseSpec(what="how the service is doing", model=Stats),),
+        responses=(ResponseSpec(description="the statistics", model=Stats),),
         query=StatsQuery,
     ),
-    Route(
+    route(
         method="GET",
         path="/v1/estimate",
         name="estimate",
-        summary="What so many pictures take and cost on Google Cloud",
+        summary="Estimate the time and cost of pictures on Google Cloud",
         access="submitter",
         handler=estimate,
-        outcomes=(ResponseSpec(what="seconds and money, with the prices", model=EstimateView),),
+        responses=(ResponseSpec(description="time and cost, with the date of the prices", model=EstimateView),),
         query=EstimateQuery,
     ),
 )

@@ -1,8 +1,9 @@
-"""What can the API do? One table; everything else reads it."""
+"""The table of all routes. The router, the documentation and the tests read it."""
 
 from dataclasses import replace
 
-from darkroom.api.core.routing import Route
+from darkroom.api.core.bodies import PictureBody
+from darkroom.api.core.routing import Endpoint
 from darkroom.api.legacy import routes
 from darkroom.api.pages import album, review
 from darkroom.api.routes import (
@@ -27,23 +28,23 @@ from darkroom.api.routes import (
 )
 
 
-def _at_once(routes: tuple[Route, ...]) -> tuple[Route, ...]:
-    return tuple(replace(route, is_at_once=route.picture is not None) for route in routes)
+def _synchronous(routes: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    return tuple(replace(route, is_synchronous=isinstance(route.body_spec, PictureBody)) for route in routes)
 
 
-def _in(section: str, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+def _in(section: str, routes: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
     return tuple(replace(route, section=section) for route in routes)
 
 
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[Endpoint, ...] = (
     *_in(
         "jobs", (*create_job.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *webhooks.ROUTES, *files.ROUTES, *progress.ROUTES)
     ),
-    *_in("at once", _at_once((*enhancement.ROUTES, *previews.ROUTES))),
+    *_in("at once", _synchronous((*enhancement.ROUTES, *previews.ROUTES))),
     *_in("quality control", (*quality.ROUTES, *review.ROUTES)),
     *_in("shared objects", sharing.ROUTES),
     *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *configs.ROUTES, *products.ROUTES, *export.ROUTES)),
     *_in("album", album.ROUTES),
-    *_in("as in other services", _at_once(routes.ROUTES)),
+    *_in("as in other services", _synchronous(routes.ROUTES)),
     *_in("service", (*meta.ROUTES, *stats.ROUTES, *docs.ROUTES)),
 )

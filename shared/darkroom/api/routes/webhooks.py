@@ -1,40 +1,40 @@
-"""With which key are the callbacks of somebody's jobs signed?"""
+"""The route that returns the key of a caller's webhooks."""
 
 from pydantic import BaseModel, Field
 
-from darkroom.api.core.routing import ApiResponse, RequestContext, ResponseSpec, Route
+from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.auth.signing import signing_key
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.webhooks import callback_key
 
 
 class CallbackKey(BaseModel):
-    """How to check that a callback is true."""
+    """How to verify the signature of a webhook."""
 
     key: str = Field(
-        description="one's own; the signature is HMAC-SHA256(key, timestamp + '.' + body), in hexadecimal digits"
+        description="the key; the signature is HMAC-SHA256(key, timestamp + '.' + body), in hexadecimal digits"
     )
     signature_header: str = "Darkroom-Signature"
     timestamp_header: str = "Darkroom-Timestamp"
 
 
-def show(call: RequestContext) -> ApiResponse:
-    """The key of one's own callbacks."""
-    key = signing_key(call.parts.system.settings)
+def show(context: RequestContext) -> ApiResponse:
+    """The key of the caller's webhooks."""
+    key = signing_key(context.app.system.settings)
     if not key:
-        raise Invalid("there are no callbacks here: the deployment has no signing_key", code="callbacks_off")
-    return ApiResponse(content=CallbackKey(key=callback_key(key, call.caller.owner)))
+        raise Invalid("webhooks are off: the deployment has no signing_key", code="callbacks_off")
+    return ApiResponse(content=CallbackKey(key=callback_key(key, context.caller.owner)))
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[Endpoint, ...] = (
+    route(
         method="GET",
         path="/v1/callback-key",
         name="callback_key",
-        summary="The key with which one's own callbacks are signed",
+        summary="The key that signs the caller's webhooks",
         access="submitter",
         handler=show,
-        outcomes=(ResponseSpec(what="the key", model=CallbackKey),),
+        responses=(ResponseSpec(description="the key", model=CallbackKey),),
         problems=(422,),
     ),
 )

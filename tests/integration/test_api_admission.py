@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from darkroom.api.core.crowd import Room
+from darkroom.api.core.admission import AdmissionQueue
 from darkroom.domain.http_errors import Busy
 from darkroom.local_cloud.api_server import ApiServer, listen
 from darkroom.local_cloud.bounded_server import RETRY_AFTER_S, BoundedServer
@@ -26,28 +26,28 @@ MIB = 1024 * 1024
 
 
 def test_a_room_lets_in_as_many_units_as_it_has_and_refuses_the_others_at_once() -> None:
-    room = Room(10, waiting=0, what="pictures")
-    with room.taken(6), room.taken(4), pytest.raises(Busy, match="too many pictures") as refused, room.taken(1):
+    room = AdmissionQueue(10, waiting=0, what="pictures")
+    with room.admit(6), room.admit(4), pytest.raises(Busy, match="too many pictures") as refused, room.admit(1):
         pass
     assert refused.value.retry_after_s
-    with room.taken(10):
+    with room.admit(10):
         pass
 
 
 def test_more_units_than_the_room_has_take_all_of_it() -> None:
-    room = Room(10, waiting=0, what="pictures")
-    with room.taken(1000), pytest.raises(Busy), room.taken(1):
+    room = AdmissionQueue(10, waiting=0, what="pictures")
+    with room.admit(1000), pytest.raises(Busy), room.admit(1):
         pass
 
 
 def test_who_waits_in_the_queue_comes_in_when_somebody_leaves() -> None:
-    room, inside = Room(1, waiting=1, what="bodies"), threading.Event()
+    room, inside = AdmissionQueue(1, waiting=1, what="bodies"), threading.Event()
 
     def enter() -> None:
-        with room.taken(1):
+        with room.admit(1):
             inside.set()
 
-    with room.taken(1):
+    with room.admit(1):
         waiting = threading.Thread(target=enter)
         waiting.start()
         assert not inside.wait(0.05)
@@ -56,17 +56,17 @@ def test_who_waits_in_the_queue_comes_in_when_somebody_leaves() -> None:
 
 
 def test_who_waits_too_long_is_refused_and_leaves_the_queue() -> None:
-    room = Room(1, waiting=1, what="bodies", wait_s=0.01)
-    with room.taken(1):
+    room = AdmissionQueue(1, waiting=1, what="bodies", wait_s=0.01)
+    with room.admit(1):
         for _ in range(3):
-            with pytest.raises(Busy, match=r"for 0\.01 s"), room.taken(1):
+            with pytest.raises(Busy, match=r"for 0\.01 s"), room.admit(1):
                 pass
 
 
 @pytest.mark.parametrize("path", ["/v1/enhance?pipeline=optimize", "/v1/adjust", "/v1/histogram", "/process"])
 def test_when_the_queue_of_pictures_is_full_the_answer_is_503_at_once(path: str) -> None:
     api = service()
-    with api.api.parts.crowd.taken(10**6):
+    with api.api.app.pictures.admit(10**6):
         answer = api.client.post(path, data=jpeg_bytes())
         assert (answer.status_code, answer.get_json()["code"]) == (503, "busy")
         assert int(answer.headers["Retry-After"]) > 0
@@ -76,7 +76,7 @@ def test_when_the_queue_of_pictures_is_full_the_answer_is_503_at_once(path: str)
 
 
 def test_a_refused_picture_leaves_its_place_to_the_next_one() -> None:
-    api = service(places=1)
+    api = service(slots=1)
     for _ in range(30):
         assert api.client.post("/v1/enhance", data=b"no picture").status_code == 415
     assert api.client.post("/v1/enhance?pipeline=optimize", data=jpeg_bytes()).status_code == 200
