@@ -60,7 +60,7 @@ def _default(name: str) -> str:
     """A setting's default as an environment holds it; the registry's place is told from `main.py`."""
     default = Settings.model_fields[name].default
     if default == DEFAULT_REGISTRY:
-        return "models/registry.toml"
+        return "darkroom/models/registry.toml"
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
