@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from models.training.export import export
-from models.training.loop import Training, train
+from models.training.loop import Budget, Training, train
 from models.training.recipes import RECIPES
 
 
@@ -26,9 +26,10 @@ def main() -> None:
     if not arguments.export_only:
         examples = recipe.load(arguments.data)
         print(f"{len(examples.training)} examples to train on, {len(examples.validation)} to validate on")
-        if arguments.start_from and not arguments.resume:
-            training.start_from(arguments.start_from, examples)
-        train(training, examples, checkpoint, minutes=arguments.minutes, workers=arguments.workers)
+        for exported in () if arguments.resume else arguments.start_from:
+            training.start_from(exported, examples)
+        budget = Budget(steps=arguments.steps, minutes=arguments.minutes)
+        train(training, examples, checkpoint, budget=budget, workers=arguments.workers)
     digest = export(recipe, training.average, arguments.out / f"{recipe.id}.onnx")
     print(f"{arguments.out / f'{recipe.id}.onnx'} after {training.step} steps, sha256 {digest}")
 
@@ -41,12 +42,15 @@ def parse() -> argparse.Namespace:
         "--data", type=Path, help="folder that holds photos/ and mattes/, files named after their sources"
     )
     parser.add_argument("--out", type=Path, default=Path("build/training"), help="folder of checkpoint and export")
-    parser.add_argument("--minutes", type=float, default=90.0, help="time to train for; the schedule follows it")
+    parser.add_argument("--steps", type=int, help="steps to train for; the learning rate follows them")
+    parser.add_argument("--minutes", type=float, default=90.0, help="time to train for, if no steps are given")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of one step")
     parser.add_argument("--workers", type=int, default=0, help="threads that prepare batches ahead (for a GPU)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--start-from", type=Path, help="begin with the weights of an exported file of this model")
+    parser.add_argument(
+        "--start-from", type=Path, nargs="+", default=[], help="begin with the weights of exported files of this model"
+    )
     parser.add_argument("--learning-rate", type=float, help="highest one, instead of the recipe's")
     parser.add_argument("--export-only", action="store_true", help="write the ONNX file of the checkpoint in --out")
     arguments = parser.parse_args()

@@ -58,8 +58,8 @@ def _dynamic_shapes(recipe: Recipe, frozen: nn.Module) -> tuple[Any, ...]:
 
 
 def store_half(graph: GraphProto) -> None:
-    """Store the convolutions' kernels as float16, each followed by a Cast to float32."""
-    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    """Store the weights of convolutions and linear layers as float16, each followed by a Cast to float32."""
+    kernels = {node.input[1] for node in graph.node if node.op_type in ("Conv", "Gemm")}
     casts: list[NodeProto] = []
     for stored in graph.initializer:
         if stored.name not in kernels or stored.data_type != TensorProto.FLOAT:

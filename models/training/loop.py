@@ -1,8 +1,8 @@
-"""Trains a network within a given time.
+"""Trains a network for a given number of steps, or within a given time.
 
 Every batch has its own seed (recipe, step), so that a resumed training gets the same batches as an uninterrupted one,
-with any number of threads. The learning rate follows the clock and not the step count, so that training ends at the
-given time on any machine.
+with any number of threads. The learning rate follows the number of steps if it is given: a training on a busy machine
+takes longer and has the same result. Otherwise it follows the clock, so that training ends at the given time.
 """
 
 import math
@@ -35,10 +35,11 @@ GRADIENT_LIMIT = 1.0
 PATIENCE_STEPS = 2 * WARM_UP_STEPS
 #: Seconds between two validations.
 VALIDATION_EVERY_S = 120.0
-#: Share of the time for training on smaller samples, if the recipe has them.
+#: Share of the training on smaller samples, if the recipe has them.
 EARLY_SHARE = 0.6
-#: Largest number of validation samples.
-VALIDATION_SAMPLES = 48
+#: Largest number of validation samples. Source: with 200, the standard error of the mean of the white balancer's score
+#: is 4 % of it.
+VALIDATION_SAMPLES = 200
 
 
 #: Inputs and target.
@@ -118,18 +119,30 @@ class Training:
                 mean.lerp_(value, 1 - decay)
 
 
-def train(training: Training, examples: Split, checkpoint: Path, *, minutes: float, workers: int) -> None:
-    """Train for `minutes` in all, including the time before a resumption."""
-    budget_s, recipe = minutes * 60, training.recipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long a training lasts, including what came before a resumption: so many steps, or else so many minutes."""
+
+    steps: int | None = None
+    minutes: float = 90.0
+
+    def used(self, training: Training) -> float:
+        """Share of the budget that a training has used; 1 at its end."""
+        return training.step / self.steps if self.steps else training.elapsed_s / (self.minutes * 60)
+
+
+def train(training: Training, examples: Split, checkpoint: Path, *, budget: Budget, workers: int) -> None:
+    """Train until the budget is used."""
+    recipe = training.recipe
     validation = validation_samples(recipe, examples)
     started_s = time.monotonic() - training.elapsed_s
     validated_s, losses = training.elapsed_s, []
-    early = lambda: training.elapsed_s < EARLY_SHARE * budget_s  # noqa: E731
+    early = lambda: budget.used(training) < EARLY_SHARE  # noqa: E731
     for inputs, target in batches(recipe, examples, first=training.step, workers=workers, early=early):
-        learning_rate = scheduled(recipe.learning_rate, training.step, training.elapsed_s / budget_s)
+        learning_rate = scheduled(recipe.learning_rate, training.step, budget.used(training))
         losses.append(training.advance(*to_device(training.device, inputs, target), learning_rate))
         training.elapsed_s = time.monotonic() - started_s
-        ended = training.elapsed_s >= budget_s
+        ended = budget.used(training) >= 1
         if ended or training.elapsed_s - validated_s >= VALIDATION_EVERY_S:
             report(training, validation, mean_loss=float(np.mean(losses)), learning_rate=learning_rate)
             training.save(checkpoint)
@@ -195,9 +208,10 @@ def _batch(recipe: Recipe, examples: Split, step: int, make: MakeSample) -> Batc
 
 
 def validation_samples(recipe: Recipe, examples: Split) -> list[Batch]:
-    """The same samples at every call, as batches of one to limit the memory."""
+    """The same samples at every call, from all sources, as batches of one to limit the memory."""
     rng = np.random.default_rng(0)
-    made = (recipe.val_sample(example, rng) for example in examples.validation)
+    shuffled = rng.permutation(len(examples.validation))
+    made = (recipe.val_sample(examples.validation[number], rng) for number in shuffled)
     return [collate([sample]) for sample in islice((each for each in made if each), VALIDATION_SAMPLES)]
 
 

@@ -18,7 +18,17 @@ from torch import nn  # noqa: E402
 
 from darkroom.imaging.picture import Image  # noqa: E402
 from models.training.export import calibrate_batchnorm, export, take_weights  # noqa: E402
-from models.training.loop import Training, batches, collate, scheduled, train, validate, validation_samples  # noqa: E402
+from models.training.loop import (  # noqa: E402
+    VALIDATION_SAMPLES,
+    Budget,
+    Training,
+    batches,
+    collate,
+    scheduled,
+    train,
+    validate,
+    validation_samples,
+)
 from models.training.photographs import Split  # noqa: E402
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db  # noqa: E402
 from models.training.recipes import RECIPES  # noqa: E402
@@ -29,6 +39,8 @@ CPU = torch.device("cpu")
 SIDE = 300
 #: Inputs that only the exported graph takes, by recipe: repair's sensitivity.
 ONLY_EXPORTED = {"repair": 1}
+#: Steps in which the small recipe improves.
+STEPS = 80
 NOTHING = Split(training=(), validation=())
 #: Recipes that are exported twice: one of free size and one of one size. An export takes seconds.
 EXPORTED_TWICE = ("denoise", "background")
@@ -206,11 +218,10 @@ def small(folder: Path) -> Split:
     return SMALL.load(folder)
 
 
-def test_a_training_ends_in_time_improves_and_its_checkpoint_continues_it(small: Split, tmp_path: Path) -> None:
+def test_a_training_makes_its_steps_improves_and_its_checkpoint_continues_it(small: Split, tmp_path: Path) -> None:
     checkpoint, training = tmp_path / "checkpoint.pt", Training(recipe=SMALL, device=CPU)
-    before = time.monotonic()
-    train(training, small, checkpoint, minutes=0.03, workers=0)
-    assert 1.8 <= training.elapsed_s < time.monotonic() - before
+    train(training, small, checkpoint, budget=Budget(steps=STEPS), workers=0)
+    assert training.step == STEPS
     reached, without = validate(training, validation_samples(SMALL, small))
     assert reached > without
     resumed = Training(recipe=SMALL, device=CPU)
@@ -220,11 +231,26 @@ def test_a_training_ends_in_time_improves_and_its_checkpoint_continues_it(small:
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+def test_a_training_that_is_given_no_steps_ends_in_time(small: Split, tmp_path: Path) -> None:
+    training = Training(recipe=SMALL, device=CPU)
+    before = time.monotonic()
+    train(training, small, tmp_path / "checkpoint.pt", budget=Budget(minutes=0.005), workers=0)
+    assert 0.3 <= training.elapsed_s < time.monotonic() - before
+
+
+def test_samples_of_all_sources_are_validated_on(small: Split) -> None:
+    numbered = replace(small, validation=tuple(np.float32(number) for number in range(4 * VALIDATION_SAMPLES)))
+    recipe = replace(SMALL, val_sample=lambda example, _: Sample(inputs=(example,), target=np.zeros(1, np.float32)))
+    chosen = [float(inputs[0][0]) for inputs, _ in validation_samples(recipe, numbered)]
+    assert len(set(chosen)) == VALIDATION_SAMPLES
+    assert np.mean(chosen) == pytest.approx(2 * VALIDATION_SAMPLES, rel=0.15)
+
+
 def test_a_network_that_stays_worse_than_its_input_stops_the_training(small: Split, tmp_path: Path) -> None:
     hopeless = replace(SMALL, loss=lambda output, target, _: -(output - target).abs().mean(), batch=1)
     training = Training(recipe=hopeless, device=CPU, step=5000)
     with pytest.raises(SystemExit, match="does not beat its input"):
-        train(training, small, tmp_path / "checkpoint.pt", minutes=0.02, workers=0)
+        train(training, small, tmp_path / "checkpoint.pt", budget=Budget(steps=5001), workers=0)
 
 
 def test_threads_that_prepare_batches_do_not_change_them(small: Split) -> None:
@@ -234,7 +260,7 @@ def test_threads_that_prepare_batches_do_not_change_them(small: Split) -> None:
     ahead.close()
 
 
-def test_the_learning_rate_warms_up_and_then_follows_the_clock() -> None:
+def test_the_learning_rate_warms_up_and_then_falls() -> None:
     assert scheduled(1.0, 0, 0.0) < scheduled(1.0, 100, 0.0) < scheduled(1.0, 1000, 0.0) == 1.0
     assert scheduled(1.0, 1000, 0.5) == pytest.approx(0.5)
     assert scheduled(1.0, 1000, 1.0) == pytest.approx(0.001)
