@@ -1,10 +1,11 @@
-"""The white balancer against the assumptions of grey, over photographs under lights that are known.
+"""Compares the white balancer with simple methods, on photographs under known lights and veils.
 
 Photographs of the validation split are reduced to 96 pixels on the longer side, since a cast is no detail, put under a
-light by the functions of `models.training.lighting`, rounded to 8 bits, balanced by the stage, and compared with what
-they were.
+light by the functions of `models.training.lighting` or under a uniform colour, rounded to 8 bits, balanced by the
+stage, and compared with what they were.
 """
 
+import colorsys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from darkroom.imaging.color import LUMINANCE_WEIGHTS, lab_from_image, linear_fro
 from darkroom.imaging.measurement.illuminant import estimate_light
 from darkroom.imaging.picture import Image, Picture, Pixels, to_float
 from darkroom.imaging.tone.relight import relit
+from darkroom.imaging.veil import stretched
 from darkroom.inference.session import Model
+from darkroom.stages import StageOutput
 from darkroom.stages.restore import restore
 from models.training.degradations import to_u8
 from models.training.lighting import black_body, exposed, mixed_light, under_light, veiled, water
@@ -28,6 +31,10 @@ from models.training.photographs import is_validation, read_rgb
 LONGEST_SIDE = 96
 #: One in so many of the photographs that belong to mattes, which are far more than the others.
 MATTE_SHARE = 16
+#: Mean CIEDE2000 from which a picture is visibly better or worse.
+VISIBLE = 1.0
+#: What `outcomes` counts.
+OUTCOMES = ("changed", "to review", "visibly worse and approved", "visibly better")
 ASSUMPTIONS = ("grey_world", "white_patch", "shades_of_grey", "grey_edge")
 
 #: From what is given to the answer.
@@ -51,11 +58,16 @@ def table(folder: Path, model: Model) -> str:
     photographs = [reduced(read_rgb(path)) for path in unseen(folder)]
     competitors = methods(model)
     lines = [_row(["", *competitors]), _row(["---"] * (1 + len(competitors)))]
+    told = [_row(["", *OUTCOMES]), _row(["---"] * (1 + len(OUTCOMES)))]
     for name, cast in CASTS.items():
         cases = list(degraded(photographs, cast))
         errors = [judged(cases, method) for method in competitors.values()]
         lines.append(_row([name, *(f"{each.delta_e:.2f} / {each.angle:.2f}°" for each in errors)]))
-    return f"{len(photographs)} photographs, mean ΔE2000 / mean angular error\n\n" + "\n".join(lines)
+        told.append(_row([name, *(f"{share:.1%}" for share in outcomes(cases, model))]))
+    title = f"{len(photographs)} photographs, mean ΔE2000 / mean angular error"
+    return "\n\n".join(
+        [title, "\n".join(lines), "What the stage does with the model, share of photographs", "\n".join(told)]
+    )
 
 
 def unseen(folder: Path) -> list[Path]:
@@ -79,16 +91,18 @@ def methods(model: Model) -> Mapping[str, Method]:
     return {
         "as given": lambda given: given,
         **{name.replace("_", "-"): _divided(name) for name in ASSUMPTIONS},
+        "shades-of-grey, norm 30": _divided("shades_of_grey", 30.0),
+        "channel stretch": stretched,
         "stage, classical": _stage("shades_of_grey", None),
         "model": _stage("model", model),
     }
 
 
-def _divided(assumption: str) -> Method:
-    """The whole estimated light divided out, luminance kept; a Minkowski norm of 6, for edges 1."""
+def _divided(assumption: str, norm: float = 6.0) -> Method:
+    """The whole estimated light divided out, luminance kept; a Minkowski norm of 6 by default, for edges 1."""
 
     def divide(given: Pixels) -> Pixels:
-        light = estimate_light(given, assumption, 1.0 if assumption == "grey_edge" else 6.0)
+        light = estimate_light(given, assumption, 1.0 if assumption == "grey_edge" else norm)
         mean = linear_from_pixels(given).mean(axis=(0, 1)) + 1e-6
         kept = float(mean @ LUMINANCE_WEIGHTS) / float((mean / light) @ LUMINANCE_WEIGHTS)
         gains = np.log(kept / light).astype(np.float32).reshape(3, 1, 1)
@@ -98,8 +112,23 @@ def _divided(assumption: str) -> Method:
 
 
 def _stage(method: str, model: Model | None) -> Method:
-    parameters = WhiteBalanceParameters()
-    return lambda given: restore("white_balance", Picture(pixels=given), parameters, method, model).picture.pixels
+    return lambda given: balanced(given, method, model).picture.pixels
+
+
+def balanced(given: Pixels, method: str, model: Model | None) -> StageOutput:
+    """What the stage returns with default parameters."""
+    return restore("white_balance", Picture(pixels=given), WhiteBalanceParameters(), method, model)
+
+
+def outcomes(cases: Iterable[tuple[Pixels, Pixels]], model: Model) -> tuple[float, ...]:
+    """Shares of `OUTCOMES`."""
+    found = []
+    for given, photograph in cases:
+        output = balanced(given, "model", model)
+        gained = delta_e(given, photograph) - delta_e(output.picture.pixels, photograph)
+        changed, approved = output.picture.pixels is not given, not output.low_confidence
+        found.append((changed, not approved, approved and gained < -VISIBLE, gained > VISIBLE))
+    return tuple(np.mean(found, axis=0).tolist())
 
 
 def degraded(photographs: Sequence[Pixels], cast: Cast) -> Iterable[tuple[Pixels, Pixels]]:
@@ -161,8 +190,18 @@ def _under_water(clean: Image, rng: np.random.Generator) -> Image:
     return veiled(clean, *water(clean.shape, rng))
 
 
+def _under_colour(clean: Image, rng: np.random.Generator) -> Image:
+    opacity = np.float32(rng.uniform(0.2, 0.6))
+    colour = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.4, 1), rng.uniform(0.4, 1))
+    return clean * (1 - opacity) + np.array(colour, np.float32) * opacity
+
+
 CASTS: Mapping[str, Cast] = {
     "none": lambda clean, _: clean,
+    "one colour over the scene (20 to 60 %, any hue)": _under_colour,
+    "any gains (exp(±0.6))": lambda clean, rng: under_light(
+        clean, np.exp(rng.uniform(-0.6, 0.6, 3)).astype(np.float32)
+    ),
     "mild, any colour (up to 25 %)": _one_light(lambda rng: np.exp(rng.uniform(-0.22, 0.22, 3))),
     "strong, any colour (up to 2.2 times)": _one_light(lambda rng: np.exp(rng.uniform(-0.8, 0.8, 3))),
     "tungsten (2200 to 3500 K)": _one_light(lambda rng: black_body(rng.uniform(2200, 3500)) ** rng.uniform(0.5, 1)),

@@ -221,6 +221,26 @@ def test_a_colour_over_the_picture_is_removed_by_a_stretch_of_the_channels(prese
     assert methods == {0.2: "shades_of_grey", 0.95: "channel_stretch"}
 
 
+@pytest.mark.parametrize("preset", ["color_cast", "auto", "restore", "full"])
+@pytest.mark.parametrize("measured", [{"veil": 0.95}, {"cast_strength": 0.8}, {"cast_strength": 0.05}])
+def test_a_network_decides_on_every_colour_that_may_be_a_cast(preset: str, measured: dict[str, float]) -> None:
+    model_registry = Models(("white_balance", DENOISER))
+    steps, _ = make_plan(new_job({"preset": preset}), report(**measured), model_registry, BUCKETS)
+    assert [step.method for step in steps if step.stage == "white_balance"] == ["model"]
+
+
+@pytest.mark.parametrize("measured", [{"cast_strength": 0.01}, {"cast_strength": 0.3, "greyscale": True}])
+def test_a_network_is_not_asked_where_no_cast_is_possible(measured: dict[str, Any]) -> None:
+    model_registry = Models(("white_balance", DENOISER))
+    steps, _ = make_plan(new_job({"preset": "auto"}), report(**measured), model_registry, BUCKETS)
+    assert "white_balance" not in [step.stage for step in steps]
+
+
+def test_a_classical_method_needs_a_clear_cast() -> None:
+    steps, _ = make_plan(new_job({"preset": "auto"}), report(cast_strength=0.3), NO_MODELS, BUCKETS)
+    assert "white_balance" not in [step.stage for step in steps]
+
+
 def test_a_named_method_stays_where_a_colour_lies_over_the_picture() -> None:
     job = new_job({"preset": "color_cast", "stages": {"white_balance": {"method": "grey_world"}}})
     steps, _ = make_plan(job, report(veil=0.95), NO_MODELS, BUCKETS)

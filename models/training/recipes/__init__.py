@@ -13,6 +13,7 @@ from models.training.recipes import (
     repair,
     upscale,
     white_balance,
+    white_balance_veil,
 )
 
 #: Every recipe by the id of its model.
@@ -31,5 +32,6 @@ RECIPES: dict[str, Recipe] = {
         upscale.X2,
         upscale.X4,
         white_balance.RECIPE,
+        white_balance_veil.RECIPE,
     )
 }

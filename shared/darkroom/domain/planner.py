@@ -32,7 +32,7 @@ from darkroom.domain.parameters import (
     object_names,
 )
 from darkroom.domain.pipeline import Pipeline, Quality
-from darkroom.domain.presets import NEEDS, PRESET_RULES, Rule, has_veil
+from darkroom.domain.presets import NEEDS, NEEDS_OF_MODEL, PRESET_RULES, Rule, has_veil
 from darkroom.domain.sizes import has_work, model_factor, target_size
 
 
@@ -97,14 +97,14 @@ def make_plan(
     size, skipped = (measured.height, measured.width), []
     for request in requested_stages(job.pipeline):
         parameters = _validated(request, measured)
-        reason = _reason(request, measured)
+        reason = _reason(request, measured, model_registry)
         obstacle = _obstacle(parameters, measured, size, model_registry) if reason else _not_needed(request)
         if obstacle:
             skipped.append(Skipped(stage=request.stage, reason=obstacle))
             continue
         method, model = _method(request.stage, parameters, size, job.pipeline.quality, model_registry)
-        if request.stage == "white_balance" and _is_free(parameters) and has_veil(measured):
-            method, model = "channel_stretch", None
+        if method == "shades_of_grey" and _is_free(parameters) and has_veil(measured):
+            method = "channel_stretch"
         if isinstance(parameters, UpscaleParameters):
             size = target_size(parameters, *size)
         chain.extension = working_extension(measured.bits, *size)
@@ -165,12 +165,13 @@ def _validated(request: StageRequest, measured: Measurements) -> RestorationPara
     return parameters
 
 
-def _reason(request: StageRequest, measured: Measurements) -> str | None:
+def _reason(request: StageRequest, measured: Measurements, model_registry: ModelRegistry) -> str | None:
     """Why the stage is wanted, or None if it is not."""
     if request.origin == "off":
         return None
     if request.origin == "needed":
-        return NEEDS[request.stage](measured)
+        careful = request.stage in NEEDS_OF_MODEL and model_registry.model_ref(request.stage, None) is not None
+        return (NEEDS_OF_MODEL if careful else NEEDS)[request.stage](measured)
     return "asked for" if request.origin == "asked" else "part of the preset"
 
 

@@ -24,6 +24,9 @@ BLUR_RADIUS = 1.0
 DARK_MEDIAN = 0.18
 #: From this strength on a cast is more likely than a coloured scene.
 CAST_STRENGTH = 0.45
+#: From this strength on a network looks for a cast; it leaves the picture alone if there is none. Source: all but
+#: 2 of 921 pictures under coloured light that it visibly improves reach it.
+POSSIBLE_CAST = 0.02
 #: Probability from which one colour covers the picture. Source: none of 65 clean photographs reaches it.
 VEIL = 0.9
 #: Restored prints are enlarged if their shorter side has fewer pixels.
@@ -77,6 +80,13 @@ def _cast(m: Measurements) -> str | None:
     return f"colour cast {m.cast_strength:.2f} above {CAST_STRENGTH:g}"
 
 
+def _possible_cast(m: Measurements) -> str | None:
+    clear = _cast(m)
+    if clear or m.greyscale or m.cast_strength <= POSSIBLE_CAST:
+        return clear
+    return f"a colour cast is possible: {m.cast_strength:.2f} above {POSSIBLE_CAST:g}"
+
+
 def _greyscale(m: Measurements) -> str | None:
     return "the picture is greyscale" if m.greyscale else None
 
@@ -96,6 +106,9 @@ NEEDS: Mapping[Stage, Callable[[Measurements], str | None]] = {
     "colorize": _greyscale,
     "upscale": _small,
 }
+
+#: The same for a model that leaves alone what needs nothing, so that it may run more often than a classical method.
+NEEDS_OF_MODEL: Mapping[Stage, Callable[[Measurements], str | None]] = {"white_balance": _possible_cast}
 
 _NEEDED = Rule(when="needed")
 _ALWAYS = Rule()

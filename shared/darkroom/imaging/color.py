@@ -32,9 +32,16 @@ def _linear_table(levels: int) -> NDArray[np.float32]:
     return linear_from_srgb(np.linspace(0.0, 1.0, levels, dtype=np.float32))
 
 
-def linear_from_pixels(pixels: Pixels) -> NDArray[np.float32]:
-    """Full-range uint8 or uint16 sRGB of any shape to linear light in [0, 1], by a table."""
-    linear: NDArray[np.float32] = np.take(_linear_table(int(np.iinfo(pixels.dtype).max) + 1), pixels)
+def linear_from_pixels(pixels: Pixels, tables: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Full-range uint8 or uint16 sRGB of any shape to linear light in [0, 1], by a table.
+
+    `tables` (256, 3) or (65536, 3) replaces that of sRGB for pixels (H, W, 3): a column for each channel.
+    """
+    if tables is None:
+        return np.take(_linear_table(int(np.iinfo(pixels.dtype).max) + 1), pixels)
+    linear = np.empty(pixels.shape, np.float32)
+    for channel, table in enumerate(tables.T):
+        linear[..., channel] = np.take(np.ascontiguousarray(table), pixels[..., channel])
     return linear
 
 

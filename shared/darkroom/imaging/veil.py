@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.imaging.color import apply_table
+from darkroom.imaging.color import apply_table, linear_from_srgb
 from darkroom.imaging.picture import Pixels, to_float
 from darkroom.imaging.sampling import reduced
 
@@ -82,3 +82,33 @@ def stretched(pixels: Pixels) -> Pixels:
     levels = np.linspace(0.0, 1.0, int(np.iinfo(pixels.dtype).max) + 1)[:, np.newaxis]
     table = np.clip((levels - middle) * gains + target, 0.0, 1.0)
     return apply_table(pixels, table.astype(np.float32))
+
+
+def tables_without_veil(
+    offset: NDArray[np.float32], gain: NDArray[np.float32], dtype: np.dtype[np.uint8] | np.dtype[np.uint16]
+) -> NDArray[np.float32]:
+    """Linear light of each value of each channel of a picture, after a uniform colour is removed from it.
+
+    Parameters
+    ----------
+    offset : (3,) float32
+        Subtracted from the sRGB-encoded channels in [0, 1].
+    gain : (3,) float32
+        Multiplies what is left.
+    dtype : uint8 or uint16
+        Type of the pixels.
+
+    Returns
+    -------
+    (256, 3) or (65536, 3) float32 in [0, 1]
+
+    Examples
+    --------
+    >>> veil, opacity = np.array([0.8, 0.2, 0.6], np.float32), np.float32(0.5)
+    >>> tables = tables_without_veil(veil * opacity, np.full(3, 1 / (1 - opacity), np.float32), np.dtype(np.uint8))
+    >>> covered = np.rint(255 * (0.5 * veil + 0.5)).astype(int)
+    >>> [round(float(tables[level, channel]), 2) for channel, level in enumerate(covered)]
+    [1.0, 1.0, 1.0]
+    """
+    levels = np.linspace(0.0, 1.0, int(np.iinfo(dtype).max) + 1, dtype=np.float32)[:, np.newaxis]
+    return linear_from_srgb(np.clip((levels - offset) * gain, 0.0, 1.0))

@@ -19,7 +19,8 @@ from darkroom.imaging.picture import Picture, Pixels, to_float
 from darkroom.imaging.sampling import reduced
 from darkroom.imaging.surface import Grid
 from darkroom.imaging.tone.relight import HIGHLIGHT_POWER, relit
-from darkroom.imaging.veil import stretched, veil_probability
+from darkroom.imaging.veil import LARGEST_GAIN as LARGEST_SRGB_GAIN
+from darkroom.imaging.veil import stretched, tables_without_veil, veil_probability
 from darkroom.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 
 #: Cast strength, 0-1, below which a cast is not corrected. Source: least error over 600 photographs with and without
@@ -43,10 +44,10 @@ LARGEST_GAIN = 2.5
 #: Largest factor for the gains of a network. It is larger because water absorbs nine tenths of the red light.
 LARGEST_FOUND_GAIN = 12.0
 #: Probability of a cast, from a network, below which the cast is not corrected. Source: with this value and the next,
-#: 3 % of 149 photographs without a cast are made visibly worse and approved; with 0.7 and 0.8, 22 %.
-IMPROBABLE = 0.9
+#: 3 % of 149 photographs without a cast are made visibly worse and approved (the card of the model).
+IMPROBABLE = 0.91
 #: Probability of a cast, from a network, from which the whole cast is removed. Source: as `IMPROBABLE`.
-PROBABLE = 0.98
+PROBABLE = 0.985
 #: Strength 1 corresponds to this root mean square of the natural logarithms of the gains.
 FULL_STRENGTH = 0.7
 
@@ -109,8 +110,9 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
 
     The output is either a light, for the whole picture or on a coarse grid, or pixels. A light is divided out in linear
     light at full size. If the network returns a veil too (under water, on faded prints), the veil is subtracted first.
-    If it returns the probability of a cast, an improbable cast is not corrected. One between the limits is corrected
-    in part, and the output has `low_confidence`. A network that returns pixels receives the cast's `strength` and the
+    If it returns an offset and a gain for sRGB (a colour that lies over the picture), they are applied before both. If
+    it returns the probability of a cast, an improbable cast is not corrected. One between the limits is corrected in
+    part, and the output has `low_confidence`. A network that returns pixels receives the cast's `strength` and the
     `norm` if they are among its inputs.
 
     Parameters
@@ -120,7 +122,8 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
     parameters : WhiteBalanceParameters
     model : StageModel
         Its outputs by name: the first is the light, (3,) or (3, h, w), relative to neutral light; `veil` (3, h, w) in
-        linear light; `illuminant` (3,); `cast_probability` and `cast_strength` (1,).
+        linear light; `offset` and `srgb_gain` (3,), sRGB; `illuminant` (3,); `cast_probability` and `cast_strength`
+        (1,).
     """
     if model.answer == "pixels":
         return _with_pixels(picture, parameters, model)
@@ -129,10 +132,7 @@ def with_model(picture: Picture, parameters: WhiteBalanceParameters, model: Stag
     estimate = LightEstimate.read(read_model(model, picture.pixels))
     if estimate.share == 0.0:
         return StageOutput(picture=picture, notes=("no colour cast found",), values=estimate.values)
-    pixels = relit(
-        picture.pixels, estimate.log_gains * np.float32(estimate.share), estimate.veil * np.float32(estimate.share)
-    )
-    output = StageOutput(picture=picture.with_pixels(pixels), values=estimate.values)
+    output = StageOutput(picture=picture.with_pixels(estimate.removed_from(picture.pixels)), values=estimate.values)
     return (
         output if estimate.share == 1.0 else replace(output, low_confidence=True, notes=(estimate.low_confidence_note,))
     )
@@ -162,6 +162,10 @@ class LightEstimate:
     log_gains: Grid
     #: Scattered light in front of the scene, linear, (3, h, w).
     veil: Grid
+    #: Subtracted from red, green and blue, sRGB-encoded, before all else, (3,).
+    offset: Triple
+    #: Natural logarithms of what multiplies the rest, in sRGB, (3,).
+    log_srgb_gain: Triple
     #: Red, green, blue of the light in linear sRGB; their mean is 1.
     illuminant: tuple[float, float, float]
     #: Probability of a cast, 0-1.
@@ -179,6 +183,8 @@ class LightEstimate:
         return cls(
             log_gains=log_gains,
             veil=np.maximum(answers.get("veil", np.zeros((3, 1, 1), np.float32)), np.float32(0.0)),
+            offset=np.clip(_triple(answers, "offset", 0.0), -1.0, 1.0),
+            log_srgb_gain=np.log(np.clip(_triple(answers, "srgb_gain", 1.0), 1 / LARGEST_SRGB_GAIN, LARGEST_SRGB_GAIN)),
             illuminant=(red, green, blue),
             probability=_number(answers, "cast_probability", 1.0),
             strength=_number(answers, "cast_strength", _strength(log_gains)),
@@ -188,6 +194,13 @@ class LightEstimate:
     def share(self) -> float:
         """Share of the cast to remove, 0-1."""
         return float(np.clip((self.probability - IMPROBABLE) / (PROBABLE - IMPROBABLE), 0.0, 1.0))
+
+    def removed_from(self, pixels: Pixels) -> Pixels:
+        """The picture without the `share` of veil and cast."""
+        part, tables = np.float32(self.share), None
+        if self.offset.any() or self.log_srgb_gain.any():
+            tables = tables_without_veil(part * self.offset, np.exp(part * self.log_srgb_gain), pixels.dtype)
+        return relit(pixels, part * self.log_gains, part * self.veil, tables=tables)
 
     @property
     def low_confidence_note(self) -> str:
@@ -212,6 +225,13 @@ def _as_grid(answers: Mapping[str, Tensor]) -> Grid:
     if light.shape[0] != 3 or light.ndim not in (1, 3):
         raise ModelUnusable(f"a light of shape {light.shape}, expected (3,) or (3, h, w)", code="model_contract")
     return light.reshape(3, 1, 1) if light.ndim == 1 else light
+
+
+def _triple(answers: Mapping[str, Tensor], name: str, otherwise: float) -> Triple:
+    found = answers.get(name, np.full(3, otherwise, np.float32))
+    if found.shape != (3,):
+        raise ModelUnusable(f"{name} of shape {found.shape}, expected (3,)", code="model_contract")
+    return found
 
 
 def _number(answers: Mapping[str, Tensor], name: str, otherwise: float) -> float:

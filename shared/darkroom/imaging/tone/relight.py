@@ -20,7 +20,7 @@ HIGHLIGHT_POWER = 32
 _STEPS = 65536
 
 
-def relit(pixels: Pixels, log_gains: Grid, veil: Grid) -> Pixels:
+def relit(pixels: Pixels, log_gains: Grid, veil: Grid, *, tables: NDArray[np.float32] | None = None) -> Pixels:
     """Subtract a veil of scattered light and multiply the remaining linear light by gains.
 
     Parameters
@@ -31,6 +31,8 @@ def relit(pixels: Pixels, log_gains: Grid, veil: Grid) -> Pixels:
         brightens. The grids are interpolated by `surface`.
     veil : (3, h, w) float32
         Linear light in [0, 1] that is subtracted first.
+    tables : (256, 3) or (65536, 3) float32, optional
+        Linear light of each value of each channel; that of sRGB if not given.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def relit(pixels: Pixels, log_gains: Grid, veil: Grid) -> Pixels:
     size = pixels.shape[0], pixels.shape[1]
     result: Pixels = np.empty_like(pixels)
     for tile in plan_tiles(size, tile=SIDE, halo=0):
-        linear = linear_from_pixels(tile.core.of(pixels))
+        linear = linear_from_pixels(tile.core.of(pixels), tables)
         light = _relit(linear, surface(log_gains, tile.core, size), _veil(veil, tile.core, size))
         tile.core.of(result)[...] = to_pixels(encoded(light), pixels.dtype)
     return result
