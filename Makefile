@@ -54,7 +54,7 @@ test: lint types
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup
-	$(BIN)/pytest -m endurance tests/integration
+	$(BIN)/pytest -m endurance
 	$(BIN)/python -m tests.bench
 
 stage: setup

@@ -1,7 +1,11 @@
-"""`python -m models.evaluation denoise --data DIR` prints the table of a model's card."""
+"""`python -m models.evaluation denoise --data DIR` prints the table of a model's card.
+
+`python -m models.evaluation trust --data DIR` judges the verdict of the whole service.
+"""
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from inspect import signature
@@ -14,6 +18,7 @@ from darkroom.runtime.bootstrap import installed_models
 from darkroom.runtime.settings import read_settings
 from models.evaluation.card import write_figures
 from models.evaluation.cost import Cost, Workload, measure, processor
+from models.evaluation.trust import command as trust
 from models.training.photographs import permissive, photographs
 
 #: Cards of networks that are installed from elsewhere: their files are not here.
@@ -27,6 +32,9 @@ ON_FOLDER = ("background", "colorize", "low_light", "white_balance")
 
 def main() -> None:
     """Print quality on the photographs kept for validation, then cost; write both into the card if told to."""
+    if sys.argv[1:2] == ["trust"]:
+        trust.main(sys.argv[2:])
+        return
     arguments = parse()
     registry = installed_models(read_settings(os.environ))
     entry = chosen_entry(arguments, registry)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from skimage import data
@@ -45,10 +46,11 @@ class Office:
         with urlopen(request, timeout=WAIT_S) as answer:
             return json.load(answer)
 
-    def waiting(self, name: str, pipeline: Any = ALWAYS) -> str:
+    def waiting(self, name: str, pipeline: Any = ALWAYS, picture: bytes | None = None) -> str:
         """The id of a job whose result waits for a person; its label `name` is its name."""
         wishes = {"pipeline": json.dumps(pipeline), "display_name": name, "labels": json.dumps({"name": name})}
-        job: str = self.ask("/v1/jobs", jpeg_bytes(data.astronaut()[::4, ::4]), **wishes)["id"]
+        given = picture or jpeg_bytes(data.astronaut()[::4, ::4])
+        job: str = self.ask("/v1/jobs", given, **wishes)["id"]
         wait_until(lambda: self.cloud.jobs.get(job).qc_status == "needs_review", f"the result of {name}", WAIT_S)
         return job
 
@@ -108,7 +110,10 @@ def test_a_key_is_asked_for_and_a_wrong_one_is_told(page: Page, office: Office) 
 
 
 def test_before_lies_over_after_up_to_the_slider_and_a_verdict_takes_one_key(page: Page, office: Office) -> None:
-    job = office.waiting("lamp")
+    scratched = np.full((96, 128, 3), 90, np.uint8)
+    scratched[:, 96:98] = 250
+    repair = {"stages": {"repair": {"method": "telea"}}}
+    job = office.waiting("lamp", {**ALWAYS, **repair}, jpeg_bytes(scratched))
     enter(page, office, "lamp")
     await_width(page, "#before", 128)
     await_width(page, "#after", 128)
@@ -116,6 +121,12 @@ def test_before_lies_over_after_up_to_the_slider_and_a_verdict_takes_one_key(pag
     cut = page.eval_on_selector("#before", "each => getComputedStyle(each).clipPath")
     assert cut == "inset(0px 75% 0px 0px)"
     assert "score" in page.inner_text("#reasons")
+    assert "of the picture, at the right" in page.inner_text("#reasons")
+    frame, picture = (page.locator(which).bounding_box() for which in ("#places span", "#pair"))
+    assert frame is not None
+    assert picture is not None
+    assert frame["height"] == pytest.approx(picture["height"], abs=1)
+    assert frame["x"] == pytest.approx(picture["x"] + 0.75 * picture["width"], abs=0.02 * picture["width"])
     assert "finish: classical" in page.inner_text("#stages")
 
     page.fill("#notes", "a nice lamp")

@@ -50,14 +50,14 @@ def test_a_sku_beats_its_group_and_that_beats_the_default_for_every_way_in(api: 
         return job
 
     assert preset_of(api, posted(api)) == ("auto", 75.0)
-    put(api, "group/LAMPS", {"pipeline": "product"})
-    assert preset_of(api, posted(api)) == preset_of(api, dropped("a.jpg")) == ("product", 75.0)
+    put(api, "group/LAMPS", {"pipeline": "color_cast"})
+    assert preset_of(api, posted(api)) == preset_of(api, dropped("a.jpg")) == ("color_cast", 75.0)
     put(api, "sku/LAMP-1", {"pipeline": {"preset": "sharpen"}, "qc_threshold": 90})
     assert preset_of(api, posted(api)) == preset_of(api, dropped("restore/b.jpg")) == ("sharpen", 90.0)
     assert preset_of(api, posted(api, labels="{}")) == ("auto", 75.0)
     assert preset_of(api, posted(api, pipeline="denoise")) == ("denoise", 75.0)
     assert api.client.delete("/v1/configs/sku/LAMP-1").get_json() == {"scope": "sku", "key": "LAMP-1"}
-    assert preset_of(api, posted(api)) == ("product", 75.0)
+    assert preset_of(api, posted(api)) == ("color_cast", 75.0)
 
 
 def test_a_threshold_alone_changes_the_verdict_and_nothing_else(api: Service) -> None:

@@ -14,6 +14,7 @@ from darkroom.domain.errors import BadPipeline, ModelUnusable
 from darkroom.domain.measurements import Measurements, Score
 from darkroom.domain.messages import ModelRef, ObjectRef, Report, Step, StepRecord
 from darkroom.domain.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
+from darkroom.domain.places import PLACES
 from darkroom.imaging.codec import Decoded, Header
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.measurement.score import score
@@ -21,7 +22,7 @@ from darkroom.imaging.measurement.score_input import patches, prepare, verdict
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.ports import Usage
 from darkroom.runtime.system import Models
-from darkroom.stages import StageModel, read_model
+from darkroom.stages import StageModel, StageOutput, read_model
 from darkroom.stages.finish import finish
 from darkroom.stages.restore import restore
 
@@ -139,7 +140,7 @@ def _restore(step: Step, parameters: RestorationParameters, picture: Picture, mo
         model=model.ref if model else None,
         low_confidence=output.low_confidence,
         notes=output.notes,
-        values=cast(Mapping[str, JsonValue], output.values),
+        values=_values(output),
     )
 
 
@@ -155,8 +156,17 @@ def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, 
     method = parameters.classical[0]
     output = restore(step.stage, picture, parameters, method, None)
     note = f"{method} stands in for the model: {cause}"
-    values = cast(Mapping[str, JsonValue], output.values)
-    return StepOutcome(picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=values)
+    return StepOutcome(
+        picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=_values(output)
+    )
+
+
+def _values(output: StageOutput) -> dict[str, JsonValue]:
+    """What the stage found, with the places if it marked any."""
+    values = cast(dict[str, JsonValue], dict(output.values))
+    if output.places:
+        values[PLACES] = [place.model_dump() for place in output.places]
+    return values
 
 
 def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:

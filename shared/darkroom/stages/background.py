@@ -120,7 +120,7 @@ def _with_matte_doubt(cut: StageOutput, picture: Picture, answer: Plane) -> Stag
     if evidence.doubt <= (MOST_FINE_DOUBT if max(answer.shape) > SEARCH_SIDE else MOST_DOUBT):
         return replace(cut, values=values)
     note = f"the cut may be wrong: {evidence.sentence}"
-    return replace(cut, values=values, notes=(*cut.notes, note), low_confidence=True)
+    return replace(cut, values=values, notes=(*cut.notes, note), low_confidence=True, places=evidence.places)
 
 
 def _cut_finely(picture: Picture, answer: Plane, feather: float) -> StageOutput:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from darkroom.domain.parameters import RepairParameters
 from darkroom.imaging.filters import box_mean
 from darkroom.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
+from darkroom.imaging.places import places
 from darkroom.stages import StageModel, StageOutput, run_model
 from darkroom.stages.windows import apply_to_windows
 
@@ -103,11 +104,22 @@ def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[f
     notes = (f"{share:.0%} of the picture was painted over",) if much else ()
     # Four significant digits, so that one pixel of a large picture is not rounded to 0.
     values = {"damaged_share": float(f"{share:.4g}")}
-    return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, low_confidence=much)
+    return StageOutput(
+        picture=picture.with_pixels(pixels),
+        notes=notes,
+        values=values,
+        low_confidence=much,
+        places=places(_changed(pixels, picture.pixels)),
+    )
 
 
 def _changed_share(one: Pixels, other: Pixels) -> float:
-    return float((one != other).any(axis=2).mean())
+    return float(_changed(one, other).mean())
+
+
+def _changed(one: Pixels, other: Pixels) -> Found:
+    """(H, W): whether any channel differs."""
+    return np.asarray((one != other).any(axis=2))
 
 
 def _left(picture: Picture, share: float, evidence: float) -> StageOutput:

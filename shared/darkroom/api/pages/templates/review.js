@@ -112,6 +112,7 @@ function describe({ job, reasons, decided }) {
   $("verdict").textContent = decided;
   $("verdict").hidden = !decided;
   list("reasons", reasons);
+  mark(job.review_reasons.flatMap(({ places }) => places));
   list("stages", [
     ...job.stages.filter((stage) => stage.stage !== "assess").map(told),
     ...job.skipped.map((each) => `${each.stage} left out: ${each.reason}`),
@@ -121,6 +122,15 @@ function describe({ job, reasons, decided }) {
   row(body, "as it came → result", before?.score, after?.score);
   for (const part of Object.keys(after?.parts ?? {})) row(body, part, before?.parts?.[part], after.parts[part]);
   $("past").open = false;
+}
+
+/** Draws a frame around each place; shown where both pictures lie over each other. */
+function mark(places) {
+  $("places").replaceChildren(...places.map((place) => {
+    const frame = document.createElement("span");
+    for (const [side, share] of Object.entries(place)) frame.style[side] = `${100 * share}%`;
+    return frame;
+  }));
 }
 
 function told({ stage, method, model, notes, degraded, doubtful }) {

@@ -38,6 +38,8 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     #: The embedded ICC profile.
     profile: bytes | None = None
+    #: Messages for the user: descriptions that are damaged and were left out.
+    notes: tuple[str, ...] = ()
 
 
 def from_info(info: Mapping[Any, Any]) -> Metadata:
@@ -80,6 +82,7 @@ def from_tiff(data: bytes) -> Metadata:
         iptc=tree.value(_IPTC),
         dpi=_tiff_dpi(tree),
         profile=tree.value(_ICC),
+        notes=ifd.losses(tree),
     )
 
 

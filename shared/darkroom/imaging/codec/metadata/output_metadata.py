@@ -2,10 +2,10 @@
 
 import struct
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from darkroom.imaging.codec.formats.sniff import LABELS
-from darkroom.imaging.codec.metadata import exif, xmp
+from darkroom.imaging.codec.metadata import exif, ifd, xmp
 from darkroom.imaging.codec.metadata.metadata import Metadata
 
 OutputFormat = Literal["jpeg", "png", "webp", "tiff", "avif"]
@@ -26,7 +26,8 @@ class Carried:
 
     def without(self, note: str, **fields: None) -> "Carried":
         """The same without some fields, and why."""
-        return Carried(metadata=replace(self.metadata, **fields), notes=(*self.notes, note))
+        left_out: dict[str, Any] = dict(fields)
+        return Carried(metadata=replace(self.metadata, **left_out), notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,8 @@ def _with_exif(carried: Carried, result: Result, *, keep_gps: bool) -> Carried:
     except (ValueError, struct.error) as exc:
         kept = carried.without(f"the EXIF data is damaged and was left out: {exc}", exif=None)
         return replace(kept, metadata=replace(kept.metadata, exif=fresh))
-    return replace(carried, metadata=replace(metadata, exif=block))
+    notes = (*carried.notes, *ifd.losses(ifd.read_tree(metadata.exif)))
+    return replace(carried, metadata=replace(metadata, exif=block), notes=notes)
 
 
 def _with_xmp(carried: Carried, result: Result, *, keep_gps: bool) -> Carried:
