@@ -96,7 +96,7 @@ class RepairParameters(RestorationParameters):
     @model_validator(mode="before")
     @classmethod
     def _from_0_1_0(cls, values: Any) -> Any:
-        """Read `least_marks` of version 0.1.0, which stored jobs, planned steps and configurations still hold."""
+        """Read `least_marks` of version 0.1.0, which stored jobs, plans and configurations still contain."""
         if not isinstance(values, Mapping) or "least_marks" not in values:
             return values
         marks = values["least_marks"]
@@ -174,7 +174,7 @@ class Hint(BaseModel):
 
 #: Most hints that a picture may be given.
 MAX_HINTS = 64
-#: JSON has lists and no tuples. The schema stands where it is used, so that it can be shown without its definitions.
+#: JSON has lists but no tuples. The schema is repeated where it is used, so that it needs no separate definitions.
 Hints = Annotated[
     tuple[Hint, ...],
     Field(strict=False, max_length=MAX_HINTS),
@@ -224,7 +224,7 @@ class UpscaleParameters(RestorationParameters):
 
 
 class FinishParameters(Parameters):
-    """Composite, adjust, size and write the result. Everything is off unless asked for."""
+    """Composite, adjust, size and write the result. Everything is off by default."""
 
     classical: ClassVar[tuple[str, ...]] = ("classical",)
 

@@ -50,7 +50,7 @@ class ModelRegistry(Protocol):
         """
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        """Processor seconds that the model takes for a picture of that size; None if that was never measured."""
+        """Processor seconds that the model takes for a picture of that size; None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class StageRequest:
 
 
 def first_step(job: Job, buckets: Buckets, model_registry: ModelRegistry) -> Step:
-    """The `assess` with which every run begins."""
+    """The `assess` at the start of every run."""
     return _assess(_Chain(job, buckets), model_registry, {}, reason="every photograph is measured first")
 
 

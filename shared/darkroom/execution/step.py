@@ -1,4 +1,4 @@
-"""Runs one step: a picture goes in, and a picture or finished bytes come out, with a record of what was done.
+"""Runs one step: from a picture to a picture or to finished bytes, with a record of the step.
 
 The stage functions, which read and write objects, and `darkroom run`, which keeps everything in memory, share it.
 """
@@ -98,20 +98,25 @@ def assess(step: Step, decoded: Decoded, models: Models) -> Report:
     return measure_and_score(decoded, _open(step, models), reference)
 
 
-def measure_and_score(decoded: Decoded, judge: StageModel | None, reference_pixels: int | None = None) -> Report:
-    """What is measured on a decoded picture, and its score by the `judge`, or by the measurements if there is none."""
+def measure_and_score(decoded: Decoded, score_model: StageModel | None, reference_pixels: int | None = None) -> Report:
+    """The measurements of a decoded picture, and its score by `score_model`, or by the measurements without a model."""
     measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
-    rated = rate(decoded.picture, measured, judge, reference_pixels)
+    rated = rate(decoded.picture, measured, score_model, reference_pixels)
     return Report(measurements=measured.to_json(), score=rated.value, parts=dict(rated.parts))
 
 
-def rate(picture: Picture, measured: Measurements, judge: StageModel | None, reference_pixels: int | None) -> Score:
-    """The score alone; a picture of more than `reference_pixels`, those of the upload, is judged as at that size."""
-    if judge is None:
+def rate(
+    picture: Picture, measured: Measurements, score_model: StageModel | None, reference_pixels: int | None
+) -> Score:
+    """The score alone.
+
+    A picture with more than `reference_pixels`, the pixels of the upload, is scored at that size.
+    """
+    if score_model is None:
         enlarged = max(1.0, sqrt(measured.pixels / reference_pixels)) if reference_pixels else 1.0
         return score(measured, enlarged=enlarged)
     shown = prepare(picture, reference_pixels)
-    return verdict(read_model(judge, shown, {"patches": patches(shown)}))
+    return verdict(read_model(score_model, shown, {"patches": patches(shown)}))
 
 
 def run_step(step: Step, inputs: Inputs, models: Models) -> StepOutcome:
@@ -155,14 +160,14 @@ def _open(step: Step, models: Models) -> StageModel | None:
 def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> StepOutcome:
     method = parameters.classical[0]
     output = restore(step.stage, picture, parameters, method, None)
-    note = f"{method} stands in for the model: {cause}"
+    note = f"{method} ran instead of the model: {cause}"
     return StepOutcome(
         picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=_values(output)
     )
 
 
 def _values(output: StageOutput) -> dict[str, JsonValue]:
-    """What the stage found, with the places if it marked any."""
+    """The values of the stage, with the places that it marked."""
     values = cast(dict[str, JsonValue], dict(output.values))
     if output.places:
         values[PLACES] = [place.model_dump() for place in output.places]
@@ -185,5 +190,5 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:
 
 
 def no_objects(name: str) -> Picture:
-    """Stands where no bucket can be read from. Raises BadPipeline."""
+    """The reader of objects where there is no bucket. Raises BadPipeline."""
     raise BadPipeline(f"object {name!r} cannot be read here: there is no uploads bucket")

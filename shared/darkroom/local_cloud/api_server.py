@@ -1,6 +1,6 @@
 """The process that serves the HTTP API on this computer: `python -m darkroom.local_cloud.api_server FILE_DESCRIPTOR`.
 
-It is a process of its own, so that a synchronous request delays no delivery. The listening socket belongs to the
+It is a separate process, so that a synchronous request does not delay deliveries. The listening socket belongs to the
 parent: a process that ended is started again, and meanwhile no client is refused. The process ends when its standard
 input is closed, as a worker does.
 """
@@ -17,7 +17,7 @@ from darkroom.local_cloud.worker_pool import environment, log_path
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import Settings
 
-#: Where the API listens unless told otherwise.
+#: Default address of the API.
 DEFAULT_PORT = 8080
 #: The address on which only this computer reaches the API.
 LOOPBACK = "127.0.0.1"

@@ -46,6 +46,7 @@ _PATH_SCHEMAS: Mapping[str, Json] = {
     "scope": {"type": "string", "enum": list(SCOPES)},
     "key": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
     "group": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
+    "run": {"type": "integer", "minimum": 1},
     "token": {"type": "string", "minLength": 1},
 }
 #: Problem statuses of every route.
