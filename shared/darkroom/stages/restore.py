@@ -60,7 +60,7 @@ def restore(
         output = module.with_model(picture, parameters, model)
     else:
         raise ModelUnusable(f"{stage} was to run a model and was given none", code="model_missing")
-    return _blended(stage, picture, output, parameters.strength)
+    return blended(stage, picture, output, parameters.strength)
 
 
 def _check(stage: Stage, parameters: RestorationParameters, method: str) -> None:
@@ -72,7 +72,8 @@ def _check(stage: Stage, parameters: RestorationParameters, method: str) -> None
         raise BadPipeline(f"{stage} has no method {method!r}; it has: {', '.join(known)}", code="unknown_method")
 
 
-def _blended(stage: Stage, before: Picture, output: StageOutput, strength: float) -> StageOutput:
+def blended(stage: Stage, before: Picture, output: StageOutput, strength: float) -> StageOutput:
+    """Mix the answer of a stage with its input, as `restore` does."""
     after = output.picture
     if strength == 1.0 or after is before:
         return output

@@ -59,6 +59,8 @@ class How:
     overwrite: bool
     #: Whether a manifest is written beside each result.
     manifest: bool
+    #: The mask for the one picture, if there is one.
+    mask: Path | None = None
 
 
 def plan_batch(inputs: Sequence[Path], told: Output, pipeline: Pipeline, how: How) -> Batch:
@@ -144,6 +146,7 @@ def _tasks(todo: Sequence[Target], pipeline: Pipeline, how: How) -> tuple[Task, 
             target=each,
             name=str(each.source),
             pipeline=pipeline,
+            mask=how.mask,
             settings=settings,
             threads=threads,
             manifest=how.manifest,
