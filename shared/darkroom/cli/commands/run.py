@@ -121,7 +121,7 @@ def _run_batch(batch: Batch, *, as_json: bool, debug: bool) -> None:
         ended = f"{counts['done']} done, {counts['failed']} failed, {left} left"
         raise Interrupted(f"interrupted: {ended}; the same command goes on from there") from exc
     tell_failures(failures, debug=debug)
-    click.echo(sums(counts, [str(path) for path in batch.left_out], started), err=True)
+    click.echo(sums(counts, batch.left_out, started), err=True)
     if failures:
         raise click.exceptions.Exit(1)
 
