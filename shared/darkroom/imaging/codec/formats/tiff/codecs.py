@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.imaging.codec.formats.dimensions import declared_size
 from darkroom.imaging.codec.formats.tiff.layout import (
     CCITT_RLE,
     CCITT_T4,
@@ -158,18 +157,28 @@ def _ccitt(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
 
 
 def _jpeg(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
-    """RGB where the photometric interpretation is YCbCr, else the samples as they are."""
+    """RGB where the photometric interpretation is YCbCr, else the samples as they are.
+
+    The last strip of a picture may have the height of the others.
+    """
     import imagecodecs
 
-    width, height = declared_size(data, "jpeg") or (0, 0)
-    if not (layout.block_width <= width < layout.block_width + 64 and rows <= height < layout.block_height + 64):
-        raise Undecodable
     is_jfif = data[6:10] == b"JFIF"
     is_rgb = layout.photometric == RGB and layout.samples == layout.colors and not layout.separate
     source = RGB if is_rgb and not is_jfif else None
     target = RGB if is_rgb or layout.is_converted else None
     tables = layout.tags.value(_JPEG_TABLES)
-    return np.asarray(imagecodecs.jpeg8_decode(data, tables=tables, colorspace=source, outcolorspace=target))
+
+    def decoded(height: int) -> NDArray[Any]:
+        room = _room(layout, height)
+        return np.asarray(
+            imagecodecs.jpeg8_decode(data, tables=tables, colorspace=source, outcolorspace=target, out=room)
+        )
+
+    try:
+        return decoded(rows)
+    except ValueError:  # another size than the room
+        return decoded(layout.block_height)
 
 
 def _jpeg_2000(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
