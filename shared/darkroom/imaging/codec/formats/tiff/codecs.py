@@ -29,6 +29,8 @@ _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 5, 8, 32946, 32773
 _LZMA, _ZSTD, _WEBP, _LERC = 34925, 50000, 50001, 34887
 _JPEG_2000, _JPEG_2000_RGB = 34712, 33005
 _JPEG_TABLES, _T4_OPTIONS, _LERC_PARAMETERS = 347, 292, 50674
+#: Marker at the end of a JPEG.
+_JPEG_END = b"\xff\xd9"
 #: Additional compressions of LERC: none, deflate, ZSTD.
 _LERC_DEFLATE, _LERC_ZSTD = 1, 2
 
@@ -159,10 +161,12 @@ def _ccitt(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
 def _jpeg(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
     """RGB where the photometric interpretation is YCbCr, else the samples as they are.
 
-    The last strip of a picture may have the height of the others.
+    The last strip of a picture may have the height of the others. libjpeg would fill what is missing with grey.
     """
     import imagecodecs
 
+    if _JPEG_END not in data:
+        raise Undecodable
     is_jfif = data[6:10] == b"JFIF"
     is_rgb = layout.photometric == RGB and layout.samples == layout.colors and not layout.separate
     source = RGB if is_rgb and not is_jfif else None
