@@ -46,7 +46,7 @@ def classical(picture: Picture, parameters: UpscaleParameters, method: str) -> S
 def with_model(picture: Picture, parameters: UpscaleParameters, model: StageModel) -> StageOutput:
     """Enlarge by a network: as many passes as reach the size, then reduced to exactly it.
 
-    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is left out, and Lanczos interpolation goes
+    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is skipped, and Lanczos interpolation goes
     the rest of the way. Alpha is always interpolated.
     """
     if not has_work(parameters, picture.height, picture.width):
@@ -60,8 +60,8 @@ def with_model(picture: Picture, parameters: UpscaleParameters, model: StageMode
         pixels = model.apply(pixels, {})
     alpha = None if picture.alpha is None else resized(picture.alpha, height, width)
     enlarged = Picture(pixels=resized(pixels, height, width), alpha=alpha)
-    left_out = f"{wanted - affordable} of {wanted} passes of the model left out: they exceed {MAX_OUTPUT_PIXELS} pixels"
-    notes = (left_out,) if affordable < wanted else ()
+    skipped = f"{wanted - affordable} of {wanted} passes of the model skipped: they exceed {MAX_OUTPUT_PIXELS} pixels"
+    notes = (skipped,) if affordable < wanted else ()
     return StageOutput(picture=enlarged, notes=notes, values=_values(picture, enlarged, affordable))
 
 
