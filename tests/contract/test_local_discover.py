@@ -297,3 +297,12 @@ def test_a_thousand_files_are_found_once_each(
     assert len(discovered(store)) == 1000
     assert len({event["name"] for event in events(tmp_path, clock)}) == 1000
     assert discovered(store) == []
+
+
+def test_the_file_that_describes_a_photograph_is_found_before_it(
+    store: LocalObjectStore, folder: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    drop(folder / "a.jpg", JPEG)
+    drop(folder / "a.jpg.darkroom.json", b"{}")
+    store.discover("uploads")
+    assert [info.ref.name for info in store.discover("uploads")] == ["a.jpg.darkroom.json", "a.jpg"]

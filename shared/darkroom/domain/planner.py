@@ -26,6 +26,7 @@ from darkroom.domain.parameters import (
     AssessParameters,
     FinishParameters,
     Parameters,
+    RepairParameters,
     RestorationParameters,
     Stage,
     UpscaleParameters,
@@ -207,6 +208,8 @@ def _method(
     method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if method not in ("auto", "model"):
         return method, None
+    if isinstance(parameters, RepairParameters) and parameters.mask_object is not None:
+        return parameters.classical[0], None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
     model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
     if model or method == "model" or parameters.model:

@@ -15,6 +15,7 @@ from darkroom.adapters.local.files import Fingerprint, LocalFiles, fingerprint_o
 from darkroom.adapters.local.names import name_of
 from darkroom.adapters.local.register import NewEntry, Register
 from darkroom.adapters.object_rules import encode_crc32c, valid_name
+from darkroom.domain.new_job import SIDECAR_SUFFIX
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import ObjectInfo
 
@@ -64,7 +65,7 @@ class FolderWatch:
         }
         stable = [path for path, file in changed.items() if self._unsettled.get(path) == file]
         self._unsettled = changed
-        infos = [self._add(path, changed[path]) for path in sorted(stable)]
+        infos = [self._add(path, changed[path]) for path in sorted(stable, key=_descriptions_first)]
         return [info for info in infos if info is not None]
 
     def _add(self, path: bytes, file: Fingerprint) -> ObjectInfo | None:
@@ -176,6 +177,11 @@ class FolderWatch:
                 self._ignore(prefix + entry.name, "symbolic links are not followed")
         elif _HIDDEN_PICTURE.search(entry.name):
             self._ignore(prefix + entry.name, "a name that starts with a dot is hidden")
+
+
+def _descriptions_first(path: bytes) -> tuple[bool, bytes]:
+    """A photograph and the file that describes it may be copied together; the description must be there first."""
+    return not path.endswith(os.fsencode(SIDECAR_SUFFIX)), path
 
 
 def _checksum(path: Path) -> tuple[str, bytes]:
