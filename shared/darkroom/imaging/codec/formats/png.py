@@ -13,6 +13,9 @@ XMP_KEYWORD = b"XML:com.adobe.xmp"
 #: Largest decompressed profile or text: real ones stay far below, and a chunk can expand a thousandfold.
 MAX_INFLATED_BYTES = 4_000_000
 
+#: The chunk that declares sRGB, with the perceptual rendering intent.
+SRGB_CHUNK = (b"sRGB", b"\0")
+
 #: A picture of 100 MB in the usual chunks of 8 kB has 12,000.
 _MAX_CHUNKS = 200_000
 
