@@ -28,16 +28,16 @@ from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
 from darkroom.runtime.settings import read_settings
 
-#: Processes unless told otherwise; memory runs out before processors do when pictures are large.
+#: Largest default number of processes; with large pictures memory is scarcer than processors.
 MAX_DEFAULT_JOBS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Everything that a run will do."""
+    """The plan of a run."""
 
     tasks: tuple[Task, ...]
-    #: Pictures whose results are there already.
+    #: Pictures whose results exist.
     skipped: tuple[FileOutcome, ...]
     #: What in the folders is not worked on.
     left_out: tuple[LeftOut, ...]
@@ -51,11 +51,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """In which way a run goes about it."""
+    """Options of a run."""
 
     #: Processes asked for, if any.
     jobs: int | None
-    #: Whether results that exist are made anew.
+    #: Whether existing results are replaced.
     overwrite: bool
     #: Whether a manifest is written beside each result.
     manifest: bool
