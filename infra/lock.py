@@ -13,7 +13,7 @@ from infra.staging.requirements import PIN, canonical
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Files whose packages are installed with hashes.
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-gpu.txt")
+FILES = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-gpu.txt")
 _COMMAND = ("pip", "compile", "--quiet", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "-")
 
 

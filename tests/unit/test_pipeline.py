@@ -57,7 +57,7 @@ def test_the_first_folder_names_the_preset(name: str, preset: str) -> None:
         ('{"stages": ["sharpen"]}', "not 'sharpen'"),
         ('{"stages": {"sharpen": true}}', "stage sharpen is unknown, expected any of repair, denoise"),
         ('{"stages": ["assess"]}', "assess is always part of a pipeline"),
-        ('{"stages": ["denoise", "denoise"]}', "a stage stands twice in denoise, denoise"),
+        ('{"stages": ["denoise", "denoise"]}', "a stage occurs twice in denoise, denoise"),
         ('{"stages": "denoise"}', "expected a list of stages or a mapping"),
         ('{"stages": {"denoise": {"sigma": 200}}}', "sigma: Input should be less than or equal to 100, not 200"),
         ('{"stages": {"denoise": {"strengh": 1}}}', r"strengh: Extra inputs .* \(known: strength"),

@@ -29,8 +29,8 @@ OPAQUE_FORMATS: frozenset[str] = frozenset({"jpeg"})
 def output_format(parameters: FinishParameters, source_format: str, *, has_alpha: bool) -> str:
     """The format that `finish` writes.
 
-    `has_alpha` says that the finished picture may be transparent somewhere: the source is, or a subject is cut out.
-    A format asked for by name is written as asked; what it cannot carry is composited, and noted. "keep" never loses
+    `has_alpha` states that the result may have transparent parts: the source has them, or a subject is cut out.
+    A requested format is always written; content that it cannot store is composited, with a note. "keep" never loses
     transparency: where the source's format has no alpha channel, PNG is written instead.
     """
     if parameters.format != "keep":
@@ -42,7 +42,7 @@ def output_format(parameters: FinishParameters, source_format: str, *, has_alpha
 
 
 def stays_transparent(parameters: FinishParameters) -> bool:
-    """Whether an alpha channel survives compositing: no colour and no picture is to lie under it."""
+    """Whether the alpha channel remains after compositing: neither a colour nor a picture replaces it."""
     return parameters.background in ("keep", "transparent") and parameters.background_object is None
 
 

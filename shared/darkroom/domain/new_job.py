@@ -32,5 +32,5 @@ def new_job(upload: Upload, *, now: datetime, expires_at: datetime) -> Job:
 
 
 def with_first_step(job: Job, buckets: Buckets, registry: ModelRegistry) -> Job:
-    """The job with the plan that every run begins with: `assess` alone."""
+    """The job with the first plan of every run: only `assess`."""
     return job.model_copy(update={"plan": (first_step(job, buckets, registry),)})

@@ -73,6 +73,15 @@ class RestorationParameters(Parameters):
     model: str | None = Field(None, description="id of a registered model instead of the stage's default one")
 
 
+class MaskedParameters(RestorationParameters):
+    """What the stages that take a mask understand."""
+
+    mask_object: ObjectName | None = Field(
+        None,
+        description="name of an object in the uploads bucket that says where: one of the same owner, or a shared one",
+    )
+
+
 class AssessParameters(Parameters):
     """Measure and score."""
 
@@ -81,8 +90,8 @@ class AssessParameters(Parameters):
     )
 
 
-class RepairParameters(RestorationParameters):
-    """Find scratches, dust, creases and tears, and paint in what they hide."""
+class RepairParameters(MaskedParameters):
+    """Find scratches, dust, creases and tears, or take them from a mask, and paint in what they hide."""
 
     classical: ClassVar[tuple[str, ...]] = ("telea",)
     method: Literal["auto", "model", "telea"] = "auto"
@@ -93,10 +102,16 @@ class RepairParameters(RestorationParameters):
         0.0, ge=0.0, le=1.0, description="share of the picture that must surely be damaged before anything is repaired"
     )
 
+    @model_validator(mode="after")
+    def _a_mask_is_filled_classically(self) -> "RepairParameters":
+        if self.mask_object is not None and (self.method == "model" or self.model is not None):
+            raise ValueError("a model finds damage itself and takes no mask; with a mask method is auto or telea")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _from_0_1_0(cls, values: Any) -> Any:
-        """Read `least_marks` of version 0.1.0, which stored jobs, planned steps and configurations still hold."""
+        """Read `least_marks` of version 0.1.0, which stored jobs, plans and configurations still contain."""
         if not isinstance(values, Mapping) or "least_marks" not in values:
             return values
         marks = values["least_marks"]
@@ -174,7 +189,7 @@ class Hint(BaseModel):
 
 #: Most hints that a picture may be given.
 MAX_HINTS = 64
-#: JSON has lists and no tuples. The schema stands where it is used, so that it can be shown without its definitions.
+#: JSON has lists but no tuples. The schema is repeated where it is used, so that it needs no separate definitions.
 Hints = Annotated[
     tuple[Hint, ...],
     Field(strict=False, max_length=MAX_HINTS),
@@ -192,8 +207,8 @@ class ColorizeParameters(RestorationParameters):
     )
 
 
-class BackgroundParameters(RestorationParameters):
-    """Cut out the subject: its matte becomes the alpha channel."""
+class BackgroundParameters(MaskedParameters):
+    """Cut out the subject: its matte becomes the alpha channel. A mask corrects it."""
 
     classical: ClassVar[tuple[str, ...]] = ("grabcut",)
     method: Literal["auto", "model", "grabcut"] = "auto"
@@ -224,7 +239,7 @@ class UpscaleParameters(RestorationParameters):
 
 
 class FinishParameters(Parameters):
-    """Composite, adjust, size and write the result. Everything is off unless asked for."""
+    """Composite, adjust, size and write the result. Everything is off by default."""
 
     classical: ClassVar[tuple[str, ...]] = ("classical",)
 

@@ -39,7 +39,7 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "auto"
 #: Which default models a pipeline uses: the built-in ones, or the best that are installed.
 Quality = Literal["fast", "best"]
-#: A result that scores above this needs no person's look.
+#: Default threshold of the score, 0-100, above which a result needs no review.
 DEFAULT_QC_THRESHOLD = 75.0
 
 
@@ -65,12 +65,12 @@ class StageChoice(Record):
 
 
 class Pipeline(Record):
-    """What a user asks for; the planner turns it into steps."""
+    """The requested processing; the planner turns it into steps."""
 
     preset: Preset = DEFAULT_PRESET
     #: A list: exactly these stages, in this order. A mapping: true or parameters switch a stage on, false off.
     stages: tuple[StageChoice, ...] | dict[Stage, bool | dict[str, JsonValue]] = {}
-    #: Wishes for the result: parameters of `finish` on top of the preset's.
+    #: Options of the result: parameters of `finish` on top of the preset's.
     output: dict[str, JsonValue] = {}
     #: Results that score above this are approved without a person, 0 to 100.
     qc_threshold: float = Field(DEFAULT_QC_THRESHOLD, ge=0.0, le=100.0, strict=True)
@@ -101,7 +101,7 @@ class Pipeline(Record):
             if stage not in RESTORATION_STAGES:
                 raise ValueError(f"{stage} is always part of a pipeline; its parameters belong to output")
         if len(set(choices)) < len(choices):
-            raise ValueError(f"a stage stands twice in {', '.join(choices)}")
+            raise ValueError(f"a stage occurs twice in {', '.join(choices)}")
         check_parameters("finish", self.output)
         return self
 

@@ -26,6 +26,7 @@ from darkroom.domain.parameters import (
     AssessParameters,
     FinishParameters,
     Parameters,
+    RepairParameters,
     RestorationParameters,
     Stage,
     UpscaleParameters,
@@ -50,7 +51,7 @@ class ModelRegistry(Protocol):
         """
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        """Processor seconds that the model takes for a picture of that size; None if that was never measured."""
+        """Processor seconds that the model takes for a picture of that size; None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class StageRequest:
 
 
 def first_step(job: Job, buckets: Buckets, model_registry: ModelRegistry) -> Step:
-    """The `assess` with which every run begins."""
+    """The `assess` at the start of every run."""
     return _assess(_Chain(job, buckets), model_registry, {}, reason="every photograph is measured first")
 
 
@@ -207,6 +208,8 @@ def _method(
     method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if method not in ("auto", "model"):
         return method, None
+    if isinstance(parameters, RepairParameters) and parameters.mask_object is not None:
+        return parameters.classical[0], None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
     model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
     if model or method == "model" or parameters.model:

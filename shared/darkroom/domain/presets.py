@@ -71,7 +71,7 @@ def has_veil(m: Measurements) -> bool:
 
 def _cast(m: Measurements) -> str | None:
     if has_veil(m):
-        return f"a colour lies over the picture, probability {m.veil:.2f} above {VEIL:g}"
+        return f"the picture has a colour veil, probability {m.veil:.2f} above {VEIL:g}"
     if m.greyscale or m.cast_strength <= CAST_STRENGTH:
         return None
     return f"colour cast {m.cast_strength:.2f} above {CAST_STRENGTH:g}"

@@ -27,7 +27,7 @@ from darkroom.stages.restore import restore
 
 #: Sides of the probe picture in pixels: odd, and several tiles of a small graph.
 PROBE_SIZE = (203, 309)
-#: A restored probe that is farther from the probe than this, in dB, was hardly made by the network that was meant.
+#: Smallest PSNR in dB between the probe picture and its restoration; below it, the network is probably another one.
 LIKENESS_DB = 15.0
 
 
@@ -40,7 +40,7 @@ class Candidate:
     contract: Contract
     #: What a person should know before using it.
     notes: tuple[str, ...]
-    #: Processor seconds that the stage took with it for the probe picture.
+    #: Processor seconds of the stage with this network for the probe picture.
     probe_cpu_s: float
 
 
@@ -87,7 +87,7 @@ def completed(
 
 
 def _answer(described: ModelManifest, outputs: Sequence[Port]) -> str:
-    """Whoever exported a network may have kept its answer alone."""
+    """The output of a network; an export may have only one of several outputs."""
     if len(outputs) == 1:
         return outputs[0].name
     if described.answer_at >= len(outputs):
@@ -106,7 +106,7 @@ def _sized(given: dict[str, Any], image: Port | None) -> tuple[str, ...]:
         return ()
     given.pop("longest_side", None)
     given["size"] = size
-    notes = [f"the graph takes {size[0]}x{size[1]} alone"]
+    notes = [f"the graph accepts only {size[0]}x{size[1]}"]
     largest_halo = min(size) // 4
     if given.get("halo", 0) > largest_halo:
         notes.append(f"a halo of {largest_halo} pixels instead of {given['halo']} fits its tiles: seams may show")

@@ -1,20 +1,28 @@
-"""Runs one step: a picture goes in, and a picture or finished bytes come out, with a record of what was done.
+"""Runs one step: from a picture to a picture or to finished bytes, with a record of the step.
 
 The stage functions, which read and write objects, and `darkroom run`, which keeps everything in memory, share it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from math import sqrt
 from typing import cast
 
 from pydantic import JsonValue
 
 from darkroom.domain.acceptance import CHANGE
-from darkroom.domain.errors import BadPipeline, ModelUnusable
+from darkroom.domain.errors import BadImage, BadPipeline, ModelUnusable
 from darkroom.domain.measurements import Measurements, Score
 from darkroom.domain.messages import ModelRef, ObjectRef, Report, Step, StepRecord
-from darkroom.domain.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
+from darkroom.domain.parameters import (
+    PARAMETERS,
+    AssessParameters,
+    FinishParameters,
+    MaskedParameters,
+    RestorationParameters,
+    Stage,
+)
 from darkroom.domain.places import PLACES
 from darkroom.imaging.codec import Decoded, Header
 from darkroom.imaging.measurement.change import change
@@ -26,7 +34,8 @@ from darkroom.runtime.ports import Usage
 from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, StageOutput, read_model
 from darkroom.stages.finish import finish
-from darkroom.stages.restore import restore
+from darkroom.stages.masked import run_masked
+from darkroom.stages.restore import blended, restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +119,25 @@ def assess(step: Step, decoded: Decoded, models: Models) -> Report:
     return measure_and_score(decoded, _open(step, models), reference)
 
 
-def measure_and_score(decoded: Decoded, judge: StageModel | None, reference_pixels: int | None = None) -> Report:
-    """What is measured on a decoded picture, and its score by the `judge`, or by the measurements if there is none."""
+def measure_and_score(decoded: Decoded, score_model: StageModel | None, reference_pixels: int | None = None) -> Report:
+    """The measurements of a decoded picture, and its score by `score_model`, or by the measurements without a model."""
     measured = replace(measure(decoded.picture), format=decoded.format, frames=decoded.frames)
-    rated = rate(decoded.picture, measured, judge, reference_pixels)
+    rated = rate(decoded.picture, measured, score_model, reference_pixels)
     return Report(measurements=measured.to_json(), score=rated.value, parts=dict(rated.parts))
 
 
-def rate(picture: Picture, measured: Measurements, judge: StageModel | None, reference_pixels: int | None) -> Score:
-    """The score alone; a picture of more than `reference_pixels`, those of the upload, is judged as at that size."""
-    if judge is None:
+def rate(
+    picture: Picture, measured: Measurements, score_model: StageModel | None, reference_pixels: int | None
+) -> Score:
+    """The score alone.
+
+    A picture with more than `reference_pixels`, the pixels of the upload, is scored at that size.
+    """
+    if score_model is None:
         enlarged = max(1.0, sqrt(measured.pixels / reference_pixels)) if reference_pixels else 1.0
         return score(measured, enlarged=enlarged)
     shown = prepare(picture, reference_pixels)
-    return verdict(read_model(judge, shown, {"patches": patches(shown)}))
+    return verdict(read_model(score_model, shown, {"patches": patches(shown)}))
 
 
 def run_step(step: Step, inputs: Inputs, models: Models) -> StepOutcome:
@@ -136,16 +150,16 @@ def run_step(step: Step, inputs: Inputs, models: Models) -> StepOutcome:
         return _finish(parameters, inputs)
     assert isinstance(parameters, RestorationParameters)
     try:
-        return _restore(step, parameters, inputs.picture, models)
+        return _restore(step, parameters, inputs, models)
     except ModelUnusable as exc:
         if not parameters.fallback or not parameters.classical:
             raise
-        return _fall_back(step, parameters, inputs.picture, exc)
+        return _fall_back(step, parameters, inputs, exc)
 
 
-def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> StepOutcome:
+def _restore(step: Step, parameters: RestorationParameters, inputs: Inputs, models: Models) -> StepOutcome:
     model = _open(step, models)
-    output = restore(step.stage, picture, parameters, step.method, model)
+    output = _masked_or_not(step, parameters, inputs, partial(_run, step.stage, inputs.picture, step.method, model))
     return StepOutcome(
         picture=output.picture,
         method=step.method,
@@ -156,6 +170,33 @@ def _restore(step: Step, parameters: RestorationParameters, picture: Picture, mo
     )
 
 
+#: Runs a restoration stage with the given parameters.
+Run = Callable[[RestorationParameters], StageOutput]
+
+
+def _run(
+    stage: Stage, picture: Picture, method: str, model: StageModel | None, parameters: RestorationParameters
+) -> StageOutput:
+    return restore(stage, picture, parameters, method, model)
+
+
+def _masked_or_not(step: Step, parameters: RestorationParameters, inputs: Inputs, run: Run) -> StageOutput:
+    """Run a stage by the mask that its parameters name, or without one."""
+    if not isinstance(parameters, MaskedParameters) or parameters.mask_object is None or parameters.strength == 0.0:
+        return run(parameters)
+    mask = _read_mask(inputs, parameters.mask_object)
+    whole = parameters.model_copy(update={"strength": 1.0})
+    output = run_masked(inputs.picture, parameters, mask, lambda: run(whole))
+    return blended(step.stage, inputs.picture, output, parameters.strength)
+
+
+def _read_mask(inputs: Inputs, name: str) -> Picture:
+    try:
+        return inputs.read_object(name)
+    except BadImage as exc:
+        raise BadPipeline(f"the mask {name[:200]!r} cannot be read: {exc}", code="bad_mask") from exc
+
+
 def _open(step: Step, models: Models) -> StageModel | None:
     if step.method != "model":
         return None
@@ -164,17 +205,17 @@ def _open(step: Step, models: Models) -> StageModel | None:
     return models.open(step.stage, step.model.id, sha256=step.model.sha256)
 
 
-def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> StepOutcome:
+def _fall_back(step: Step, parameters: RestorationParameters, inputs: Inputs, cause: ModelUnusable) -> StepOutcome:
     method = parameters.classical[0]
-    output = restore(step.stage, picture, parameters, method, None)
-    note = f"{method} stands in for the model: {cause}"
+    output = _masked_or_not(step, parameters, inputs, partial(_run, step.stage, inputs.picture, method, None))
+    note = f"{method} ran instead of the model: {cause}"
     return StepOutcome(
         picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=_values(output)
     )
 
 
 def _values(output: StageOutput) -> dict[str, JsonValue]:
-    """What the stage found, with the places if it marked any."""
+    """The values of the stage, with the places that it marked."""
     values = cast(dict[str, JsonValue], dict(output.values))
     if output.places:
         values[PLACES] = [place.model_dump() for place in output.places]
@@ -197,5 +238,5 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:
 
 
 def no_objects(name: str) -> Picture:
-    """Stands where no bucket can be read from. Raises BadPipeline."""
+    """The reader of objects where there is no bucket. Raises BadPipeline."""
     raise BadPipeline(f"object {name!r} cannot be read here: there is no uploads bucket")

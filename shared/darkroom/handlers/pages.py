@@ -11,7 +11,7 @@ from darkroom.runtime.system import System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """The moment at which a piece of work stops, to be gone on with another time."""
+    """The moment at which a piece of work stops; a later call continues it."""
 
     clock: Clock
     at: datetime

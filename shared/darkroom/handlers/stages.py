@@ -81,7 +81,7 @@ def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> N
 
 
 def _is_given_up(system: System, request: StageRequested) -> bool:
-    """Whether the job was given up meanwhile, so that another attempt is not needed."""
+    """Whether the job has failed in the meantime, so that another attempt is not needed."""
     try:
         system.objects.stat(system.settings.artifacts_bucket, given_up_name(request))
     except (ObjectNotFound, TransientError):
@@ -100,7 +100,7 @@ def _count_beginnings(system: System, request: StageRequested) -> None:
     prefix = f"{request.job_id}/begun/{request.run}-{request.index}-{request.replay}."
     begun = sum(1 for _ in system.objects.list(bucket, prefix))
     if begun >= MAX_FAILURES:
-        message = f"{request.step.stage} began {begun} times and never came to an end"
+        message = f"{request.step.stage} began {begun} times and never finished"
         raise PermanentError(message, code="delivery_exhausted")
     with suppress(ObjectExists):
         system.objects.create(bucket, f"{prefix}{begun}", NewObject(data=b"begun", content_type="text/plain"))
@@ -149,11 +149,11 @@ def _compared_upload(system: System, request: StageRequested) -> Picture | None:
 
 
 def fitting_notes(notes: Sequence[str]) -> list[str]:
-    """As many notes as fit into the metadata beside the rest of a record, which takes 3 kB at most."""
+    """The notes that fit into the metadata beside the rest of a record, which needs at most 3 kB."""
     kept: list[str] = []
     for note in notes:
         if sum(len(each.encode()) for each in kept) + len(note.encode()) > MAX_NOTES_BYTES:
-            return [*kept, f"{len(notes) - len(kept)} more notes are left out"]
+            return [*kept, f"{len(notes) - len(kept)} more notes are omitted"]
         kept.append(note)
     return kept
 
@@ -200,7 +200,7 @@ def _inputs(system: System, request: StageRequested) -> Inputs:
 
 
 def _named_object(system: System, step: Step, name: str) -> Picture:
-    """An object that the step's parameters name: only the generation that the plan holds is read."""
+    """An object that the step's parameters name, read in the generation that the plan states."""
     if name not in step.objects:
         raise SourceGone(f"there is no object {name[:200]!r} in the uploads bucket")
     return _decode(system, step.objects[name]).picture
@@ -217,7 +217,7 @@ def _header(system: System, ref: ObjectRef) -> Header:
 
 
 def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:
-    """The settings limit uploads; a result may be larger, and was limited before it was made."""
+    """The settings limit uploads. A result may be larger; its size was limited when it was planned."""
     settings = system.settings
     if ref.bucket == settings.uploads_bucket:
         return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)

@@ -1,4 +1,4 @@
-"""Begins the job of an object that was finalized in the uploads bucket."""
+"""Creates the job of an object that was finalized in the uploads bucket."""
 
 import hashlib
 from dataclasses import replace
@@ -25,7 +25,7 @@ SOURCE_URL_KEY = "source-url"
 
 
 def accept_upload(system: System, upload: Upload) -> Job | None:
-    """The job of an upload, begun unless it was begun before; None for what can never be a photograph.
+    """The job of an upload, created if it does not exist; None for an object that can never be a photograph.
 
     An upload that cannot be processed gets a failed job, which states the reason.
     """
@@ -65,7 +65,7 @@ def submit_upload(system: System, name: str, new: NewObject) -> Job:
     """Put a photograph into the uploads bucket and return its job. The event of the upload requests its first step.
 
     The same name again is the same job, if it brings the same photograph with the same metadata, of which
-    `content-sha256` stands for the content. Raises NotAllowed if it brings another.
+    `content-sha256` identifies the content. Raises NotAllowed if the key was used with other content.
     """
     bucket = system.settings.uploads_bucket
     digest = hashlib.sha256(new.data).hexdigest()
@@ -76,14 +76,14 @@ def submit_upload(system: System, name: str, new: NewObject) -> Job:
         info = system.objects.stat(bucket, name)
         if dict(info.metadata) != dict(new.metadata):
             raise NotAllowed(
-                f"the same key came before with another photograph or other wishes, as job {job_id(info.ref)}",
+                f"this key was used before with another photograph or other options, for job {job_id(info.ref)}",
                 code="idempotency_key_reused",
             ) from None
     return register_upload(system, upload_of(info))
 
 
 def upload_of(info: ObjectInfo) -> Upload:
-    """An object as the event of its upload tells it."""
+    """An object as described by the event of its upload."""
     return Upload(
         ref=info.ref,
         size_bytes=info.size_bytes,
@@ -122,11 +122,13 @@ def _new_job(system: System, upload: Upload) -> Job:
 
 
 def _check_name(name: str) -> None:
-    """Refuse a path whose results would have no name of their own beside it."""
+    """Refuse a path that is too long for the names of its results. Raises PermanentError."""
     longest = name_beside(name, "0" * 20, "json")
     if len(longest.encode()) > MAX_NAME_BYTES:
         beyond = len(longest.encode()) - MAX_NAME_BYTES
-        message = f"the folder is {beyond} bytes too long for results under {MAX_NAME_BYTES} bytes to lie in it"
+        message = (
+            f"the folder is {beyond} bytes too long: the names of results in it would exceed {MAX_NAME_BYTES} bytes"
+        )
         raise PermanentError(message, code="name_too_long")
 
 

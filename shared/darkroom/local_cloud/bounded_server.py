@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 MAX_THREADS = 64
 #: Seconds after which a refused client may ask again.
 RETRY_AFTER_S = 2
-#: Seconds that a refusal may hold up the next connection, and bytes of the request that are taken off the socket.
+#: Seconds that a refusal may delay the next connection, and bytes of the request that are read from the socket.
 _REFUSAL_S, _UNREAD_BYTES = 0.1, 65_536
 
 
 class BoundedServer(ThreadedWSGIServer):
-    """A thread for each connection, and no more than `MAX_THREADS` of them: who comes then is refused at once."""
+    """Uses one thread for each connection, at most `MAX_THREADS`; further connections are refused at once."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class BoundedServer(ThreadedWSGIServer):
 
 
 def _refuse(connection: socket.socket) -> None:
-    """Answer 503 without waiting for the client, who may have sent something already or not."""
+    """Answer 503 without waiting for the client's request."""
     detail = f"more than {MAX_THREADS} connections at the same time; ask again."
     body = json.dumps({"title": "Service Unavailable", "status": 503, "code": "busy", "detail": detail}).encode()
     head = (
@@ -57,4 +57,4 @@ def _refuse(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
         connection.recv(_UNREAD_BYTES)  # what is left unread would reset the connection before the answer is read
     except OSError:
-        return  # the client has gone
+        return  # the client has disconnected

@@ -136,7 +136,7 @@ def user_models_folder(settings: Settings) -> Path | None:
 
 
 def installed_models(settings: Settings) -> Registry:
-    """All models that may be asked for. Raises ConfigurationError with everything that is wrong with their lists."""
+    """All models that can be requested. Raises ConfigurationError with every error in their lists."""
     folder = user_models_folder(settings)
     added = folder / REGISTRY_NAME if folder else None
     return Registry.load(settings.registry, commercial_only=settings.commercial_only, added=added)
@@ -165,7 +165,7 @@ def build(settings: Settings) -> System:
 
 
 def signed_uploads(system: System) -> SignedUploads:
-    """Who signs uploads for a system."""
+    """The signer of uploads of a system."""
     settings = system.settings
     if settings.backend == "gcp":
         from darkroom.adapters.gcp.signed_uploads import GcsUploads

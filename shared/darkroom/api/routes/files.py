@@ -29,7 +29,11 @@ _EVERY_PICTURE = (*PICTURES, "image/gif", "image/bmp", "image/heic")
 def result(context: RequestContext) -> ApiResponse:
     """The finished picture."""
     job = job_of(context)
-    ref = _result_of(job)
+    return result_file(context, job, _result_of(job))
+
+
+def result_file(context: RequestContext, job: Job, ref: ObjectRef) -> ApiResponse:
+    """A result of a job, under the job's name. Raises ResultNotFound."""
     return _file(context, ref, f"{_stem(job)}{PurePosixPath(ref.name).suffix}")
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from darkroom.imaging.codec.formats.sniff import Format
-from darkroom.imaging.codec.metadata import ifd
+from darkroom.imaging.codec.formats.tiff import pages
 
-_IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 #: Start-of-frame markers: C0 to CF without DHT (C4), JPG (C8) and DAC (CC), ITU-T T.81 table B.1.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 #: A marker; stray bytes and fill bytes before it are passed over, as libjpeg does.
@@ -72,11 +71,6 @@ def _jpeg(data: bytes) -> tuple[int, int]:
     raise EOFError(f"end of file before the frame header, after {len(data)} bytes")
 
 
-def _tiff(data: bytes) -> tuple[int, int]:
-    entries = ifd.first_directory(data)
-    return entries.integer(_IMAGE_WIDTH), entries.integer(_IMAGE_LENGTH)
-
-
 _READERS: Mapping[Format, Callable[[bytes], tuple[int, int]]] = MappingProxyType(
-    {"png": _png, "gif": _gif, "bmp": _bmp, "webp": _webp, "jpeg": _jpeg, "tiff": _tiff}
+    {"png": _png, "gif": _gif, "bmp": _bmp, "webp": _webp, "jpeg": _jpeg, "tiff": pages.declared_size}
 )

@@ -15,8 +15,8 @@ from PIL import Image
 
 from darkroom.domain.errors import BadImage
 from darkroom.imaging.codec.formats import gif, png
-from darkroom.imaging.codec.formats.read_tiff import read_tiff
 from darkroom.imaging.codec.formats.sniff import Format
+from darkroom.imaging.codec.formats.tiff.read import read_tiff
 from darkroom.imaging.codec.intermediate import decode_unchanged
 from darkroom.imaging.codec.limits import Limits, require_size
 from darkroom.imaging.codec.metadata import metadata

@@ -17,6 +17,9 @@ _SRGB_COLORANTS = np.array(
 )
 _LINEAR_FROM_XYZ = np.linalg.inv(_SRGB_COLORANTS)
 
+#: White of the profile connection space: XYZ of D50. Source: ICC.1:2022, section 7.2.16.
+D50 = np.array([0.9642, 1.0, 0.8249], np.float32)
+
 #: Coefficients that each type of parametric curve has (section 10.18).
 _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
 
@@ -52,6 +55,12 @@ def grey_curve(profile: bytes) -> NDArray[np.float32] | None:
     """(65536,): linear light for each 16-bit value of a grey profile; None if it works by lookup tables."""
     tags = _tags(profile)
     return None if b"A2B0" in tags or b"kTRC" not in tags else _curve(tags[b"kTRC"])
+
+
+def linear_srgb_from_xyz(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., 3) XYZ with white D50 to linear sRGB; colours that sRGB lacks leave [0, 1]."""
+    linear: NDArray[np.float32] = xyz.astype(np.float32) @ _LINEAR_FROM_XYZ.T.astype(np.float32)
+    return linear
 
 
 def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:

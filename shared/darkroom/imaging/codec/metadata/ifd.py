@@ -9,8 +9,9 @@ Format: TIFF Revision 6.0, Adobe, 1992, section 2; Exif 2.32 (CIPA DC-008-2019),
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Literal
 
@@ -109,14 +110,14 @@ class _Block:
     big: bool
 
 
-def read_tree(data: bytes) -> Directory:
-    """IFD0 with the Exif, GPS and interoperability directories below it.
+def read_tree(data: bytes, offset: int | None = None) -> Directory:
+    """IFD0, or the directory at `offset`, with the Exif, GPS and interoperability directories below it.
 
-    A directory below IFD0 that cannot be read is left out, see `Directory.broken`. Raises ValueError if IFD0
+    A directory below it that cannot be read is left out, see `Directory.broken`. Raises ValueError if the directory
     itself cannot be read.
     """
     block = _block(data)
-    return _read(block, block.first, _BELOW_FIRST)
+    return _read(block, block.first if offset is None else offset, _BELOW_FIRST)
 
 
 def losses(tree: Directory) -> tuple[str, ...]:
@@ -130,18 +131,41 @@ def first_directory(data: bytes) -> Directory:
     return _read(block, block.first, ())
 
 
+def directory_at(data: bytes, offset: int) -> Directory:
+    """The directory at an offset. Raises ValueError if there is none."""
+    return _read(_block(data), offset, ())
+
+
+def chain(data: bytes) -> Iterator[tuple[int, Directory]]:
+    """Offset and entries of IFD0 and of those that follow it, up to the first that cannot be read.
+
+    Raises ValueError if IFD0 itself cannot be read.
+    """
+    block = _block(data)
+    yield block.first, _read(block, block.first, ())
+    for offset in islice(_offsets(block), 1, None):
+        try:
+            yield offset, _read(block, offset, ())
+        except ValueError:
+            return
+
+
 def count_directories(data: bytes) -> int:
     """How many pictures a TIFF holds: its chain of directories, counted until it ends, repeats or breaks off."""
-    block = _block(data)
+    return sum(1 for _ in _offsets(_block(data)))
+
+
+def _offsets(block: _Block) -> Iterator[int]:
     count_format, entry_size, next_format = ("Q", 20, "Q") if block.big else ("H", 12, "I")
     offset, seen = block.first, set[int]()
-    while offset and offset not in seen and offset + 8 <= len(data) and len(seen) < _MAX_DIRECTORIES:
+    while offset and offset not in seen and len(seen) < _MAX_DIRECTORIES:
         seen.add(offset)
-        entries = _number(block, count_format, offset)
-        link = offset + struct.calcsize(f"<{count_format}") + entries * entry_size
-        fits = link + struct.calcsize(f"<{next_format}") <= len(data)
-        offset = _number(block, next_format, link) if fits else 0
-    return len(seen)
+        try:
+            entries = _number(block, count_format, offset)
+            yield offset
+            offset = _number(block, next_format, offset + struct.calcsize(f"<{count_format}") + entries * entry_size)
+        except EndsEarly:
+            return
 
 
 def short(order: Order, *values: int) -> Entry:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.formats.tiff.pages import main_page
 from darkroom.imaging.codec.metadata import ifd
 
 _XMP, _IPTC, _ICC = 700, 33723, 34675
@@ -22,6 +23,8 @@ _IPTC_RESOURCE = 0x0404
 _DESCRIPTIVE_TAGS = frozenset(
     {269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 0x4746, 0x4749, 33432, *range(0x9C9B, 0x9CA0)}
 )
+#: Those that do not depend on which of the file's pictures is meant.
+_ABOUT_THE_PHOTOGRAPH = _DESCRIPTIVE_TAGS - {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _ORIENTATION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +74,22 @@ def from_png(data: bytes) -> Metadata:
 
 
 def from_tiff(data: bytes) -> Metadata:
-    """From the first directory of a TIFF; its descriptive tags become an EXIF block."""
-    tree = ifd.read_tree(data)
-    kept = {tag: entry for tag, entry in tree.entries.items() if tag in _DESCRIPTIVE_TAGS}
-    described = kept.keys() - {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _ORIENTATION}
-    directory = ifd.Directory(order=tree.order, entries=kept, children=tree.children)
+    """From the directory of a TIFF's photograph; its descriptive tags become an EXIF block.
+
+    Where another picture comes first, its directory may have the descriptions that the photograph's lacks.
+    """
+    tree, first = ifd.read_tree(data, main_page(data).offset), ifd.read_tree(data)
+    described = {tag: entry for tag, entry in tree.entries.items() if tag in _DESCRIPTIVE_TAGS}
+    kept = {tag: entry for tag, entry in first.entries.items() if tag in _ABOUT_THE_PHOTOGRAPH} | described
+    children = {**first.children, **tree.children}
+    directory = ifd.Directory(order=tree.order, entries=kept, children=children)
     return Metadata(
-        exif=ifd.write_tree(directory) if described or tree.children else None,
-        xmp=tree.value(_XMP),
-        iptc=tree.value(_IPTC),
+        exif=ifd.write_tree(directory) if kept.keys() & _ABOUT_THE_PHOTOGRAPH or children else None,
+        xmp=tree.value(_XMP) or first.value(_XMP),
+        iptc=tree.value(_IPTC) or first.value(_IPTC),
         dpi=_tiff_dpi(tree),
         profile=tree.value(_ICC),
-        notes=ifd.losses(tree),
+        notes=ifd.losses(first) or ifd.losses(tree),
     )
 
 

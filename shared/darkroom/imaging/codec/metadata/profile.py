@@ -121,10 +121,25 @@ def _without_profile(samples: Samples) -> tuple[Pixels, tuple[str, ...]]:
     if samples.space == "grey":
         return grey_to_rgb(samples.values), ()
     if samples.space == "lab":
-        lab = ImageCms.createProfile("LAB")
-        return _in_bands(samples.values, _cms_transform(ImageCms.ImageCmsProfile(lab), _srgb(), "LAB", "RGB")), ()
+        return _in_bands(samples.values, _srgb_from_lab), ()
     note = "CMYK converted without a profile: colours are approximate"
     return _in_bands(samples.values, _naive_cmyk), (note,)
+
+
+def _srgb_from_lab(band: NDArray[Any]) -> NDArray[Any]:
+    """sRGB from CIE Lab of white D50, both of 8 or 16 bits. Source: CIE 15:2018, section 8.2.1.
+
+    LittleCMS at 8 bits is off by up to 16 levels here.
+    """
+    top = np.float32(np.iinfo(band.dtype).max)
+    signed, unit = (np.dtype(np.int8), 1.0) if band.dtype == np.uint8 else (np.dtype(np.int16), 256.0)
+    middle = (band[..., 0].astype(np.float32) * (100 / top) + 16) / 116
+    red_green, yellow_blue = (band[..., each].view(signed).astype(np.float32) / unit for each in (1, 2))
+    roots = np.stack((middle + red_green / 500, middle, middle - yellow_blue / 200), axis=-1)
+    xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * icc.D50
+    encoded: NDArray[np.float32] = srgb_from_linear(np.clip(icc.linear_srgb_from_xyz(xyz), 0.0, 1.0))
+    scaled: NDArray[np.float32] = np.rint(encoded * top)
+    return scaled
 
 
 def _naive_cmyk(band: NDArray[Any]) -> NDArray[Any]:
