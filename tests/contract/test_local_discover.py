@@ -234,8 +234,8 @@ def test_what_people_may_have_meant_as_uploads_is_told_once_and_what_will_get_an
     told = store.take_ignored()
     assert sorted(told) == sorted(record.getMessage() for record in caplog.records)
     expected = {
-        "..%2fx.jpg": "a name that begins with a dot is hidden",
-        ".hid.PNG": "a name that begins with a dot is hidden",
+        "..%2fx.jpg": "a name that starts with a dot is hidden",
+        ".hid.PNG": "a name that starts with a dot is hidden",
         long: "its path is too long",
         "link.jpg": "symbolic links are not followed",
         "linked": "symbolic links are not followed",

@@ -114,7 +114,7 @@ def _options(parameters: FinishParameters, chosen: str) -> EncodeOptions:
 def _format_notes(parameters: FinishParameters, source: Decoded | Header, chosen: str) -> tuple[str, ...]:
     if parameters.format != "keep" or chosen == source.format:
         return ()
-    return (f"the result is {chosen}: {source.format} cannot be written with what it has to hold",)
+    return (f"the result is {chosen}: {source.format} cannot store this content",)
 
 
 def _cropped(picture: Picture, parameters: FinishParameters) -> tuple[Picture, tuple[str, ...]]:

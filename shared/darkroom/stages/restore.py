@@ -67,7 +67,7 @@ def _check(stage: Stage, parameters: RestorationParameters, method: str) -> None
     if stage not in RESTORATION_STAGES:
         raise BadPipeline(f"{stage!r} is no restoration stage; these are: {', '.join(RESTORATION_STAGES)}")
     known = ("model", *parameters.classical)
-    # A stage without classical methods says so itself.
+    # A stage without classical methods raises the error itself.
     if method not in known and parameters.classical:
         raise BadPipeline(f"{stage} has no method {method!r}; it has: {', '.join(known)}", code="unknown_method")
 

@@ -48,9 +48,8 @@ def classical(picture: Picture, parameters: UpscaleParameters, method: str) -> S
 def with_model(picture: Picture, parameters: UpscaleParameters, model: StageModel) -> StageOutput:
     """Enlarge by a network: as many passes as reach the size, then reduced to exactly it.
 
-    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is left out, and Lanczos interpolation goes
-    the rest of the way. Alpha is always interpolated. In the place of colours below transparent pixels the network gets
-    the nearest visible ones.
+    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is skipped, and Lanczos interpolation does
+    the rest. Alpha is always interpolated. Transparent pixels get the nearest visible colours before the network runs.
     """
     if not has_work(parameters, picture.height, picture.width):
         return _unchanged(picture, "the picture is large enough already")
@@ -62,8 +61,8 @@ def with_model(picture: Picture, parameters: UpscaleParameters, model: StageMode
     for _ in range(affordable):
         pixels = model.apply(pixels, {})
     enlarged = _at_size(pixels, picture, height, width)
-    left_out = f"{wanted - affordable} of {wanted} passes of the model left out: they exceed {MAX_OUTPUT_PIXELS} pixels"
-    notes = (left_out,) if affordable < wanted else ()
+    skipped = f"{wanted - affordable} of {wanted} passes of the model skipped: they exceed {MAX_OUTPUT_PIXELS} pixels"
+    notes = (skipped,) if affordable < wanted else ()
     return StageOutput(picture=enlarged, notes=notes, values=_values(picture, enlarged, affordable))
 
 
