@@ -15,8 +15,8 @@ from darkroom.cli.support.errors import Interrupted
 from darkroom.cli.support.files import Output, read_output
 from darkroom.cli.support.pipeline_options import DevelopingCommand, asked_pipeline, output_options, pipeline_options
 from darkroom.cli.support.process_file import FileOutcome, carry_out
-from darkroom.cli.support.progress import report, sums, tell_failures
-from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch
+from darkroom.cli.support.progress import report, sums
+from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch, plan_lines
 from darkroom.cli.support.text import printable
 from darkroom.domain.errors import BadPipeline
 from darkroom.domain.masks import with_mask
@@ -30,6 +30,7 @@ Examples:
   darkroom run photos -o shop --preset product --target-size-kb 300 --manifest
   darkroom run photos -o web --preset optimize --format webp --max-side 1600 --json
   darkroom run photo.jpg -o filled.jpg --preset repair --mask mask.png
+  darkroom run photos -o restored --preset restore --dry-run
   darkroom run - --preset denoise < photo.jpg > restored.jpg
 
 A folder's tree comes out as it went in. Pictures whose result exists are left alone, so the same command goes on
@@ -43,6 +44,7 @@ class _Told(TypedDict):
     overwrite: bool
     manifest: bool
     mask: Path | None
+    dry_run: bool
     as_json: bool
 
 
@@ -75,6 +77,7 @@ class _Told(TypedDict):
 )
 @click.option("--overwrite", is_flag=True, help="Make results that exist anew.")
 @click.option("--manifest", is_flag=True, help="Write NAME.json beside each result: what was done to it, and how.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
 @output_options(leave_out=["background_object"])
 @click.pass_context
@@ -91,12 +94,16 @@ def run(ctx: click.Context, inputs: tuple[Path, ...], **told: Unpack[_Told]) -> 
     if output is None:
         raise click.UsageError("say with -o where the results go")
     if STREAM in (output.path, *inputs):
-        if len(inputs) > 1 or told["manifest"] or told["as_json"]:
-            raise click.UsageError("- stands for one picture, without --manifest and --json")
+        if len(inputs) > 1 or told["manifest"] or told["as_json"] or told["dry_run"]:
+            raise click.UsageError("- stands for one picture, without --manifest, --json and --dry-run")
         develop_stream(inputs[0], output.path, pipeline, overwrite=told["overwrite"], mask=told["mask"])
         return
     how = How(jobs=told["jobs"], overwrite=told["overwrite"], manifest=told["manifest"], mask=told["mask"])
     batch = plan_batch(inputs, output, pipeline, how)
+    if told["dry_run"]:
+        for line in plan_lines(batch, pipeline):
+            click.echo(line)
+        return
     _run_batch(batch, as_json=told["as_json"], debug=ctx.find_root().params["debug"])
 
 
@@ -115,14 +122,13 @@ def _run_batch(batch: Batch, *, as_json: bool, debug: bool) -> None:
     counts: Counter[str] = Counter()
     try:
         with closing(_outcomes(batch)) as outcomes:
-            failures = report(outcomes, total=batch.total, as_json=as_json, counts=counts)
+            report(outcomes, total=batch.total, as_json=as_json, debug=debug, counts=counts)
     except KeyboardInterrupt as exc:
         left = batch.total - sum(counts.values())
         ended = f"{counts['done']} done, {counts['failed']} failed, {left} left"
         raise Interrupted(f"interrupted: {ended}; the same command goes on from there") from exc
-    tell_failures(failures, debug=debug)
     click.echo(sums(counts, batch.left_out, started), err=True)
-    if failures:
+    if counts["failed"]:
         raise click.exceptions.Exit(1)
 
 

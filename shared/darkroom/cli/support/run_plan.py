@@ -1,7 +1,7 @@
 """Plans `darkroom run`, and refuses an invalid request before any file is processed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from darkroom.cli.support.output_paths import (
 from darkroom.cli.support.pipeline_options import with_output
 from darkroom.cli.support.process_file import FileOutcome, Task
 from darkroom.cli.support.progress import left_out_sentence
+from darkroom.cli.support.text import counted, printable
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
@@ -132,6 +133,19 @@ def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool
     cut_out = any(wish.stage == "background" and wish.origin != "off" for wish in requested_stages(pipeline))
     found = targets(looked.found, output, finish_parameters(pipeline), cut_out=cut_out)
     return disentangled(found, manifest=manifest)
+
+
+def plan_lines(batch: Batch, pipeline: Pipeline) -> Iterator[str]:
+    """The plan for people: the stages, then each picture with the names that its result may get."""
+    wishes = [wish for wish in requested_stages(pipeline) if wish.origin != "off"]
+    stages = [f"{wish.stage} if needed" if wish.origin == "needed" else wish.stage for wish in wishes]
+    yield f"{pipeline.label}: {', '.join([*stages, 'finish'])}"
+    for task in batch.tasks:
+        results = " or ".join(sorted(printable(path) for path in task.target.results))
+        yield f"{printable(task.name)} → {results}"
+    for each in batch.skipped:
+        yield f"{printable(each.source)}: its result {printable(each.result)} exists"
+    yield f"{counted(len(batch.tasks), 'picture')} to do, {counted(batch.jobs, 'process', 'processes')}"
 
 
 def _processes(jobs: int | None, pictures: int) -> int:
