@@ -9,7 +9,7 @@ import click
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where results go, as the command line says it."""
+    """The destination of the results, from the command line."""
 
     path: Path
     #: Whether it ended with a slash, and so is a folder whether it exists or not.
@@ -26,7 +26,7 @@ def read_output(_ctx: click.Context, _param: click.Parameter, value: str | None)
 def write_atomically(path: Path, data: bytes, *, part: Path | None = None) -> None:
     """Write a file that appears under its name only when it is complete, and replaces what is there.
 
-    `part` is the file that it grows in; whoever may have to clean up after another process chooses it.
+    `part` is the temporary file; a process that cleans up after another process chooses its name.
     """
     part = part or part_of(path, os.getpid())
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from darkroom.domain.parameters import FinishParameters
 PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
 #: Formats by the ending of the name that a result was given by hand.
 FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
-#: Read of a file to tell its format.
+#: Bytes of a file that are read to find its format.
 _HEAD_BYTES = 4096
 
 
@@ -41,7 +41,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What lies in the inputs."""
+    """The files in the inputs."""
 
     found: tuple[Found, ...]
     #: Files in folders that are no pictures.
@@ -93,7 +93,7 @@ def search(inputs: Sequence[Path], output: Path) -> Search:
 
 
 def targets(found: Iterable[Found], output: Path, finish: FinishParameters, *, cut_out: bool) -> list[Target]:
-    """Where each result goes; `cut_out` says that a stage may make pictures transparent."""
+    """The path of each result; `cut_out` states that a stage may make pictures transparent."""
     return [
         Target(
             source=each.source,
@@ -171,7 +171,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _format_of(path: Path) -> str | None:
-    """The format by the file's first bytes, or None; whoever reads the whole file reports what is wrong with it."""
+    """The format by the file's first bytes, or None; the decoder reports the error later."""
     from darkroom.imaging.codec.formats.sniff import sniff
 
     try:

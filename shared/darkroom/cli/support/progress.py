@@ -18,7 +18,7 @@ from darkroom.cli.support.text import counted, duration, printable
 
 
 def report(outcomes: Iterable[FileOutcome], *, total: int, as_json: bool, counts: Counter[str]) -> list[FileOutcome]:
-    """Tell every outcome as it comes, count it in `counts`, and return those that failed."""
+    """Print every outcome, count it in `counts`, and return those that failed."""
     failures = []
     with _bar(total) as advance:
         for outcome in outcomes:
