@@ -198,10 +198,11 @@ Hints = Annotated[
 
 
 class ColorizeParameters(RestorationParameters):
-    """Give colour to a greyscale picture; there is no classical method."""
+    """Give colour to a greyscale or toned picture; there is no classical method."""
 
     method: Literal["auto", "model"] = "auto"
     force: bool = Field(False, description="colorize a picture that has colour already")
+    keep_tint: bool = Field(False, description="lay the colours over the tint of a toned print; else it is taken off")
     hints: Hints = Field(
         (), description="colours of your choice: each has `x`, `y` (shares of width and height) and `color`"
     )

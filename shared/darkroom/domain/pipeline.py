@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 
 from darkroom.domain.errors import BadPipeline
 from darkroom.domain.messages import Record, describe
+from darkroom.domain.nearness import nearest, suggestion
 from darkroom.domain.parameters import PARAMETERS, RESTORATION_STAGES, Stage, object_names
 
 Preset = Literal[
@@ -58,6 +59,15 @@ class StageChoice(Record):
             return {"stage": value.get("stage"), "parameters": {k: v for k, v in value.items() if k != "stage"}}
         return value
 
+    @field_validator("stage", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PARAMETERS:
+            names = ", ".join(RESTORATION_STAGES)
+            hint = suggestion(value, RESTORATION_STAGES)
+            raise ValueError(f"stage {value[:80]!r} is unknown, expected any of {names}{hint}")
+        return value
+
     @model_validator(mode="after")
     def _valid(self) -> "StageChoice":
         check_parameters(self.stage, self.parameters)
@@ -78,6 +88,13 @@ class Pipeline(Record):
         "best", description="which default models: `fast` takes the built-in ones, `best` the best that are installed"
     )
 
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PRESETS:
+            raise ValueError(_unknown_preset(value))
+        return value
+
     @field_validator("stages", mode="before")
     @classmethod
     def _list_or_mapping(cls, value: Any) -> Any:
@@ -87,7 +104,10 @@ class Pipeline(Record):
         if not isinstance(value, dict):
             raise ValueError(f"expected a list of stages or a mapping from stages to switches, not {value!r}")
         if unknown := sorted(str(key) for key in value if key not in PARAMETERS):
-            raise ValueError(f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}")
+            hint = suggestion(unknown[0], RESTORATION_STAGES)
+            raise ValueError(
+                f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}{hint}"
+            )
         for stage, switch in value.items():
             if not isinstance(switch, (bool, dict)):
                 raise ValueError(f"{stage}: expected true, false or parameters, not {switch!r}")
@@ -154,12 +174,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
+def _unknown_preset(name: str) -> str:
+    return f"preset {name[:80]!r} is unknown, expected one of {', '.join(PRESETS)}{suggestion(name, PRESETS)}"
+
+
 def preset_pipeline(name: str) -> Pipeline:
     """The pipeline of a preset. Raises BadPipeline, naming the presets, if there is none of that name."""
     if name not in PRESETS:
-        raise BadPipeline(
-            f"preset {name!r} is unknown, expected one of {', '.join(PRESETS)}", code="unknown_preset", value=name
-        )
+        raise BadPipeline(_unknown_preset(name), code="unknown_preset", value=name)
     return build_pipeline({"preset": name})
 
 
@@ -175,6 +197,17 @@ def pipeline_of_path(name: str) -> Pipeline:
     """The pipeline that an upload's first folder names; the default one if it names none."""
     first = name.split("/", 1)[0] if "/" in name else ""
     return preset_pipeline(first if first in PRESETS else DEFAULT_PRESET)
+
+
+def near_preset(name: str) -> str | None:
+    """The preset that a word nearly names, None for a preset's own name and for any other word.
+
+    >>> near_preset("Restored"), near_preset("color-cast"), near_preset("restore"), near_preset("wedding")
+    ('restore', 'color_cast', None, None)
+    """
+    if name in PRESETS:
+        return None
+    return nearest(name, PRESETS)
 
 
 def parse_stages(text: str) -> tuple[StageChoice, ...]:

@@ -185,7 +185,7 @@ def _obstacle(
     """Why a wanted stage has nothing to do, or None if it can run."""
     if isinstance(parameters, UpscaleParameters) and not has_work(parameters, *size):
         return f"{size[1]}x{size[0]} is large enough already"
-    if getattr(parameters, "force", True) is False and not measured.greyscale:
+    if getattr(parameters, "force", True) is False and not (measured.greyscale or measured.toned):
         return "the picture has colour already; force=true colorizes it all the same"
     stage = _stage_of(parameters)
     if not parameters.classical and model_registry.model_ref(stage, parameters.model) is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from darkroom.cli.support.names import Name
 from darkroom.cli.support.schema import Schema, allowed, default, description
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.presets import PRESET_RULES, PresetRules
@@ -18,7 +19,7 @@ Examples:
   darkroom stages denoise upscale
   darkroom stages --json"""
 )
-@click.argument("names", metavar="[STAGE]...", nargs=-1, type=click.Choice(list(PARAMETERS)))
+@click.argument("names", metavar="[STAGE]...", nargs=-1, type=Name(list(PARAMETERS)))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: for each stage the JSON Schema of its parameters.")
 def stages(names: tuple[Stage, ...], as_json: bool) -> None:
     """List the stages with their parameters, limits and defaults.

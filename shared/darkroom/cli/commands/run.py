@@ -20,8 +20,8 @@ from darkroom.cli.support.pipeline_options import (
     requested_pipeline,
 )
 from darkroom.cli.support.process_file import FileOutcome, carry_out
-from darkroom.cli.support.progress import report, sums, tell_failures
-from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch
+from darkroom.cli.support.progress import report, sums
+from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch, plan_lines
 from darkroom.cli.support.text import printable
 from darkroom.domain.errors import BadPipeline
 from darkroom.domain.masks import with_mask
@@ -35,6 +35,7 @@ Examples:
   darkroom run photos -o shop --preset product --target-size-kb 300 --manifest
   darkroom run photos -o web --preset optimize --format webp --max-side 1600 --json
   darkroom run photo.jpg -o filled.jpg --preset repair --mask mask.png
+  darkroom run photos -o restored --preset restore --dry-run
   darkroom run - --preset denoise < photo.jpg > restored.jpg
 
 A folder's tree comes out as it went in. Pictures whose result exists are left alone, so the same command goes on
@@ -48,6 +49,7 @@ class _Options(TypedDict):
     overwrite: bool
     manifest: bool
     mask: Path | None
+    dry_run: bool
     as_json: bool
 
 
@@ -80,6 +82,7 @@ class _Options(TypedDict):
 )
 @click.option("--overwrite", is_flag=True, help="Make results that exist anew.")
 @click.option("--manifest", is_flag=True, help="Write NAME.json beside each result: what was done to it, and how.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
 @output_options(leave_out=["background_object"])
 @click.pass_context
@@ -96,12 +99,16 @@ def run(ctx: click.Context, inputs: tuple[Path, ...], **options: Unpack[_Options
     if output is None:
         raise click.UsageError("say with -o where the results go")
     if STREAM in (output.path, *inputs):
-        if len(inputs) > 1 or options["manifest"] or options["as_json"]:
-            raise click.UsageError("- stands for one picture, without --manifest and --json")
+        if len(inputs) > 1 or options["manifest"] or options["as_json"] or options["dry_run"]:
+            raise click.UsageError("- stands for one picture, without --manifest, --json and --dry-run")
         develop_stream(inputs[0], output.path, pipeline, overwrite=options["overwrite"], mask=options["mask"])
         return
     how = How(jobs=options["jobs"], overwrite=options["overwrite"], manifest=options["manifest"], mask=options["mask"])
     batch = plan_batch(inputs, output, pipeline, how)
+    if options["dry_run"]:
+        for line in plan_lines(batch, pipeline):
+            click.echo(line)
+        return
     _run_batch(batch, as_json=options["as_json"], debug=ctx.find_root().params["debug"])
 
 
@@ -120,14 +127,13 @@ def _run_batch(batch: Batch, *, as_json: bool, debug: bool) -> None:
     counts: Counter[str] = Counter()
     try:
         with closing(_outcomes(batch)) as outcomes:
-            failures = report(outcomes, total=batch.total, as_json=as_json, counts=counts)
+            report(outcomes, total=batch.total, as_json=as_json, debug=debug, counts=counts)
     except KeyboardInterrupt as exc:
         left = batch.total - sum(counts.values())
         ended = f"{counts['done']} done, {counts['failed']} failed, {left} left"
         raise Interrupted(f"interrupted: {ended}; the same command goes on from there") from exc
-    tell_failures(failures, debug=debug)
-    click.echo(sums(counts, [str(path) for path in batch.left_out], started), err=True)
-    if failures:
+    click.echo(sums(counts, batch.left_out, started), err=True)
+    if counts["failed"]:
         raise click.exceptions.Exit(1)
 
 

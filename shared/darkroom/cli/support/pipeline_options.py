@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from darkroom.cli.support.names import Name
 from darkroom.cli.support.schema import Schema, allowed, default, description, kinds
 from darkroom.cli.support.text import of_file
 from darkroom.domain.errors import BadPipeline
@@ -37,7 +38,7 @@ def pipeline_options(command: Any) -> Any:
     options = (
         click.option(
             "--preset",
-            type=click.Choice(PRESETS),
+            type=Name(PRESETS),
             metavar="NAME",
             callback=_keep_pipeline,
             expose_value=False,

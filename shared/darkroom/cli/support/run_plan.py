@@ -1,7 +1,7 @@
 """Plans `darkroom run`, and refuses an invalid request before any file is processed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from darkroom.cli.support.files import Output
 from darkroom.cli.support.output_paths import (
     FORMAT_OF_SUFFIX,
     PICTURE_SUFFIXES,
+    LeftOut,
     Search,
     Target,
     conflicts,
@@ -21,7 +22,8 @@ from darkroom.cli.support.output_paths import (
 )
 from darkroom.cli.support.pipeline_options import with_output
 from darkroom.cli.support.process_file import FileOutcome, Task
-from darkroom.cli.support.text import counted
+from darkroom.cli.support.progress import left_out_sentence
+from darkroom.cli.support.text import counted, printable
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
@@ -38,8 +40,8 @@ class Batch:
     tasks: tuple[Task, ...]
     #: Pictures whose results are there already.
     skipped: tuple[FileOutcome, ...]
-    #: Files in the folders that are no pictures.
-    left_out: tuple[Path, ...]
+    #: What in the folders is not worked on.
+    left_out: tuple[LeftOut, ...]
     #: Processes at once.
     jobs: int
 
@@ -121,7 +123,7 @@ def _check_output(inputs: Sequence[Path], destination: Output) -> None:
 
 def _check_targets(planned: Sequence[Target], inputs: Sequence[Path], looked: Search, *, manifest: bool) -> None:
     if not planned:
-        others = f"; {counted(len(looked.left_out), 'other file')}" if looked.left_out else ""
+        others = f"; {left_out_sentence(looked.left_out)}" if looked.left_out else ""
         raise Failure(f"there is no picture in {', '.join(str(each) for each in inputs)}{others}")
     if problems := conflicts(planned, manifest=manifest):
         raise click.UsageError("; ".join(problems[:3]) + ("; …" if len(problems) > 3 else ""))
@@ -131,6 +133,19 @@ def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool
     cut_out = any(each.stage == "background" and each.origin != "off" for each in requested_stages(pipeline))
     found = targets(looked.found, output, finish_parameters(pipeline), cut_out=cut_out)
     return disentangled(found, manifest=manifest)
+
+
+def plan_lines(batch: Batch, pipeline: Pipeline) -> Iterator[str]:
+    """The plan for people: the stages, then each picture with the names that its result may get."""
+    wishes = [wish for wish in requested_stages(pipeline) if wish.origin != "off"]
+    stages = [f"{wish.stage} if needed" if wish.origin == "needed" else wish.stage for wish in wishes]
+    yield f"{pipeline.label}: {', '.join([*stages, 'finish'])}"
+    for task in batch.tasks:
+        results = " or ".join(sorted(printable(path) for path in task.target.results))
+        yield f"{printable(task.name)} → {results}"
+    for each in batch.skipped:
+        yield f"{printable(each.source)}: its result {printable(each.result)} exists"
+    yield f"{counted(len(batch.tasks), 'picture')} to do, {counted(batch.jobs, 'process', 'processes')}"
 
 
 def _processes(jobs: int | None, pictures: int) -> int:
