@@ -13,7 +13,7 @@ _MAX_NAME_BYTES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """The value of `--output`."""
+    """The destination of the results, from the command line."""
 
     path: Path
     #: Whether the text ended with a slash: it names a folder, even one that does not exist.
@@ -30,8 +30,7 @@ def read_output(_ctx: click.Context, _param: click.Parameter, value: str | None)
 def write_atomically(path: Path, data: bytes, *, part: Path | None = None) -> None:
     """Write a file under another name, then rename it; an existing file is replaced.
 
-    `part` is the unfinished file; the default depends on this process. A process that removes the unfinished files of
-    others must choose it.
+    `part` is the temporary file; a process that cleans up after another process chooses its name.
     """
     part = part or part_of(path, os.getpid())
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The entries of the inputs."""
+    """The files in the inputs."""
 
     found: tuple[Found, ...]
     left_out: tuple[LeftOut, ...]
@@ -213,7 +213,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _format_of(path: Path) -> str | None:
-    """The format by the file's first bytes, or None if it has none or cannot be read; processing reports the error."""
+    """The format by the file's first bytes, or None; the decoder reports the error later."""
     from darkroom.imaging.codec.formats.sniff import sniff
 
     try:

@@ -37,8 +37,8 @@ def report(outcomes: Iterable[FileOutcome], *, total: int, as_json: bool, debug:
 
 
 def _failure(outcome: FileOutcome, *, debug: bool) -> str:
-    told = f"{printable(outcome.source)}: {printable(outcome.error)}"
-    return f"{outcome.traceback}{told}" if debug and outcome.traceback else told
+    line = f"{printable(outcome.source)}: {printable(outcome.error)}"
+    return f"{outcome.traceback}{line}" if debug and outcome.traceback else line
 
 
 def sums(counts: Counter[str], left_out: Sequence[LeftOut], started: float) -> str:
