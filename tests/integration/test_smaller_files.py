@@ -23,6 +23,12 @@ def palette_png() -> bytes:
     return saved(Image.fromarray(PHOTO).quantize(60, dither=Image.Dither.FLOYDSTEINBERG), "PNG")
 
 
+def turned_jpeg() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(PHOTO, "JPEG", quality=30, exif=exif)
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "bilevel PNG": lambda: saved(Image.fromarray(PAGE).convert("1"), "PNG"),
     "grey PNG": lambda: png_bytes(PHOTO[..., 1]),
@@ -31,14 +37,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "JPEG of quality 30": lambda: jpeg_bytes(PHOTO, quality=30),
     "WebP of quality 40": lambda: webp_bytes(PHOTO, quality=40),
     "AVIF of quality 30": lambda: pictures.avif_bytes(PHOTO, quality=30),
-    "turned JPEG of quality 30": lambda: turned_jpeg(),
+    "turned JPEG of quality 30": turned_jpeg,
 }
-
-
-def turned_jpeg() -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return saved(PHOTO, "JPEG", quality=30, exif=exif)
 
 
 def located_jpeg() -> bytes:
