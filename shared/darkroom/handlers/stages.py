@@ -26,6 +26,7 @@ from darkroom.domain.topology import MAX_FAILURES
 from darkroom.execution.step import Inputs, StepOutcome, run_assess, run_step, step_record
 from darkroom.handlers.job_updates import given_up_name, send
 from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.measurement.change import reduced
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.logs import log, log_unexpected
 from darkroom.runtime.ports import NewObject, ObjectInfo
@@ -131,9 +132,20 @@ def _run(system: System, request: StageRequested) -> StepRecord:
 
 def _outcome(system: System, request: StageRequested) -> StepOutcome:
     if request.step.stage == "assess":
+        upload = _compared_upload(system, request)
         decoded = _decode(system, request.input)
-        return run_assess(request.step, decoded, system.models, is_first=request.index == 0)
+        return run_assess(request.step, decoded, system.models, is_first=request.index == 0, upload=upload)
     return run_step(request.step, _inputs(system, request), system.models)
+
+
+def _compared_upload(system: System, request: StageRequested) -> Picture | None:
+    """The upload at the size at which the last `assess` compares it with the result; None if it was deleted."""
+    if request.index == 0:
+        return None
+    try:
+        return reduced(_decode(system, request.source).picture)
+    except SourceGone:
+        return None
 
 
 def fitting_notes(notes: Sequence[str]) -> list[str]:
