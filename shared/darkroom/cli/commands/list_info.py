@@ -74,7 +74,7 @@ def presets(as_json: bool) -> None:
         return
     for name, rules in PRESET_RULES.items():
         click.echo(f"{name:<12}{rules.summary}")
-        for line in _told(rules):
+        for line in _rule_lines(rules):
             click.echo(f"{'':<12}{line}")
 
 
@@ -83,7 +83,7 @@ def _rules(rules: PresetRules) -> dict[str, Any]:
     return {"summary": rules.summary, "stages": stages, "output": dict(rules.output)}
 
 
-def _told(rules: PresetRules) -> Iterator[str]:
+def _rule_lines(rules: PresetRules) -> Iterator[str]:
     steps = [
         f"{name}{'?' if rule.when == 'needed' else ''}{_given(rule.parameters)}" for name, rule in rules.stages.items()
     ]

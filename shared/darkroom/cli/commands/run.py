@@ -13,7 +13,12 @@ from darkroom.cli.commands.run_stream import STREAM, develop_stream
 from darkroom.cli.support.batch import carry_out_all
 from darkroom.cli.support.errors import Interrupted
 from darkroom.cli.support.files import Output, read_output
-from darkroom.cli.support.pipeline_options import DevelopingCommand, asked_pipeline, output_options, pipeline_options
+from darkroom.cli.support.pipeline_options import (
+    DevelopingCommand,
+    output_options,
+    pipeline_options,
+    requested_pipeline,
+)
 from darkroom.cli.support.process_file import FileOutcome, carry_out
 from darkroom.cli.support.progress import report, sums
 from darkroom.cli.support.run_plan import MAX_DEFAULT_JOBS, Batch, How, plan_batch, plan_lines
@@ -38,7 +43,7 @@ where it was interrupted. If a.png and a.jpg of one folder would both become a.j
 a.jpg.jpg."""
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     output: Output | None
     jobs: int | None
     overwrite: bool
@@ -81,30 +86,30 @@ class _Told(TypedDict):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
 @output_options(leave_out=["background_object"])
 @click.pass_context
-def run(ctx: click.Context, inputs: tuple[Path, ...], **told: Unpack[_Told]) -> None:
+def run(ctx: click.Context, inputs: tuple[Path, ...], **options: Unpack[_Options]) -> None:
     """Develop files or whole folders on this machine.
 
     INPUT is a picture, a folder, or - for stdin. Without a pipeline the preset auto is taken: what the measurements
     call for, and nothing else.
     """
-    pipeline = asked_pipeline(ctx) or Pipeline()
-    if told["mask"] is not None:
-        _check_mask(inputs, pipeline, told["mask"])
-    output = told["output"] or (Output(path=STREAM, is_folder=False) if inputs == (STREAM,) else None)
+    pipeline = requested_pipeline(ctx) or Pipeline()
+    if options["mask"] is not None:
+        _check_mask(inputs, pipeline, options["mask"])
+    output = options["output"] or (Output(path=STREAM, is_folder=False) if inputs == (STREAM,) else None)
     if output is None:
         raise click.UsageError("say with -o where the results go")
     if STREAM in (output.path, *inputs):
-        if len(inputs) > 1 or told["manifest"] or told["as_json"] or told["dry_run"]:
+        if len(inputs) > 1 or options["manifest"] or options["as_json"] or options["dry_run"]:
             raise click.UsageError("- stands for one picture, without --manifest, --json and --dry-run")
-        develop_stream(inputs[0], output.path, pipeline, overwrite=told["overwrite"], mask=told["mask"])
+        develop_stream(inputs[0], output.path, pipeline, overwrite=options["overwrite"], mask=options["mask"])
         return
-    how = How(jobs=told["jobs"], overwrite=told["overwrite"], manifest=told["manifest"], mask=told["mask"])
+    how = How(jobs=options["jobs"], overwrite=options["overwrite"], manifest=options["manifest"], mask=options["mask"])
     batch = plan_batch(inputs, output, pipeline, how)
-    if told["dry_run"]:
+    if options["dry_run"]:
         for line in plan_lines(batch, pipeline):
             click.echo(line)
         return
-    _run_batch(batch, as_json=told["as_json"], debug=ctx.find_root().params["debug"])
+    _run_batch(batch, as_json=options["as_json"], debug=ctx.find_root().params["debug"])
 
 
 def _check_mask(inputs: tuple[Path, ...], pipeline: Pipeline, mask: Path) -> None:
