@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported where there is a terminal
 
 
 def report(outcomes: Iterable[FileOutcome], *, total: int, as_json: bool, debug: bool, counts: Counter[str]) -> None:
-    """Print every outcome as it comes, and count it in `counts`. Failures go to stderr, also with JSON."""
+    """Print every outcome when it arrives, and count it in `counts`. Failures go to stderr, also with JSON."""
     with _bar(total) as bar:
         for outcome in outcomes:
             counts[outcome.status] += 1

@@ -35,10 +35,10 @@ MAX_DEFAULT_JOBS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Everything that a run will do."""
+    """The plan of a run."""
 
     tasks: tuple[Task, ...]
-    #: Pictures whose results are there already.
+    #: Pictures whose results exist.
     skipped: tuple[FileOutcome, ...]
     #: What in the folders is not worked on.
     left_out: tuple[LeftOut, ...]
@@ -56,7 +56,7 @@ class How:
 
     #: Requested number of processes, if any.
     jobs: int | None
-    #: Whether results that exist are made anew.
+    #: Whether existing results are replaced.
     overwrite: bool
     #: Whether a manifest is written beside each result.
     manifest: bool
