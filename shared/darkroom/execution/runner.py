@@ -101,7 +101,7 @@ def run_without_scoring(
         raise PermanentError("assess gave no report", code="no_report")
     steps, skipped = make_plan(job, job.before, runner.model_registry, BUCKETS)
     job = job.planned(runner.clock.now(), steps, skipped)
-    return _run_steps(runner, job, decoded, watch)
+    return _run_steps(runner, job, _Upload(data=data, decoded=decoded), watch)
 
 
 def _begin(runner: LocalRunner, name: str, data: bytes, pipeline: Pipeline) -> Job:
@@ -118,17 +118,25 @@ def _assessed(runner: LocalRunner, job: Job, decoded: Decoded, upload: Picture |
     return _advanced(runner, job, step, outcome)
 
 
-def _run_steps(runner: LocalRunner, job: Job, decoded: Decoded, watch: Watch) -> PipelineResult:
-    picture, upload = decoded.picture, reduced(decoded.picture)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    """The file and the picture in it."""
+
+    data: bytes
+    decoded: Decoded
+
+
+def _run_steps(runner: LocalRunner, job: Job, upload: _Upload, watch: Watch) -> PipelineResult:
+    picture, small = upload.decoded.picture, reduced(upload.decoded.picture)
     for step in job.plan[1:-1]:
         watch(step, picture)
-        inputs = Inputs(picture=picture, source=decoded, read_object=runner.read_object)
+        inputs = Inputs(picture=picture, source=upload.decoded, upload=upload.data, read_object=runner.read_object)
         runner.meter.start()
         outcome = run_step(step, inputs, runner.models)
         job = _advanced(runner, job, step, outcome)
         if outcome.picture is not None:
             picture = outcome.picture
-    return PipelineResult(job=job, data=outcome.data, content_type=outcome.content_type, upload=upload)
+    return PipelineResult(job=job, data=outcome.data, content_type=outcome.content_type, upload=small)
 
 
 def _advanced(runner: LocalRunner, job: Job, step: Step, outcome: StepOutcome) -> Job:

@@ -35,6 +35,7 @@ from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, StageOutput, read_model
 from darkroom.stages.finish import finish
 from darkroom.stages.masked import run_masked
+from darkroom.stages.original import smaller_original
 from darkroom.stages.restore import blended, restore
 
 
@@ -45,6 +46,8 @@ class Inputs:
     picture: Picture
     #: The upload, of which `finish` keeps metadata and format; other stages do without.
     source: Decoded | Header | None
+    #: The bytes of the upload, which `finish` may keep; None for other stages.
+    upload: bytes | None = None
     #: Reads an object of the uploads bucket that the step's parameters name, as a picture.
     read_object: Callable[[str], Picture]
 
@@ -228,6 +231,8 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:
     name = parameters.background_object
     background = inputs.read_object(name) if name is not None else None
     done = finish(inputs.picture, parameters, inputs.source, background)
+    if inputs.upload is not None:
+        done = smaller_original(done, inputs.picture, parameters, inputs.upload)
     return StepOutcome(
         data=done.data,
         content_type=done.content_type,
