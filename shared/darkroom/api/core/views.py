@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
+from darkroom.api.core.caching import tag_of
 from darkroom.domain.history import HistoryEntry
 from darkroom.domain.job import Job, JobError, QcStatus, Skipped, Status
 from darkroom.domain.messages import ModelRef, Report, StepRecord
@@ -44,6 +45,16 @@ class StageView(BaseModel):
         )
 
 
+def result_tag(job: Job) -> str:
+    """The version of the result: its bytes and its name."""
+    return tag_of(job.result, job.display_name)
+
+
+def original_tag(job: Job) -> str:
+    """The version of the uploaded photograph: its bytes and its name."""
+    return tag_of(job.source.ref, job.display_name)
+
+
 class Links(BaseModel):
     """Paths of related resources."""
 
@@ -65,6 +76,17 @@ class Links(BaseModel):
             result=f"{own}/result" if job.result else None,
             manifest=f"{own}/manifest" if job.status == "completed" else None,
         )
+
+
+class Versions(BaseModel):
+    """Versions of the pictures. With `version` in its query, a client may keep a picture for a year."""
+
+    original: str
+    result: str | None = Field(description="null until there is a result; a rework changes it")
+
+    @classmethod
+    def of(cls, job: Job) -> "Versions":
+        return cls(original=original_tag(job), result=result_tag(job) if job.result else None)
 
 
 class JobView(BaseModel):
@@ -96,6 +118,7 @@ class JobView(BaseModel):
     expires_at: datetime
     revision: int = Field(description="grows with every change")
     links: Links
+    versions: Versions
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -109,6 +132,7 @@ class JobView(BaseModel):
             degraded=job.degraded,
             review_reasons=list(job.review_reasons),
             links=Links.of(job),
+            versions=Versions.of(job),
         )
 
 
