@@ -46,7 +46,7 @@ def needed(foreign: Collection[str], pinned: Mapping[str, str]) -> list[str]:
 
 
 def _provider(module: str) -> str | None:
-    """The distribution that holds a module; None for a name that is no module but something in one."""
+    """The distribution that contains a module; None for a name that is not a module but a member of one."""
     path = module.replace(".", "/")
     owners = _owners()
     return next((owners[found] for found in _spellings(path) if found in owners), None)

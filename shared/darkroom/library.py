@@ -110,6 +110,7 @@ def enhance(
     *,
     preset: str | None = None,
     pipeline: Mapping[str, Any] | str | None = None,
+    mask: "Source | None" = None,
     name: str = "",
 ) -> Result:
     """Enhance one picture in this process.
@@ -123,6 +124,10 @@ def enhance(
         `auto` (the default), `restore`, `product` and so on; `darkroom presets` lists them.
     pipeline : mapping or str, optional
         A pipeline as in docs/stages.md, in place of a preset; a string is its JSON.
+    mask : path, bytes, ndarray or PIL.Image.Image, optional
+        A picture of the same size that says where. For `repair` white is filled, and nothing is searched. If the
+        pipeline runs `background` and not `repair`, white belongs to the subject, black does not, and the rest is
+        decided by the stage. A preset without both runs `repair`.
     name : str, optional
         What the manifest calls the picture; by default the name of the file.
 
@@ -136,7 +141,7 @@ def enhance(
     BadImage
         The picture cannot be decoded, or exceeds a limit; the message names the value and the limit.
     BadPipeline
-        There is no such preset, or a parameter is not valid.
+        There is no such preset, a parameter is not valid, or the mask cannot be used (code `bad_mask`).
     ModelUnusable
         A network is missing or altered, and the pipeline allows no fallback.
 
@@ -147,14 +152,18 @@ def enhance(
     >>> enhance(grey, preset="optimize").pixels.shape
     (48, 64, 3)
     """
-    return _enhance(source, _pipeline(preset, pipeline), name)
+    return _enhance(source, _pipeline(preset, pipeline), name, mask)
 
 
-def _enhance(source: "Source", pipeline: Pipeline, name: str = "") -> Result:
-    from darkroom.execution.runner import run_pipeline
+def _enhance(source: "Source", pipeline: Pipeline, name: str = "", mask: "Source | None" = None) -> Result:
+    from darkroom.execution.runner import given_mask, run_pipeline
 
     data, known = _bytes_of(source)
-    made = run_pipeline(_runner(), name or known, data, pipeline)
+    runner = _runner()
+    if mask is not None:
+        drawn, mask_name = _bytes_of(mask)
+        runner, pipeline = given_mask(runner, pipeline, mask_name, drawn)
+    made = run_pipeline(runner, name or known, data, pipeline)
     return Result(data=made.data, content_type=made.content_type, job=made.job)
 
 
@@ -257,8 +266,10 @@ def _levels(values: NDArray[Any]) -> NDArray[Any]:
     """As uint8 or uint16; floats become 16 bits, so that nothing is lost that the pipeline could keep."""
     if values.dtype in (np.uint8, np.uint16):
         return values
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(values.dtype, np.floating):
-        raise BadImage(f"an array of {values.dtype}; expected uint8, uint16, or floats in [0, 1]")
+        raise BadImage(f"an array of {values.dtype}; expected uint8, uint16, bool, or floats in [0, 1]")
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if not (np.isfinite(values).all() and low >= 0.0 and high <= 1.0):
         raise BadImage(f"an array of floats from {low:g} to {high:g}; expected finite values in [0, 1]")

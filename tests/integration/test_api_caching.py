@@ -44,25 +44,29 @@ def test_a_known_thumbnail_is_not_made_again(api: Service, job: str) -> None:
         slots.release(2)
 
 
-def test_a_picture_under_its_version_is_kept_for_a_year(api: Service, job: str) -> None:
-    versions = api.client.get(job).get_json()["versions"]
+def test_a_picture_under_its_etag_is_kept_for_a_year(api: Service, job: str) -> None:
+    etags = api.client.get(job).get_json()["etags"]
     for of in ("original", "result"):
-        for path in (f"{job}/{of}?version={versions[of]}", f"{job}/thumbnail?of={of}&version={versions[of]}"):
+        for path in (f"{job}/{of}?etag={etags[of]}", f"{job}/thumbnail?of={of}&etag={etags[of]}"):
             assert api.client.get(path).headers["Cache-Control"] == YEAR
-        assert api.client.get(f"{job}/{of}?version=former").headers["Cache-Control"] == "private, no-cache"
+        assert api.client.get(f"{job}/{of}?etag=former").headers["Cache-Control"] == "private, no-cache"
 
 
-def test_a_rework_changes_the_version_of_the_result_alone() -> None:
+def test_a_rework_changes_the_etag_of_the_result_alone() -> None:
     api = service()
     path = f"/v1/jobs/{api.finished_job(pipeline='optimize')}"
-    before = api.client.get(path).get_json()["versions"]
+    before = api.client.get(path).get_json()["etags"]
     etag = api.client.get(f"{path}/result").headers["ETag"]
     api.client.post(f"{path}/rework", json={"pipeline": "sharpen"})
     api.world.deliver_all()
-    after = api.client.get(path).get_json()["versions"]
+    after = api.client.get(path).get_json()["etags"]
     assert after["original"] == before["original"]
     assert after["result"] != before["result"]
     assert api.client.get(f"{path}/result", headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_the_result_of_one_run_is_kept_for_a_year(api: Service, job: str) -> None:
+    assert api.client.get(f"{job}/versions/1").headers["Cache-Control"] == YEAR
 
 
 def test_a_picture_not_modified_since_is_not_sent(api: Service, job: str) -> None:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.cli.support.files import part_of
 from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from darkroom.cli.support.progress import left_out_sentence
 from darkroom.cli.support.real_paths import RealPaths
 from darkroom.domain.parameters import FinishParameters
 from darkroom.imaging.codec import ACCEPTED
@@ -87,6 +89,54 @@ def test_no_two_files_of_a_folder_ever_share_a_result(names: set[str], manifest:
     assert [each.source for each in found] == [each.source for each in planned]
 
 
+def test_a_result_that_is_there_keeps_its_name_when_a_rival_of_it_comes_later(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (source,) = make(photos, "a.jpg")
+    (done,) = make(out, "a.jpg")
+    came = source.stat().st_ctime_ns
+    os.utime(done, ns=(came, came))
+    while make(photos, "a.png")[0].stat().st_ctime_ns <= came:
+        pass  # the clock of a file system is coarse
+    assert results([photos], out, JPEG) == {"a.jpg": "a.jpg", "a.png": "a.png.jpg"}
+
+
+def test_a_result_that_may_be_of_either_of_two_pictures_belongs_to_none(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.jpg", "a.png")
+    make(tmp_path / "out", "a.jpg")
+    found = results([tmp_path / "photos"], tmp_path / "out", JPEG)
+    assert found == {"a.jpg": "a.jpg.jpg", "a.png": "a.png.jpg"}
+
+
+@pytest.mark.parametrize("letter", ["x", "ж", "猫"])
+def test_an_unfinished_file_has_a_name_that_fits_and_is_its_own(letter: str) -> None:
+    longest = letter * (250 // len(letter.encode()))
+    parts = {part_of(Path("out") / f"{longest[:-1]}{end}.jpg", 1) for end in ("1", "2")}
+    assert len(parts) == 2
+    assert all(len(os.fsencode(part.name)) <= 255 for part in parts)
+
+
+def test_links_are_followed_to_files_and_counted_otherwise(tmp_path: Path) -> None:
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    real, _ = make(elsewhere, "real.jpg", "more/b.jpg")
+    make(photos, "a.jpg")
+    (photos / "file.jpg").symlink_to(real)
+    (photos / "folder").symlink_to(elsewhere)
+    (photos / "nothing.jpg").symlink_to(tmp_path / "gone.jpg")
+    os.mkfifo(photos / "pipe.jpg")
+    looked = search([photos], tmp_path / "out")
+    assert [each.source.name for each in looked.found] == ["a.jpg", "file.jpg"]
+    assert {each.path.name: each.why for each in looked.left_out} == {
+        "folder": "link to a folder",
+        "nothing.jpg": "link to nothing",
+        "pipe.jpg": "neither file nor folder",
+    }
+    told = left_out_sentence(looked.left_out)
+    assert told == (
+        f"left out 1 link to a folder: {photos}/folder; 1 link to nothing: {photos}/nothing.jpg; "
+        f"1 special file: {photos}/pipe.jpg"
+    )
+
+
 def test_files_of_one_name_from_two_folders_are_refused(tmp_path: Path) -> None:
     one, two = make(tmp_path, "one/a.jpg", "two/a.jpg")
     found = targets(search([one, two], tmp_path / "out").found, tmp_path / "out", KEEP, cut_out=False)
@@ -108,7 +158,7 @@ def test_what_is_no_picture_is_left_out_and_what_promises_one_is_not(tmp_path: P
     (tmp_path / "photos" / "scan").write_bytes(png_bytes())
     looked = search([tmp_path / "photos"], tmp_path / "out")
     assert [each.source.name for each in looked.found] == ["a.jpg", "broken.jpg", "scan"]
-    assert [path.name for path in looked.left_out] == ["README.txt"]
+    assert [each.path.name for each in looked.left_out] == ["README.txt"]
 
 
 def test_the_ending_of_every_format_that_can_be_read_promises_a_picture() -> None:

@@ -256,7 +256,8 @@ def test_a_folder_without_pictures_is_a_failure(here: Path) -> None:
     write("photos/README.txt", b"text")
     result = run("photos", "-o", "out")
     assert result.exit_code == 1
-    assert result.stderr == "darkroom: there is no picture in photos; 1 other file\n"
+    told = "darkroom: there is no picture in photos; left out 1 file that is no picture: photos/README.txt\n"
+    assert result.stderr == told
 
 
 def test_settings_that_are_wrong_are_told_in_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ class Measurements:
     has_alpha: bool = False
     #: Whether no pixel has a visible colour; a sepia print is not greyscale.
     greyscale: bool = False
+    #: Whether all colours are one hue that follows from lightness, as in a sepia print or a cyanotype.
+    toned: bool = False
     #: Standard deviation of the noise of a colour channel at native resolution, on the 0-255 scale; clean: below 2.
     noise_sigma: float = 0.0
     #: How steep the picture's steepest edges are, 0-1: the step across one pixel as a share of the whole edge.

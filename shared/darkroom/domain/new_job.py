@@ -9,6 +9,8 @@ from darkroom.domain.planner import Buckets, ModelRegistry, first_step
 
 #: Prefix of the metadata keys of an upload that become labels of its job.
 LABEL_PREFIX = "label-"
+#: End of the name of an object that describes a photograph: `cat.jpg.darkroom.json` describes `cat.jpg`.
+SIDECAR_SUFFIX = ".darkroom.json"
 #: Metadata key of the batch to which an upload belongs.
 BATCH_KEY = "batch"
 

@@ -73,6 +73,15 @@ class RestorationParameters(Parameters):
     model: str | None = Field(None, description="id of a registered model instead of the stage's default one")
 
 
+class MaskedParameters(RestorationParameters):
+    """What the stages that take a mask understand."""
+
+    mask_object: ObjectName | None = Field(
+        None,
+        description="name of an object in the uploads bucket that says where: one of the same owner, or a shared one",
+    )
+
+
 class AssessParameters(Parameters):
     """Measure and score."""
 
@@ -81,8 +90,8 @@ class AssessParameters(Parameters):
     )
 
 
-class RepairParameters(RestorationParameters):
-    """Find scratches, dust, creases and tears, and paint in what they hide."""
+class RepairParameters(MaskedParameters):
+    """Find scratches, dust, creases and tears, or take them from a mask, and paint in what they hide."""
 
     classical: ClassVar[tuple[str, ...]] = ("telea",)
     method: Literal["auto", "model", "telea"] = "auto"
@@ -92,6 +101,12 @@ class RepairParameters(RestorationParameters):
     evidence: float = Field(
         0.0, ge=0.0, le=1.0, description="share of the picture that must surely be damaged before anything is repaired"
     )
+
+    @model_validator(mode="after")
+    def _a_mask_is_filled_classically(self) -> "RepairParameters":
+        if self.mask_object is not None and (self.method == "model" or self.model is not None):
+            raise ValueError("a model finds damage itself and takes no mask; with a mask method is auto or telea")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -183,17 +198,18 @@ Hints = Annotated[
 
 
 class ColorizeParameters(RestorationParameters):
-    """Give colour to a greyscale picture; there is no classical method."""
+    """Give colour to a greyscale or toned picture; there is no classical method."""
 
     method: Literal["auto", "model"] = "auto"
     force: bool = Field(False, description="colorize a picture that has colour already")
+    keep_tint: bool = Field(False, description="lay the colours over the tint of a toned print; else it is taken off")
     hints: Hints = Field(
         (), description="colours of your choice: each has `x`, `y` (shares of width and height) and `color`"
     )
 
 
-class BackgroundParameters(RestorationParameters):
-    """Cut out the subject: its matte becomes the alpha channel."""
+class BackgroundParameters(MaskedParameters):
+    """Cut out the subject: its matte becomes the alpha channel. A mask corrects it."""
 
     classical: ClassVar[tuple[str, ...]] = ("grabcut",)
     method: Literal["auto", "model", "grabcut"] = "auto"

@@ -11,6 +11,7 @@ A mapping of stages changes the preset; a list means exactly these stages, in th
 """
 
 import json
+from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
@@ -37,6 +38,8 @@ Preset = Literal[
 ]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "auto"
+#: Ratio of `difflib` from which a word is a misspelt name: one wrong letter of five is.
+NEARNESS = 0.8
 #: Which default models a pipeline uses: the built-in ones, or the best that are installed.
 Quality = Literal["fast", "best"]
 #: Default threshold of the score, 0-100, above which a result needs no review.
@@ -175,6 +178,18 @@ def pipeline_of_path(name: str) -> Pipeline:
     """The pipeline that an upload's first folder names; the default one if it names none."""
     first = name.split("/", 1)[0] if "/" in name else ""
     return preset_pipeline(first if first in PRESETS else DEFAULT_PRESET)
+
+
+def near_preset(name: str) -> str | None:
+    """The preset that a word nearly names, None for a preset's own name and for any other word.
+
+    >>> near_preset("Restored"), near_preset("color-cast"), near_preset("restore"), near_preset("wedding")
+    ('restore', 'color_cast', None, None)
+    """
+    if name in PRESETS:
+        return None
+    written = name.lower().replace("-", "_").replace(" ", "_")
+    return next(iter(get_close_matches(written, PRESETS, n=1, cutoff=NEARNESS)), None)
 
 
 def parse_stages(text: str) -> tuple[StageChoice, ...]:

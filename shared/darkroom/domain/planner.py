@@ -26,6 +26,7 @@ from darkroom.domain.parameters import (
     AssessParameters,
     FinishParameters,
     Parameters,
+    RepairParameters,
     RestorationParameters,
     Stage,
     UpscaleParameters,
@@ -184,7 +185,7 @@ def _obstacle(
     """Why a wanted stage has nothing to do, or None if it can run."""
     if isinstance(parameters, UpscaleParameters) and not has_work(parameters, *size):
         return f"{size[1]}x{size[0]} is large enough already"
-    if getattr(parameters, "force", True) is False and not measured.greyscale:
+    if getattr(parameters, "force", True) is False and not (measured.greyscale or measured.toned):
         return "the picture has colour already; force=true colorizes it all the same"
     stage = _stage_of(parameters)
     if not parameters.classical and model_registry.model_ref(stage, parameters.model) is None:
@@ -207,6 +208,8 @@ def _method(
     method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if method not in ("auto", "model"):
         return method, None
+    if isinstance(parameters, RepairParameters) and parameters.mask_object is not None:
+        return parameters.classical[0], None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
     model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
     if model or method == "model" or parameters.model:

@@ -78,7 +78,9 @@ def _cast(m: Measurements) -> str | None:
 
 
 def _greyscale(m: Measurements) -> str | None:
-    return "the picture is greyscale" if m.greyscale else None
+    if m.greyscale:
+        return "the picture is greyscale"
+    return "the picture has a single hue" if m.toned else None
 
 
 def _small(m: Measurements) -> str | None:

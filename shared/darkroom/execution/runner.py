@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from darkroom.domain.errors import PermanentError
 from darkroom.domain.job import Job
+from darkroom.domain.masks import with_mask
 from darkroom.domain.messages import ObjectRef, Step, Upload
 from darkroom.domain.new_job import new_job, with_first_step
 from darkroom.domain.pipeline import Pipeline
@@ -35,6 +36,18 @@ class LocalRunner:
     limits: Limits
     #: Reads an object of the uploads bucket that the pipeline names; the access was checked before.
     read_object: Callable[[str], Picture] = no_objects
+
+
+def given_mask(runner: LocalRunner, pipeline: Pipeline, name: str, data: bytes) -> tuple[LocalRunner, Pipeline]:
+    """The runner and the pipeline with a mask that is given as the bytes of a picture, called `name` in the records.
+
+    Raises BadPipeline as `with_mask`.
+    """
+
+    def read_object(wanted: str) -> Picture:
+        return decode(data, runner.limits).picture if wanted == name else runner.read_object(wanted)
+
+    return replace(runner, read_object=read_object), with_mask(pipeline, name)
 
 
 def open_score_model(runner: LocalRunner) -> StageModel | None:

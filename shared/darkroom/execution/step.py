@@ -5,15 +5,23 @@ The stage functions, which read and write objects, and `darkroom run`, which kee
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import sqrt
 from typing import cast
 
 from pydantic import JsonValue
 
-from darkroom.domain.errors import BadPipeline, ModelUnusable
+from darkroom.domain.errors import BadImage, BadPipeline, ModelUnusable
 from darkroom.domain.measurements import Measurements, Score
 from darkroom.domain.messages import ModelRef, ObjectRef, Report, Step, StepRecord
-from darkroom.domain.parameters import PARAMETERS, AssessParameters, FinishParameters, RestorationParameters
+from darkroom.domain.parameters import (
+    PARAMETERS,
+    AssessParameters,
+    FinishParameters,
+    MaskedParameters,
+    RestorationParameters,
+    Stage,
+)
 from darkroom.domain.places import PLACES
 from darkroom.imaging.codec import Decoded, Header
 from darkroom.imaging.measurement.measure import measure
@@ -24,7 +32,8 @@ from darkroom.runtime.ports import Usage
 from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, StageOutput, read_model
 from darkroom.stages.finish import finish
-from darkroom.stages.restore import restore
+from darkroom.stages.masked import run_masked
+from darkroom.stages.restore import blended, restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +138,16 @@ def run_step(step: Step, inputs: Inputs, models: Models) -> StepOutcome:
         return _finish(parameters, inputs)
     assert isinstance(parameters, RestorationParameters)
     try:
-        return _restore(step, parameters, inputs.picture, models)
+        return _restore(step, parameters, inputs, models)
     except ModelUnusable as exc:
         if not parameters.fallback or not parameters.classical:
             raise
-        return _fall_back(step, parameters, inputs.picture, exc)
+        return _fall_back(step, parameters, inputs, exc)
 
 
-def _restore(step: Step, parameters: RestorationParameters, picture: Picture, models: Models) -> StepOutcome:
+def _restore(step: Step, parameters: RestorationParameters, inputs: Inputs, models: Models) -> StepOutcome:
     model = _open(step, models)
-    output = restore(step.stage, picture, parameters, step.method, model)
+    output = _masked_or_not(step, parameters, inputs, partial(_run, step.stage, inputs.picture, step.method, model))
     return StepOutcome(
         picture=output.picture,
         method=step.method,
@@ -149,6 +158,33 @@ def _restore(step: Step, parameters: RestorationParameters, picture: Picture, mo
     )
 
 
+#: Runs a restoration stage with the given parameters.
+Run = Callable[[RestorationParameters], StageOutput]
+
+
+def _run(
+    stage: Stage, picture: Picture, method: str, model: StageModel | None, parameters: RestorationParameters
+) -> StageOutput:
+    return restore(stage, picture, parameters, method, model)
+
+
+def _masked_or_not(step: Step, parameters: RestorationParameters, inputs: Inputs, run: Run) -> StageOutput:
+    """Run a stage by the mask that its parameters name, or without one."""
+    if not isinstance(parameters, MaskedParameters) or parameters.mask_object is None or parameters.strength == 0.0:
+        return run(parameters)
+    mask = _read_mask(inputs, parameters.mask_object)
+    whole = parameters.model_copy(update={"strength": 1.0})
+    output = run_masked(inputs.picture, parameters, mask, lambda: run(whole))
+    return blended(step.stage, inputs.picture, output, parameters.strength)
+
+
+def _read_mask(inputs: Inputs, name: str) -> Picture:
+    try:
+        return inputs.read_object(name)
+    except BadImage as exc:
+        raise BadPipeline(f"the mask {name[:200]!r} cannot be read: {exc}", code="bad_mask") from exc
+
+
 def _open(step: Step, models: Models) -> StageModel | None:
     if step.method != "model":
         return None
@@ -157,9 +193,9 @@ def _open(step: Step, models: Models) -> StageModel | None:
     return models.open(step.stage, step.model.id, sha256=step.model.sha256)
 
 
-def _fall_back(step: Step, parameters: RestorationParameters, picture: Picture, cause: ModelUnusable) -> StepOutcome:
+def _fall_back(step: Step, parameters: RestorationParameters, inputs: Inputs, cause: ModelUnusable) -> StepOutcome:
     method = parameters.classical[0]
-    output = restore(step.stage, picture, parameters, method, None)
+    output = _masked_or_not(step, parameters, inputs, partial(_run, step.stage, inputs.picture, method, None))
     note = f"{method} ran instead of the model: {cause}"
     return StepOutcome(
         picture=output.picture, method=method, degraded=True, notes=(note, *output.notes), values=_values(output)

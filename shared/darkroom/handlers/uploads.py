@@ -2,17 +2,19 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 
 from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
 from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from darkroom.domain.messages import Upload
 from darkroom.domain.new_job import LABEL_PREFIX, new_job, with_first_step
-from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
+from darkroom.domain.pipeline import Pipeline, near_preset, parse_pipeline, pipeline_of_path
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_updates import publish_next_step
 from darkroom.handlers.objects import is_shared
 from darkroom.handlers.progress import log_failure
 from darkroom.handlers.quota import is_spent
+from darkroom.handlers.sidecars import described, is_sidecar
 from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject, ObjectInfo
@@ -100,6 +102,8 @@ def _no_photograph(system: System, upload: Upload) -> str | None:
         return "it is shared, for pipelines that name it"
     if _is_used_up(system, upload):
         return "its signature was used before, for a photograph that was deleted"
+    if is_sidecar(upload):
+        return "it describes the photograph beside it"
     return "it is a folder marker" if upload.ref.name.endswith("/") else None
 
 
@@ -113,12 +117,24 @@ def _new_job(system: System, upload: Upload) -> Job:
     now = system.clock.now()
     job = new_job(upload, now=now, expires_at=system.expiry())
     try:
+        job = new_job(described(system, upload), now=now, expires_at=system.expiry())
         check_size(upload, system.settings.max_bytes)
         _check_name(upload.ref.name)
-        job = job.model_copy(update={"pipeline": _pipeline(system, job)})
+        job = _warned(job.model_copy(update={"pipeline": _pipeline(system, job)}), now)
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
     return with_first_step(job, system.buckets, system.model_registry)
+
+
+def _warned(job: Job, now: datetime) -> Job:
+    """The job with a line of history if its first folder is nearly a preset's name, and so chose nothing."""
+    folder, _, rest = job.source.ref.name.partition("/")
+    meant = near_preset(folder) if rest and "pipeline" not in job.source.metadata else None
+    if meant is None:
+        return job
+    text = f"the folder {folder!r} names no preset, so the pipeline is {job.pipeline.label}; did you mean {meant!r}?"
+    log("WARNING", "folder_misspelt", f"{job.source.ref}: {text}", job_id=job.id)
+    return job.noted(now, "folder_misspelt", text)
 
 
 def _check_name(name: str) -> None:

@@ -1,6 +1,6 @@
 """Defines the contract of a model: its inputs, outputs and their value ranges.
 
-The module holds data and arithmetic only. It imports no pixel library.
+The module contains data and arithmetic only. It imports no pixel library.
 """
 
 from typing import Annotated, Any, Literal, Self

@@ -18,6 +18,7 @@ Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Action = Literal[
     "upload_accepted",
     "upload_ignored",
+    "folder_misspelt",
     "upload_rejected",
     "stage_started",
     "stage_completed",

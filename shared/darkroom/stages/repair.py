@@ -113,6 +113,33 @@ def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[f
     )
 
 
+def filled(picture: Picture, found: Found) -> StageOutput:
+    """Fill the pixels of a given mask (H, W), which is neither empty nor full. All other pixels stay unchanged.
+
+    Nothing is searched: the caller has decided what is damage.
+    """
+    rows, columns = _surrounding_box(found)
+    part = to_pixels(inpainted(to_float(picture.pixels[rows, columns]), found[rows, columns]), picture.pixels.dtype)
+    pixels = picture.pixels.copy()
+    pixels[rows, columns] = part
+    share = float(f"{float(found.mean()):.4g}")
+    return StageOutput(
+        picture=picture.with_pixels(pixels),
+        notes=(f"the mask was filled: {share:.2%} of the picture",),
+        values={"damaged_share": share},
+        places=places(found),
+    )
+
+
+def _surrounding_box(found: Found) -> tuple[slice, slice]:
+    """The rows and columns of the mask, with the pixels around it from which it is filled."""
+    spans = []
+    for axis in (1, 0):
+        inside = np.flatnonzero(found.any(axis=axis))
+        spans.append(slice(max(0, int(inside[0]) - 2 * RADIUS), int(inside[-1]) + 1 + 2 * RADIUS))
+    return spans[0], spans[1]
+
+
 def _changed_share(one: Pixels, other: Pixels) -> float:
     return float(_changed(one, other).mean())
 

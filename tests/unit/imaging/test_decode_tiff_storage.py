@@ -111,6 +111,9 @@ def test_a_missing_length_or_number_of_rows_does_not_matter(tag: int) -> None:
     private = 65000
     for data in (tiff(SCENE, "rgb"), tiff(SCENE, "rgb", compression="lzw", rowsperstrip=7)):
         assert np.array_equal(decode(tiff_with_tag(data, tag, private)).picture.pixels, SCENE)
+    bilevel = SCENE[..., 0] > 120
+    pixels = decode(tiff_with_tag(fax(bilevel, "group4"), tag, private)).picture.pixels
+    assert np.array_equal(pixels[..., 0], bilevel * np.uint8(255))
 
 
 def test_a_missing_photometric_interpretation_is_grey_or_rgb() -> None:
@@ -129,7 +132,9 @@ def code_of(data: bytes) -> str:
     return caught.value.code
 
 
-@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "packbits", "zstd", "lzma", "jpeg2000", "webp"])
+@pytest.mark.parametrize(
+    "compression", [None, "lzw", "deflate", "packbits", "zstd", "lzma", "jpeg2000", "webp", "jpeg"]
+)
 def test_a_tiff_that_ends_too_early_is_truncated(compression: str | None) -> None:
     data = tiff(np.tile(SCENE, (4, 4, 1)), "rgb", compression=compression, rowsperstrip=16)
     start, end = extents(data)[-1]

@@ -95,18 +95,18 @@ class LocalDatabase:
 
 
 def to_microseconds(moment: datetime) -> int:
-    """A moment as the tables hold it."""
+    """A time as an integer of the tables, in microseconds."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:
-    """A moment as the tables hold it, for people and programs."""
+    """The time for an integer of the tables."""
     return _EPOCH + value * _MICROSECOND
 
 
 def _connect(root: Path) -> sqlite3.Connection:
     root.mkdir(parents=True, exist_ok=True)
-    # Two processes that switch a fresh file to WAL at once lock each other out, whatever the busy timeout is.
+    # Two processes that switch a fresh file to WAL at once lock each other out for any busy timeout.
     with (root / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         connection = sqlite3.connect(
@@ -145,10 +145,10 @@ def _vacuum_mode(connection: sqlite3.Connection) -> int:
 
 
 def _give_back(connection: sqlite3.Connection) -> None:
-    """Shorten the file a little if much of it is free, so that no transaction takes long for it."""
+    """Shorten the file in small steps if much of it is free, so that every transaction is short."""
     free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     for _ in range(min(free - KEPT_FREE_PAGES, _GIVEN_BACK_AT_ONCE)):
-        # The sqlite3 module takes one step of a statement without columns, and each step frees one page.
+        # The sqlite3 module runs one step of a statement without columns, and each step frees one page.
         connection.execute("PRAGMA incremental_vacuum(1)")
 
 

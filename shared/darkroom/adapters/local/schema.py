@@ -11,9 +11,9 @@ _FIRST = (
         bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,
         size INTEGER NOT NULL, crc32c TEXT NOT NULL, content_type TEXT NOT NULL, metadata TEXT NOT NULL,
         created_at INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,  -- of the file; with its size, tells whether it still is the one we wrote
+        mtime_ns INTEGER NOT NULL,  -- of the file; with its size, shows whether the file was changed
         path BLOB NOT NULL,         -- below the bucket's folder
-        staged TEXT,                -- file that holds the content until it is moved to its path
+        staged TEXT,                -- file with the content until it is moved to its path
         PRIMARY KEY (bucket, name)) WITHOUT ROWID""",
     "CREATE UNIQUE INDEX objects_by_path ON objects (bucket, path)",
     "CREATE INDEX objects_staged ON objects (staged) WHERE staged IS NOT NULL",

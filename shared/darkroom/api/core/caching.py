@@ -16,8 +16,8 @@ _TAG_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """The version of a response."""
+class Validator:
+    """What a client compares to find out whether a response has changed."""
 
     #: Identifies the content; see `tag_of`.
     tag: str
@@ -47,9 +47,9 @@ def tag_of(*parts: object) -> str:
     return _digest("\n".join(str(part) for part in parts).encode(errors="replace"))
 
 
-def document_version(data: bytes) -> Version:
+def document_validator(data: bytes) -> Validator:
     """The version of a document, by its bytes."""
-    return Version(tag=_digest(data), is_weak=True)
+    return Validator(tag=_digest(data), is_weak=True)
 
 
 def _digest(data: bytes) -> str:

@@ -4,7 +4,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from darkroom import __version__
 from darkroom.api.core.bodies import PictureBody
 from darkroom.api.core.problems import CONTENT_TYPE, Problem
-from darkroom.api.core.reading import FILE_FIELD
+from darkroom.api.core.reading import FILE_FIELD, MASK_FIELD
 from darkroom.api.core.routing import Endpoint, ResponseSpec
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.products.configs import SCOPES
@@ -49,6 +49,7 @@ _PATH_SCHEMAS: Mapping[str, Json] = {
     "scope": {"type": "string", "enum": list(SCOPES)},
     "key": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
     "group": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
+    "run": {"type": "integer", "minimum": 1},
     "token": {"type": "string", "minLength": 1},
 }
 #: Headers of conditional requests, RFC 9110.
@@ -202,14 +203,14 @@ def _body(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
     body = route.body_spec
     assert body.model is not None
     if isinstance(body, PictureBody):
-        return _picture_body(body.model, schemas)
+        return _picture_body(body.model, schemas, files=[FILE_FIELD, *([MASK_FIELD] if body.takes_mask else [])])
     content = {"application/json": {"schema": _ref(body.model)}}
     return content | {media: {"schema": {"type": "string"}} for media in body.text_types}
 
 
-def _picture_body(model: type[BaseModel], schemas: Mapping[str, Json]) -> Json:
+def _picture_body(model: type[BaseModel], schemas: Mapping[str, Json], *, files: Sequence[str]) -> Json:
     fields: dict[str, Json] = schemas[model.__name__]["properties"]
-    form: dict[str, Json] = {FILE_FIELD: {"type": "string", "format": "binary"}}
+    form: dict[str, Json] = {name: {"type": "string", "format": "binary"} for name in files}
     form |= {name: as_text(field) for name, field in fields.items() if name not in ("url", "object")}
     return {
         "multipart/form-data": {
@@ -233,14 +234,14 @@ def _responses(route: Endpoint) -> Json:
             "description": _STATUS_WORDS[status],
             "content": {CONTENT_TYPE: {"schema": _ref(Problem)}},
         }
-    for response in _with_conditional(route):
+    for response in described_responses(route):
         one = responses.setdefault(str(response.status), {"description": response.description})
         if found := _content(response):
             one["content"] = one.get("content", {}) | found
     return dict(sorted(responses.items()))
 
 
-def _with_conditional(route: Endpoint) -> Iterator[ResponseSpec]:
+def described_responses(route: Endpoint) -> Iterator[ResponseSpec]:
     """The responses of the table, and those to conditional requests and requests for a range."""
     yield from route.responses
     if route.method == "GET":

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response
 
-from darkroom.api.core.caching import Version, document_version
+from darkroom.api.core.caching import Validator, document_validator
 from darkroom.api.core.routing import ApiResponse
 from darkroom.domain.http_errors import PreconditionFailed, RangeNotSatisfiable
 
@@ -42,10 +42,10 @@ def http_response(request: Request, response: ApiResponse) -> Response:
         content = content.model_dump_json().encode()
     if not isinstance(content, bytes):
         return _compressed_stream(content, request, response)
-    version = response.version or _version_of_document(request, response, content)
-    if version is None:
+    validator = response.validator or _validator_of_document(request, response, content)
+    if validator is None:
         return _compressed(content, request, response)
-    return _conditional(content, request, response, version=version)
+    return _conditional(content, request, response, validator=validator)
 
 
 def whole(data: bytes, response: ApiResponse) -> Response:
@@ -72,20 +72,20 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield bytes(view[start : start + _PIECE_BYTES])
 
 
-def _version_of_document(request: Request, response: ApiResponse, data: bytes) -> Version | None:
+def _validator_of_document(request: Request, response: ApiResponse, data: bytes) -> Validator | None:
     """The version of a document that a client may keep; None for the result of an action, and for a secret."""
     may_keep = request.method in ("GET", "HEAD") and response.status == 200 and "Cache-Control" not in response.headers
-    return document_version(data) if may_keep else None
+    return document_validator(data) if may_keep else None
 
 
-def _conditional(data: bytes, request: Request, response: ApiResponse, *, version: Version) -> Response:
+def _conditional(data: bytes, request: Request, response: ApiResponse, *, validator: Validator) -> Response:
     """The content, a range of it, or 304 if the client has it already."""
-    is_known = version.is_known_to(request)
-    has_ranges = not version.is_weak
+    is_known = validator.is_known_to(request)
+    has_ranges = not validator.is_weak
     found = whole(data, response) if has_ranges or is_known else _compressed(data, request, response)
-    found.headers["ETag"] = version.etag
-    found.headers["Cache-Control"] = version.cache_control
-    found.last_modified = version.modified_at
+    found.headers["ETag"] = validator.etag
+    found.headers["Cache-Control"] = validator.cache_control
+    found.last_modified = validator.modified_at
     try:
         found.make_conditional(request.environ, has_ranges and not is_known and _is_one_range(request), len(data))
     except RequestedRangeNotSatisfiable as exc:
@@ -94,7 +94,7 @@ def _conditional(data: bytes, request: Request, response: ApiResponse, *, versio
             f"the range {asked!r} is outside of {len(data)} bytes", value=asked, limit=len(data)
         ) from exc
     if found.status_code == 412:
-        raise PreconditionFailed("the content has another version than If-Match expects", value=version.etag)
+        raise PreconditionFailed("the content has another version than If-Match expects", value=validator.etag)
     if has_ranges:
         found.headers["Accept-Ranges"] = "bytes"
     return found

@@ -78,14 +78,14 @@ class Links(BaseModel):
         )
 
 
-class Versions(BaseModel):
-    """Versions of the pictures. With `version` in its query, a client may keep a picture for a year."""
+class Etags(BaseModel):
+    """ETags of the pictures. With its `etag` in the query, a client may keep a picture for a year."""
 
     original: str
     result: str | None = Field(description="null until there is a result; a rework changes it")
 
     @classmethod
-    def of(cls, job: Job) -> "Versions":
+    def of(cls, job: Job) -> "Etags":
         return cls(original=original_tag(job), result=result_tag(job) if job.result else None)
 
 
@@ -118,7 +118,7 @@ class JobView(BaseModel):
     expires_at: datetime
     revision: int = Field(description="grows with every change")
     links: Links
-    versions: Versions
+    etags: Etags
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -132,7 +132,7 @@ class JobView(BaseModel):
             degraded=job.degraded,
             review_reasons=list(job.review_reasons),
             links=Links.of(job),
-            versions=Versions.of(job),
+            etags=Etags.of(job),
         )
 
 

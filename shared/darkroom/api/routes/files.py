@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom import __version__
-from darkroom.api.core.caching import Version, tag_of
+from darkroom.api.core.caching import Validator, tag_of
 from darkroom.api.core.routing import PICTURES, ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.core.views import original_tag, result_tag
 from darkroom.api.routes.jobs import job_of
@@ -31,15 +31,15 @@ _EVERY_PICTURE = (*PICTURES, "image/gif", "image/bmp", "image/heic")
 
 
 class FileQuery(BaseModel):
-    """The version of a file."""
+    """The expected ETag of a file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    version: str | None = Field(
+    etag: str | None = Field(
         None,
         max_length=64,
-        description="from `versions` of the job. While it is the present one, a client may keep the response for a "
-        "year; the response is the present version in any case",
+        description="from `etags` of the job. While it is the present one, a client may keep the response for a year. "
+        "The response is the present picture in any case",
     )
 
 
@@ -50,9 +50,13 @@ FileContext: TypeAlias = RequestContext[FileQuery, object]
 def result(context: FileContext) -> ApiResponse:
     """The finished picture."""
     job = job_of(context)
-    ref = _result_of(job)
-    name = f"{_stem(job)}{PurePosixPath(ref.name).suffix}"
-    return _file(context, ref, name, version=_version(context, result_tag(job), modified_at=job.completed_at))
+    validator = _validator(context, result_tag(job), modified_at=job.completed_at)
+    return result_file(context, job, _result_of(job), validator=validator)
+
+
+def result_file(context: RequestContext, job: Job, ref: ObjectRef, *, validator: Validator) -> ApiResponse:
+    """A result of a job, under the job's name. Raises ResultNotFound."""
+    return _file(context, ref, f"{_stem(job)}{PurePosixPath(ref.name).suffix}", validator=validator)
 
 
 def _result_of(job: Job) -> ObjectRef:
@@ -64,26 +68,26 @@ def _result_of(job: Job) -> ObjectRef:
 def original(context: FileContext) -> ApiResponse:
     """The uploaded photograph."""
     job = job_of(context)
-    version = _version(context, original_tag(job), modified_at=job.created_at)
-    return _file(context, job.source.ref, job.display_name, version=version)
+    validator = _validator(context, original_tag(job), modified_at=job.created_at)
+    return _file(context, job.source.ref, job.display_name, validator=validator)
 
 
-def _version(context: FileContext, tag: str, *, modified_at: datetime | None = None) -> Version:
-    return Version(tag=tag, modified_at=modified_at, is_permanent=context.query.version == tag)
+def _validator(context: FileContext, tag: str, *, modified_at: datetime | None = None) -> Validator:
+    return Validator(tag=tag, modified_at=modified_at, is_permanent=context.query.etag == tag)
 
 
 def _stem(job: Job) -> str:
     return PurePosixPath(job.display_name).stem
 
 
-def _file(context: RequestContext, ref: ObjectRef, name: str, *, version: Version) -> ApiResponse:
-    if version.is_known_to(context.request):
-        return ApiResponse(content=b"", version=version)
+def _file(context: RequestContext, ref: ObjectRef, name: str, *, validator: Validator) -> ApiResponse:
+    if validator.is_known_to(context.request):
+        return ApiResponse(content=b"", validator=validator)
     data = _read(context, ref)
     kind = _kind(data)
     disposition = "attachment" if kind == _UNKNOWN else "inline"
     headers = {"Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(name, safe='')}"}
-    return ApiResponse(content=data, content_type=kind, headers=headers, version=version)
+    return ApiResponse(content=data, content_type=kind, headers=headers, validator=validator)
 
 
 def _read(context: RequestContext, ref: ObjectRef) -> bytes:
@@ -117,14 +121,14 @@ def thumbnail(context: RequestContext[ThumbnailQuery, object]) -> ApiResponse:
     ref = _result_of(job) if of_result else job.source.ref
     # The version of the program, because another one may make another thumbnail.
     tag = tag_of(ref, query.side, __version__)
-    version = Version(tag=tag, is_permanent=query.version == (result_tag(job) if of_result else original_tag(job)))
-    if version.is_known_to(context.request):
-        return ApiResponse(content=b"", version=version)
-    return _thumbnail(context, _read(context, ref), of_result=of_result, version=version)
+    validator = Validator(tag=tag, is_permanent=query.etag == (result_tag(job) if of_result else original_tag(job)))
+    if validator.is_known_to(context.request):
+        return ApiResponse(content=b"", validator=validator)
+    return _thumbnail(context, _read(context, ref), of_result=of_result, validator=validator)
 
 
 def _thumbnail(
-    context: RequestContext[ThumbnailQuery, object], data: bytes, *, of_result: bool, version: Version
+    context: RequestContext[ThumbnailQuery, object], data: bytes, *, of_result: bool, validator: Validator
 ) -> ApiResponse:
     from darkroom.imaging.codec import Limits, decode
     from darkroom.stages.finish import finish
@@ -135,7 +139,7 @@ def _thumbnail(
     with context.app.inference_slot():
         decoded = decode(data, Limits(max_bytes=max(len(data), 1), max_pixels=pixels))
         finished = finish(decoded.picture, parameters, decoded)
-    return ApiResponse(content=finished.data, content_type=finished.content_type, version=version)
+    return ApiResponse(content=finished.data, content_type=finished.content_type, validator=validator)
 
 
 def manifest(context: RequestContext) -> ApiResponse:
@@ -159,13 +163,13 @@ def stage_output(context: FileContext) -> ApiResponse:
             limit=len(job.records) - 1,
         )
     record = job.records[number]
-    version = _version(context, tag_of(record.output))
-    if version.is_known_to(context.request):
-        return ApiResponse(content=b"", version=version)
+    validator = _validator(context, tag_of(record.output))
+    if validator.is_known_to(context.request):
+        return ApiResponse(content=b"", validator=validator)
     data = _read(context, record.output)
     if record.stage == "assess":
         return ApiResponse(content=json.dumps(json.loads(data)).encode())
-    return ApiResponse(content=data, content_type=_kind(data), version=version)
+    return ApiResponse(content=data, content_type=_kind(data), validator=validator)
 
 
 ROUTES: tuple[Endpoint, ...] = (

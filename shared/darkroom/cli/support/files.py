@@ -2,9 +2,13 @@
 
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import click
+
+#: Longest name in bytes that is kept in the name of an unfinished file; the rest of 255 is for its marks.
+_MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +45,10 @@ def write_atomically(path: Path, data: bytes, *, part: Path | None = None) -> No
 
 
 def part_of(path: Path, pid: int) -> Path:
-    """The hidden file beside `path` in which process `pid` writes it."""
-    return path.with_name(f".{path.name[:200]}.{pid}.part")
+    """The hidden file beside `path` in which process `pid` writes it.
+
+    A long name is replaced by its checksum: file systems limit names to 255 bytes, and a cut name would not be unique.
+    """
+    name = os.fsencode(path.name)
+    stem = path.name if len(name) <= _MAX_NAME_BYTES else sha256(name).hexdigest()
+    return path.with_name(f".{stem}.{pid}.part")

@@ -8,7 +8,7 @@ Computed as a value before anything is done:
     darkroom run photo.jpg -o other.png  other.png
 
 Two pictures of one folder whose results would have the same name both keep their own ending: `a.png` and `a.jpg`,
-written as JPEG, become `a.png.jpg` and `a.jpg.jpg`.
+written as JPEG, become `a.png.jpg` and `a.jpg.jpg`. If one of the two results is there already, its name stays.
 """
 
 import os
@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from darkroom.cli.support.real_paths import RealPaths
 from darkroom.domain.errors import BadImage
@@ -26,7 +27,9 @@ from darkroom.domain.parameters import FinishParameters
 PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
 #: Formats by the ending of the name that a result was given by hand.
 FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
-#: Read of a file to tell its format.
+#: Why an entry of a folder is not worked on.
+WhyLeftOut = Literal["no picture", "link to a folder", "link to nothing", "neither file nor folder"]
+#: Bytes of a file that are read to detect its format.
 _HEAD_BYTES = 4096
 
 
@@ -40,12 +43,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """An entry of a folder that is not worked on."""
+
+    path: Path
+    why: WhyLeftOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What lies in the inputs."""
 
     found: tuple[Found, ...]
-    #: Files in folders that are no pictures.
-    left_out: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +87,18 @@ def search(inputs: Sequence[Path], output: Path) -> Search:
     """The pictures among the inputs and in their folders by name, each once, without `output` and hidden files."""
     #: By the path in the real folder: the same for a file that is named in two ways, another for a symbolic link.
     found: dict[Path, Found] = {}
-    left_out: list[Path] = []
+    left_out: list[LeftOut] = []
     paths = RealPaths()
     for each in inputs:
         if not each.is_dir():
             found.setdefault(paths.entry(each), Found(source=each, relative=Path(each.name)))
             continue
         root = Path(each.resolve().name) if len(inputs) > 1 else Path()
-        for path in _files(each, paths, output=paths.file(output)):
-            if _is_picture(path):
+        for path, why in _entries(each, paths, output=paths.file(output)):
+            if why is None and _is_picture(path):
                 found.setdefault(paths.entry(path), Found(source=path, relative=root / path.relative_to(each)))
             else:
-                left_out.append(path)
+                left_out.append(LeftOut(path=path, why=why or "no picture"))
     return Search(found=tuple(found.values()), left_out=tuple(left_out))
 
 
@@ -109,8 +119,10 @@ def disentangled(planned: Sequence[Target], *, manifest: bool) -> list[Target]:
     chosen = list(planned)
     while True:
         taken = Counter(path for each in chosen for path in _written(each, manifest=manifest))
+        shared = {path for path, count in taken.items() if count > 1}
         clashing = [
-            not _is_long(each) and any(taken[path] > 1 for path in _written(each, manifest=manifest)) for each in chosen
+            not _is_long(each) and bool(shared & _written(each, manifest=manifest)) and not _is_settled(each, chosen)
+            for each in chosen
         ]
         if not any(clashing):
             return chosen
@@ -142,6 +154,24 @@ def _is_long(target: Target) -> bool:
     return target.fixed or target.stem.name == target.source.name
 
 
+def _is_settled(target: Target, planned: Sequence[Target]) -> bool:
+    """Whether a result of the target is there already, and was made before the other sources of its name were.
+
+    The time of the last change of a file's entry says when it came: the time of its content may be older.
+    """
+    made = [path.stat().st_mtime_ns for path in target.results if path.exists()]
+    if not made:
+        return False
+    rivals = [each for each in planned if each is not target and each.results & target.results]
+    if not rivals or any(_is_long(each) for each in rivals):
+        return False
+    return _arrival(target) <= max(made) < min(_arrival(each) for each in rivals)
+
+
+def _arrival(target: Target) -> int:
+    return target.source.stat().st_ctime_ns
+
+
 def _lengthened(target: Target) -> Target:
     return replace(target, stem=target.stem.with_name(target.source.name))
 
@@ -150,16 +180,28 @@ def _with_ending(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
-def _files(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[Path]:
-    """The files of a folder by name, then those of its folders; a folder that cannot be read is no empty folder."""
+def _entries(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[tuple[Path, WhyLeftOut | None]]:
+    """What is in a folder by name, then what is in its folders, and why it cannot be a file to work on.
+
+    Links to files are followed. Links to folders are not, because they may lead back into the same tree. Raises OSError
+    for a folder that cannot be read.
+    """
     pending = [folder]
     while pending:
         here = pending.pop()
         with os.scandir(here) as entries:
             seen = sorted((each for each in entries if not _is_hidden(each.name)), key=lambda each: each.name)
-        yield from (here / each.name for each in seen if each.is_file())
+        yield from ((here / each.name, _why_no_file(each)) for each in seen if not each.is_dir(follow_symlinks=False))
         below = (here / each.name for each in reversed(seen) if each.is_dir(follow_symlinks=False))
         pending += (each for each in below if paths.folder(each) != output)
+
+
+def _why_no_file(entry: os.DirEntry[str]) -> WhyLeftOut | None:
+    if entry.is_file():
+        return None
+    if not entry.is_symlink():
+        return "neither file nor folder"
+    return "link to a folder" if entry.is_dir() else "link to nothing"
 
 
 def _is_hidden(name: str) -> bool:

@@ -34,6 +34,8 @@ class Task:
     #: The source as messages and the manifest call it.
     name: str
     pipeline: Pipeline
+    #: The mask for the picture, if there is one.
+    mask: Path | None = None
     settings: Settings
     #: Threads of one process.
     threads: int
@@ -149,16 +151,28 @@ def parts(task: Task) -> list[Path]:
     return [part_of(path, task.parent) for path in written]
 
 
-def develop_bytes(name: str, data: bytes, pipeline: Pipeline, settings: Settings, *, threads: int) -> "PipelineResult":
-    """Develop the bytes of one picture. Raises PermanentError if it cannot be done."""
-    from darkroom.execution.runner import run_pipeline
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The bytes of one picture, what messages and the manifest call it, and its mask."""
 
-    return run_pipeline(_bench(settings, threads), printable(name), data, pipeline)
+    name: str
+    data: bytes
+    mask: Path | None = None
+
+
+def develop_bytes(source: Source, pipeline: Pipeline, settings: Settings, *, threads: int) -> "PipelineResult":
+    """Develop the bytes of one picture. Raises PermanentError if it cannot be done, OSError for an unreadable mask."""
+    from darkroom.execution.runner import given_mask, run_pipeline
+
+    runner = _bench(settings, threads)
+    if source.mask is not None:
+        runner, pipeline = given_mask(runner, pipeline, printable(source.mask.name), source.mask.read_bytes())
+    return run_pipeline(runner, printable(source.name), source.data, pipeline)
 
 
 def _make(task: Task) -> tuple["PipelineResult", Path]:
-    data = task.target.source.read_bytes()
-    made = develop_bytes(task.name, data, task.pipeline, task.settings, threads=task.threads)
+    source = Source(name=task.name, data=task.target.source.read_bytes(), mask=task.mask)
+    made = develop_bytes(source, task.pipeline, task.settings, threads=task.threads)
     path = task.target.path(_FORMATS[made.content_type])
     if task.manifest:  # before the result, whose presence says that the file is done
         manifest = _manifest(made.job, path.name)

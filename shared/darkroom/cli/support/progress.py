@@ -8,11 +8,12 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
+from darkroom.cli.support.output_paths import LeftOut
 from darkroom.cli.support.process_file import FileOutcome
 from darkroom.cli.support.text import counted, duration, printable
 
@@ -39,21 +40,33 @@ def tell_failures(failures: Iterable[FileOutcome], *, debug: bool) -> None:
         click.echo(f"{printable(outcome.source)}: {printable(outcome.error)}", err=True)
 
 
-def sums(counts: Counter[str], left_out: list[str], started: float) -> str:
-    """`12 done, 3 there already, 1 failed, 12.3 s`, and what in the folders was no picture."""
+def sums(counts: Counter[str], left_out: Sequence[LeftOut], started: float) -> str:
+    """`12 done, 3 there already, 1 failed, 12.3 s`, and what in the folders was not worked on."""
     said = [f"{counts['done']} done"]
     if counts["skipped"]:
         said.append(f"{counts['skipped']} there already (--overwrite makes them again)")
     if counts["failed"]:
         said.append(f"{counts['failed']} failed")
     said.append(duration(time.perf_counter() - started))
-    if not left_out:
-        return ", ".join(said)
-    names = ", ".join(printable(name) for name in left_out[:3]) + (", …" if len(left_out) > 3 else "")
-    return (
-        ", ".join(said)
-        + f"; left out {counted(len(left_out), 'file that is no picture', 'files that are no pictures')}: {names}"
+    total = ", ".join(said)
+    return f"{total}; {left_out_sentence(left_out)}" if left_out else total
+
+
+def left_out_sentence(left_out: Sequence[LeftOut]) -> str:
+    """`left out 2 files that are no pictures: a.txt, b.txt; 1 link to a folder: c`, with at most three names each."""
+    kinds = (
+        ("no picture", "file that is no picture", "files that are no pictures"),
+        ("link to a folder", "link to a folder", "links to folders"),
+        ("link to nothing", "link to nothing", "links to nothing"),
+        ("neither file nor folder", "special file", "special files"),
     )
+    groups = []
+    for why, one, many in kinds:
+        paths = [each.path for each in left_out if each.why == why]
+        if paths:
+            names = ", ".join(printable(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+            groups.append(f"{counted(len(paths), one, many)}: {names}")
+    return f"left out {'; '.join(groups)}"
 
 
 def _line(outcome: FileOutcome) -> str:

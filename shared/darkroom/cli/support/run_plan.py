@@ -12,6 +12,7 @@ from darkroom.cli.support.files import Output
 from darkroom.cli.support.output_paths import (
     FORMAT_OF_SUFFIX,
     PICTURE_SUFFIXES,
+    LeftOut,
     Search,
     Target,
     conflicts,
@@ -21,7 +22,7 @@ from darkroom.cli.support.output_paths import (
 )
 from darkroom.cli.support.pipeline_options import with_output
 from darkroom.cli.support.process_file import FileOutcome, Task
-from darkroom.cli.support.text import counted
+from darkroom.cli.support.progress import left_out_sentence
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
@@ -38,8 +39,8 @@ class Batch:
     tasks: tuple[Task, ...]
     #: Pictures whose results are there already.
     skipped: tuple[FileOutcome, ...]
-    #: Files in the folders that are no pictures.
-    left_out: tuple[Path, ...]
+    #: What in the folders is not worked on.
+    left_out: tuple[LeftOut, ...]
     #: Processes at once.
     jobs: int
 
@@ -58,6 +59,8 @@ class How:
     overwrite: bool
     #: Whether a manifest is written beside each result.
     manifest: bool
+    #: The mask for the one picture, if there is one.
+    mask: Path | None = None
 
 
 def plan_batch(inputs: Sequence[Path], told: Output, pipeline: Pipeline, how: How) -> Batch:
@@ -119,7 +122,7 @@ def _check_output(inputs: Sequence[Path], told: Output) -> None:
 
 def _check_targets(planned: Sequence[Target], inputs: Sequence[Path], looked: Search, *, manifest: bool) -> None:
     if not planned:
-        others = f"; {counted(len(looked.left_out), 'other file')}" if looked.left_out else ""
+        others = f"; {left_out_sentence(looked.left_out)}" if looked.left_out else ""
         raise Failure(f"there is no picture in {', '.join(str(each) for each in inputs)}{others}")
     if problems := conflicts(planned, manifest=manifest):
         raise click.UsageError("; ".join(problems[:3]) + ("; …" if len(problems) > 3 else ""))
@@ -143,6 +146,7 @@ def _tasks(todo: Sequence[Target], pipeline: Pipeline, how: How) -> tuple[Task, 
             target=each,
             name=str(each.source),
             pipeline=pipeline,
+            mask=how.mask,
             settings=settings,
             threads=threads,
             manifest=how.manifest,

@@ -107,7 +107,7 @@ class _Source:
     def _decompressed(self, index: int, size: int) -> bytes:
         """The bytes of a strip or tile; where the stated length is wrong, all up to the next one are tried."""
         layout, got = self._layout, 0
-        for end in dict.fromkeys((self._stated_end(index), self._end(index))):
+        for end in self._ends(index):
             piece = _in_bit_order(self._data[layout.offsets[index] : end], layout)
             try:
                 plain = codecs.decompress(piece, layout.compression, size)
@@ -120,12 +120,17 @@ class _Source:
 
     def _picture(self, index: int, rows: int) -> NDArray[Any]:
         layout = self._layout
-        for end in dict.fromkeys((self._stated_end(index), self._end(index))):
+        for end in self._ends(index):
             try:
                 return codecs.decode_picture(self._data[layout.offsets[index] : end], layout, rows)
             except Undecodable:
                 continue
         raise self._short(index, 0, 0)
+
+    def _ends(self, index: int) -> list[int]:
+        """Where the bytes of a strip or tile may end, the stated place first; none where they would be empty."""
+        ends = dict.fromkeys((self._stated_end(index), self._end(index)))
+        return [end for end in ends if end > self._layout.offsets[index]]
 
     def _stated_end(self, index: int) -> int:
         sizes = self._layout.sizes

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.imaging.codec.formats.dimensions import declared_size
 from darkroom.imaging.codec.formats.tiff.layout import (
     CCITT_RLE,
     CCITT_T4,
@@ -30,6 +29,8 @@ _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 5, 8, 32946, 32773
 _LZMA, _ZSTD, _WEBP, _LERC = 34925, 50000, 50001, 34887
 _JPEG_2000, _JPEG_2000_RGB = 34712, 33005
 _JPEG_TABLES, _T4_OPTIONS, _LERC_PARAMETERS = 347, 292, 50674
+#: Marker at the end of a JPEG.
+_JPEG_END = b"\xff\xd9"
 #: Additional compressions of LERC: none, deflate, ZSTD.
 _LERC_DEFLATE, _LERC_ZSTD = 1, 2
 
@@ -158,18 +159,30 @@ def _ccitt(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
 
 
 def _jpeg(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
-    """RGB where the photometric interpretation is YCbCr, else the samples as they are."""
+    """RGB where the photometric interpretation is YCbCr, else the samples as they are.
+
+    The last strip of a picture may have the height of the others. libjpeg would fill what is missing with grey.
+    """
     import imagecodecs
 
-    width, height = declared_size(data, "jpeg") or (0, 0)
-    if not (layout.block_width <= width < layout.block_width + 64 and rows <= height < layout.block_height + 64):
+    if _JPEG_END not in data:
         raise Undecodable
     is_jfif = data[6:10] == b"JFIF"
     is_rgb = layout.photometric == RGB and layout.samples == layout.colors and not layout.separate
     source = RGB if is_rgb and not is_jfif else None
     target = RGB if is_rgb or layout.is_converted else None
     tables = layout.tags.value(_JPEG_TABLES)
-    return np.asarray(imagecodecs.jpeg8_decode(data, tables=tables, colorspace=source, outcolorspace=target))
+
+    def decoded(height: int) -> NDArray[Any]:
+        room = _room(layout, height)
+        return np.asarray(
+            imagecodecs.jpeg8_decode(data, tables=tables, colorspace=source, outcolorspace=target, out=room)
+        )
+
+    try:
+        return decoded(rows)
+    except ValueError:  # another size than the room
+        return decoded(layout.block_height)
 
 
 def _jpeg_2000(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
