@@ -73,8 +73,8 @@ def extents(data: bytes) -> list[tuple[int, int]]:
     return [(at, at + size) for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
 
 
-def fax(bilevel: np.ndarray, compression: str) -> bytes:
+def fax(bilevel: np.ndarray, compression: str, **options: Any) -> bytes:
     """A bilevel TIFF by one of libtiff's CCITT encoders."""
     sink = BytesIO()
-    Image.fromarray(bilevel).save(sink, "TIFF", compression=compression)
+    Image.fromarray(bilevel).save(sink, "TIFF", compression=compression, **options)
     return sink.getvalue()

@@ -251,7 +251,7 @@ def test_the_command_tells_where_to_drop_and_where_the_result_lies(tmp_path: Pat
 
 
 def test_the_command_says_who_may_ask_the_api(tmp_path: Path) -> None:
-    for expected in ("This computer needs no key, and no other gets in.", "Every request needs a key."):
+    for expected in ("This computer needs no key; other computers are refused.", "Every request needs a key."):
         with Service(tmp_path, workers=1, options=["--port", "0"]) as service:
             wait_until(lambda: bool(service.log("supervisor_started")), "the start")
             _, output = service.end()

@@ -1,6 +1,7 @@
 """Where do the results of `darkroom run` go?"""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.cli.main import cli
 from darkroom.cli.support.files import part_of
 from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
 from darkroom.cli.support.progress import left_out_sentence
@@ -261,3 +264,28 @@ def test_links_and_dots_lead_to_the_real_path(tmp_path: Path, monkeypatch: pytes
     for text in ("real/deep/a.jpg", "link/a.jpg", "link/../deep/a.jpg", "again", "./real/../link/a.jpg", "none/a.jpg"):
         assert paths.file(Path(text)) == Path(text).resolve()
         assert paths.folder(Path(text).parent) == Path(text).parent.resolve()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["rnu", "a.jpg"], "run"),
+        (["run", "a.jpg", "-o", "b.jpg", "--preset", "restor"], "restore"),
+        (["run", "a.jpg", "-o", "b.jpg", "--pipeline", '{"preset": "low-light"}'], "low_light"),
+        (["run", "a.jpg", "-o", "b.jpg", "--stages", "denoisee"], "denoise"),
+        (["run", "a.jpg", "-o", "b.jpg", "--pipeline", '{"stages": {"upscal": true}}'], "upscale"),
+        (["stages", "denoize"], "denoise"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_name_that_was_meant(
+    arguments: list[str], meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").write_bytes(b"")
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert re.search(f"[Dd]id you mean '{meant}'", result.stderr)
+
+
+def test_a_word_that_is_like_no_name_is_answered_without_a_guess() -> None:
+    assert "did you mean" not in CliRunner().invoke(cli, ["stages", "sepia"]).stderr.lower()

@@ -275,3 +275,19 @@ def test_a_folder_that_cannot_be_written_fails_the_file_and_says_why(here: Path)
     result = run("a.jpg", "-o", "out/deeper", *FAST)
     assert result.exit_code == 1
     assert result.stderr.startswith("a.jpg: ")
+
+
+def test_a_dry_run_prints_the_stages_and_the_names_and_writes_nothing(here: Path) -> None:
+    for name in ("photos/a.jpg", "photos/b.png", "out/photos/c.jpg"):
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg_bytes())
+    before = sorted(here.rglob("*"))
+    result = CliRunner().invoke(cli, ["run", "photos", "-o", "out", "--preset", "cutout", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    stages, first, second, total = result.stdout.splitlines()
+    assert stages == "preset cutout: background, finish"
+    assert first.startswith("photos/a.jpg → out/a.")
+    assert second.startswith("photos/b.png → out/b.")
+    assert total.startswith("2 pictures to do")
+    assert sorted(here.rglob("*")) == before

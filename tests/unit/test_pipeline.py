@@ -54,7 +54,7 @@ def test_the_first_folder_names_the_preset(name: str, preset: str) -> None:
         ("", "preset '' is unknown"),
         ('{"preset": "sepia"}', "'sepia'"),
         ("{", "not valid JSON"),
-        ('{"stages": ["sharpen"]}', "not 'sharpen'"),
+        ('{"stages": ["sharpen"]}', "stage 'sharpen' is unknown, expected any of repair, denoise"),
         ('{"stages": {"sharpen": true}}', "stage sharpen is unknown, expected any of repair, denoise"),
         ('{"stages": ["assess"]}', "assess is always part of a pipeline"),
         ('{"stages": ["denoise", "denoise"]}', "a stage occurs twice in denoise, denoise"),

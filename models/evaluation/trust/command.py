@@ -105,9 +105,9 @@ def _row(case: Case, judged: Judged) -> list[Cell]:
     verdict = "APPROVED" if outcome.approved else f"to review: {reasons}"
     score = judged.job.after.score if judged.job.after else 0.0
     return [
-        Cell(title=f"{case.preset}: {case.fault}", pixels=case.given, told=case.photograph),
-        Cell(title=verdict, pixels=over_squares(judged.result), told=_figures(judged, score)),
-        Cell(title="truth", pixels=_truth(case), told=""),
+        Cell(title=f"{case.preset}: {case.fault}", pixels=case.given, caption=case.photograph),
+        Cell(title=verdict, pixels=over_squares(judged.result), caption=_figures(judged, score)),
+        Cell(title="truth", pixels=_truth(case), caption=""),
     ]
 
 

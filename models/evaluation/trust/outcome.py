@@ -1,8 +1,8 @@
 """Runs one case and judges the result by its truth."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
+from darkroom.domain.acceptance import Term, evidence
 from darkroom.domain.job import Job
 from darkroom.domain.messages import Step
 from darkroom.domain.pipeline import build_pipeline
@@ -64,6 +65,8 @@ class Outcome:
     approved: bool
     #: The codes of the reasons for a review.
     reasons: tuple[str, ...] = ()
+    #: The terms of `darkroom.domain.acceptance`.
+    evidence: Mapping[Term, float] = field(default_factory=dict)
 
     @property
     def acceptable(self) -> bool:
@@ -121,6 +124,7 @@ def judge(runner: LocalRunner, case: Case) -> Judged:
         fault=case.fault,
         approved=done.job.qc_status == "auto_approved",
         reasons=tuple(reason.code for reason in done.job.review_reasons),
+        evidence=evidence(done.job.records, done.job.before, done.job.after),
     )
     if case.subject is not None:
         return Judged(outcome=replace(outcome, iou=overlap(seen[-1], case.subject)), result=seen[-1], job=done.job)

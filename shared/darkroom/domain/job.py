@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from darkroom.domain.acceptance import NO_CALIBRATIONS, Acceptance, Calibrations, acceptance, evidence
 from darkroom.domain.errors import NotAllowed
 from darkroom.domain.history import PROGRESS, HistoryEntry, occurrences, with_entry
 from darkroom.domain.messages import (
@@ -81,6 +82,8 @@ class Job(Record):
     records: tuple[StepRecord, ...] = ()
     before: Report | None = None
     after: Report | None = None
+    #: How probably a person would accept the result; None if the pipeline is not calibrated.
+    acceptance: Acceptance | None = None
     error: JobError | None = None
     history: tuple[HistoryEntry, ...] = ()
     created_at: datetime
@@ -117,7 +120,7 @@ class Job(Record):
         """Why a person must review the result of a completed job; empty if it may be approved."""
         if self.status != "completed":
             return ()
-        return review_reasons(self.records, self.after, self.pipeline.qc_threshold)
+        return review_reasons(self.records, self.after, self.pipeline.qc_threshold, self.acceptance)
 
     @property
     def run_started_at(self) -> datetime:
@@ -199,13 +202,14 @@ class Job(Record):
         text = f"{record.stage} by {record.model.id if record.model else record.method}, {how}"
         return self.model_copy(update=update).noted(now, "stage_completed", text)
 
-    def completed(self, now: datetime) -> "Job":
-        """The finished job with its quality verdict.
+    def completed(self, now: datetime, calibrations: Calibrations = NO_CALIBRATIONS) -> "Job":
+        """The finished job with its acceptance and its quality verdict.
 
         Approved if `darkroom.domain.review` finds no reason for a review; otherwise a person decides.
         """
         now = self._not_before(now)
-        done = self.model_copy(update={"status": "completed", "completed_at": now})
+        estimated = acceptance(calibrations, self.pipeline, evidence(self.records, self.before, self.after))
+        done = self.model_copy(update={"status": "completed", "completed_at": now, "acceptance": estimated})
         reasons = done.review_reasons
         verdict = "needs_review" if reasons else "auto_approved"
         score = self.after.score if self.after else 0.0

@@ -11,13 +11,13 @@ A mapping of stages changes the preset; a list means exactly these stages, in th
 """
 
 import json
-from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from darkroom.domain.errors import BadPipeline
 from darkroom.domain.messages import Record, describe
+from darkroom.domain.nearness import nearest, suggestion
 from darkroom.domain.parameters import PARAMETERS, RESTORATION_STAGES, Stage, object_names
 
 Preset = Literal[
@@ -38,8 +38,6 @@ Preset = Literal[
 ]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "auto"
-#: Ratio of `difflib` from which a word is a misspelt name: one wrong letter of five is.
-NEARNESS = 0.8
 #: Which default models a pipeline uses: the built-in ones, or the best that are installed.
 Quality = Literal["fast", "best"]
 #: Default threshold of the score, 0-100, above which a result needs no review.
@@ -59,6 +57,15 @@ class StageChoice(Record):
             return {"stage": value}
         if isinstance(value, dict) and "parameters" not in value:
             return {"stage": value.get("stage"), "parameters": {k: v for k, v in value.items() if k != "stage"}}
+        return value
+
+    @field_validator("stage", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PARAMETERS:
+            names = ", ".join(RESTORATION_STAGES)
+            hint = suggestion(value, RESTORATION_STAGES)
+            raise ValueError(f"stage {value[:80]!r} is unknown, expected any of {names}{hint}")
         return value
 
     @model_validator(mode="after")
@@ -81,6 +88,13 @@ class Pipeline(Record):
         "best", description="which default models: `fast` takes the built-in ones, `best` the best that are installed"
     )
 
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PRESETS:
+            raise ValueError(_unknown_preset(value))
+        return value
+
     @field_validator("stages", mode="before")
     @classmethod
     def _list_or_mapping(cls, value: Any) -> Any:
@@ -90,7 +104,10 @@ class Pipeline(Record):
         if not isinstance(value, dict):
             raise ValueError(f"expected a list of stages or a mapping from stages to switches, not {value!r}")
         if unknown := sorted(str(key) for key in value if key not in PARAMETERS):
-            raise ValueError(f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}")
+            hint = suggestion(unknown[0], RESTORATION_STAGES)
+            raise ValueError(
+                f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}{hint}"
+            )
         for stage, switch in value.items():
             if not isinstance(switch, (bool, dict)):
                 raise ValueError(f"{stage}: expected true, false or parameters, not {switch!r}")
@@ -157,12 +174,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
+def _unknown_preset(name: str) -> str:
+    return f"preset {name[:80]!r} is unknown, expected one of {', '.join(PRESETS)}{suggestion(name, PRESETS)}"
+
+
 def preset_pipeline(name: str) -> Pipeline:
     """The pipeline of a preset. Raises BadPipeline, naming the presets, if there is none of that name."""
     if name not in PRESETS:
-        raise BadPipeline(
-            f"preset {name!r} is unknown, expected one of {', '.join(PRESETS)}", code="unknown_preset", value=name
-        )
+        raise BadPipeline(_unknown_preset(name), code="unknown_preset", value=name)
     return build_pipeline({"preset": name})
 
 
@@ -188,8 +207,7 @@ def near_preset(name: str) -> str | None:
     """
     if name in PRESETS:
         return None
-    written = name.lower().replace("-", "_").replace(" ", "_")
-    return next(iter(get_close_matches(written, PRESETS, n=1, cutoff=NEARNESS)), None)
+    return nearest(name, PRESETS)
 
 
 def parse_stages(text: str) -> tuple[StageChoice, ...]:

@@ -7,13 +7,15 @@ all read their reasons here.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from darkroom.domain.acceptance import Acceptance
 from darkroom.domain.messages import Record, Report, StepRecord
 from darkroom.domain.places import Place, places_of
 
-ReviewCode = Literal["low_score", "degraded", "uncertain", "painted_over"]
+ReviewCode = Literal["unlikely", "low_score", "degraded", "uncertain", "painted_over"]
 
 #: How probably a result with a reason is bad, 0 to 1: the order of the reasons. Source: `python -m models.evaluation
 #: trust` on 1,038 results of all presets, 393 of them with a reason; `degraded` was not measured and comes last.
+#: `unlikely` has the probability of its own result.
 SEVERITY: Mapping[ReviewCode, float] = {"painted_over": 0.51, "uncertain": 0.40, "low_score": 0.35, "degraded": 0.0}
 
 
@@ -28,7 +30,9 @@ class ReviewReason(Record):
     places: tuple[Place, ...] = ()
 
 
-def review_reasons(records: Iterable[StepRecord], after: Report | None, threshold: float) -> tuple[ReviewReason, ...]:
+def review_reasons(
+    records: Iterable[StepRecord], after: Report | None, threshold: float, estimated: Acceptance | None = None
+) -> tuple[ReviewReason, ...]:
     """All reasons, the worst first.
 
     Parameters
@@ -39,8 +43,10 @@ def review_reasons(records: Iterable[StepRecord], after: Report | None, threshol
         The report of the result; a result without one has a score of 0.
     threshold : float
         The score, 0 to 100, above which a result may be approved.
+    estimated : Acceptance or None
+        How probably a person would accept the result, if that is known.
     """
-    return _worst_first([*_of_score(after, threshold), *_of_steps(records)])
+    return _worst_first([*_of_acceptance(estimated), *_of_score(after, threshold), *_of_steps(records)])
 
 
 def step_reasons(records: Iterable[StepRecord]) -> tuple[ReviewReason, ...]:
@@ -54,6 +60,12 @@ Weighed = tuple[float, ReviewReason]
 
 def _worst_first(weighed: Iterable[Weighed]) -> tuple[ReviewReason, ...]:
     return tuple(reason for _, reason in sorted(weighed, key=lambda pair: -pair[0]))
+
+
+def _of_acceptance(estimated: Acceptance | None) -> Iterator[Weighed]:
+    if estimated and estimated.probability < estimated.threshold:
+        message = f"of comparable results only {estimated.probability:.0%} were acceptable".replace("%", " %")
+        yield 1.0 - estimated.probability, ReviewReason(code="unlikely", message=message)
 
 
 def _of_score(after: Report | None, threshold: float) -> Iterator[Weighed]:

@@ -4,13 +4,14 @@ The stage functions, which read and write objects, and `darkroom run`, which kee
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from math import sqrt
 from typing import cast
 
 from pydantic import JsonValue
 
+from darkroom.domain.acceptance import CHANGE
 from darkroom.domain.errors import BadImage, BadPipeline, ModelUnusable
 from darkroom.domain.measurements import Measurements, Score
 from darkroom.domain.messages import ModelRef, ObjectRef, Report, Step, StepRecord
@@ -24,6 +25,7 @@ from darkroom.domain.parameters import (
 )
 from darkroom.domain.places import PLACES
 from darkroom.imaging.codec import Decoded, Header
+from darkroom.imaging.measurement.change import change
 from darkroom.imaging.measurement.measure import measure
 from darkroom.imaging.measurement.score import score
 from darkroom.imaging.measurement.score_input import patches, prepare, verdict
@@ -33,6 +35,7 @@ from darkroom.runtime.system import Models
 from darkroom.stages import StageModel, StageOutput, read_model
 from darkroom.stages.finish import finish
 from darkroom.stages.masked import run_masked
+from darkroom.stages.original import smaller_original
 from darkroom.stages.restore import blended, restore
 
 
@@ -43,6 +46,8 @@ class Inputs:
     picture: Picture
     #: The upload, of which `finish` keeps metadata and format; other stages do without.
     source: Decoded | Header | None
+    #: The bytes of the upload, which `finish` may keep; None for other stages.
+    upload: bytes | None = None
     #: Reads an object of the uploads bucket that the step's parameters name, as a picture.
     read_object: Callable[[str], Picture]
 
@@ -85,10 +90,13 @@ def step_record(step: Step, outcome: StepOutcome, usage: Usage, *, run: int) -> 
     )
 
 
-def run_assess(step: Step, decoded: Decoded, models: Models, *, is_first: bool) -> StepOutcome:
+def run_assess(
+    step: Step, decoded: Decoded, models: Models, *, is_first: bool, upload: Picture | None = None
+) -> StepOutcome:
     """Run an `assess` step. Raises ModelUnusable if the step's model cannot run.
 
-    The notes of decoding belong to the first `assess` alone: the last one reads the result, which `finish` wrote.
+    The notes of decoding belong to the first `assess` alone: the last one reads the result, which `finish` wrote. The
+    last one compares the result with the `upload`, of any size, if it is given.
     """
     report = assess(step, decoded, models)
     return StepOutcome(
@@ -97,8 +105,15 @@ def run_assess(step: Step, decoded: Decoded, models: Models, *, is_first: bool) 
         method=step.method,
         model=step.model,
         notes=tuple(decoded.notes) if is_first else (),
+        values=_changes(upload, decoded.picture) if upload else {},
         report=report,
     )
+
+
+def _changes(upload: Picture, result: Picture) -> dict[str, JsonValue]:
+    """What the pipeline changed, for the acceptance; nothing if the result has another shape."""
+    found = change(upload, result)
+    return {f"{CHANGE}{name}": round(value, 4) for name, value in asdict(found).items()} if found else {}
 
 
 def assess(step: Step, decoded: Decoded, models: Models) -> Report:
@@ -216,6 +231,8 @@ def _finish(parameters: FinishParameters, inputs: Inputs) -> StepOutcome:
     name = parameters.background_object
     background = inputs.read_object(name) if name is not None else None
     done = finish(inputs.picture, parameters, inputs.source, background)
+    if inputs.upload is not None:
+        done = smaller_original(done, inputs.picture, parameters, inputs.upload)
     return StepOutcome(
         data=done.data,
         content_type=done.content_type,

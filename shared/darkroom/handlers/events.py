@@ -28,6 +28,7 @@ from darkroom.domain.topology import MAX_FAILURES
 from darkroom.handlers.job_updates import change_job, given_up_name, publish_next_step
 from darkroom.handlers.objects import pin_objects
 from darkroom.handlers.webhooks import enqueue_webhook
+from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.system import System
@@ -89,7 +90,7 @@ def _completed(system: System, job: Job, event: StageCompleted) -> Job:
         return _planned(system, job)
     if len(job.records) < len(job.plan):
         return job
-    return job.completed(now)
+    return job.completed(now, read_calibrations(system.settings.acceptance))
 
 
 def _planned(system: System, job: Job) -> Job:

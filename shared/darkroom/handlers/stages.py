@@ -25,7 +25,8 @@ from darkroom.domain.sizes import MAX_OUTPUT_PIXELS
 from darkroom.domain.topology import MAX_FAILURES
 from darkroom.execution.step import Inputs, StepOutcome, run_assess, run_step, step_record
 from darkroom.handlers.job_updates import given_up_name, send
-from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.codec import Decoded, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.measurement.change import reduced
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.logs import log, log_unexpected
 from darkroom.runtime.ports import NewObject, ObjectInfo
@@ -131,9 +132,20 @@ def _run(system: System, request: StageRequested) -> StepRecord:
 
 def _outcome(system: System, request: StageRequested) -> StepOutcome:
     if request.step.stage == "assess":
+        upload = _compared_upload(system, request)
         decoded = _decode(system, request.input)
-        return run_assess(request.step, decoded, system.models, is_first=request.index == 0)
+        return run_assess(request.step, decoded, system.models, is_first=request.index == 0, upload=upload)
     return run_step(request.step, _inputs(system, request), system.models)
+
+
+def _compared_upload(system: System, request: StageRequested) -> Picture | None:
+    """The upload at the size at which the last `assess` compares it with the result; None if it was deleted."""
+    if request.index == 0:
+        return None
+    try:
+        return reduced(_decode(system, request.source).picture)
+    except SourceGone:
+        return None
 
 
 def fitting_notes(notes: Sequence[str]) -> list[str]:
@@ -179,12 +191,16 @@ def _inputs(system: System, request: StageRequested) -> Inputs:
     def read_object(name: str) -> Picture:
         return _named_object(system, request.step, name)
 
+    is_last = request.step.stage == "finish"
+    upload = _read(system, request.source) if is_last or request.input == request.source else b""
+    kept = upload if is_last else None
+    limits = _limits(system, request.source, len(upload))
     if request.input == request.source:
-        decoded = _decode(system, request.source)
-        return Inputs(picture=decoded.picture, source=decoded, read_object=read_object)
-    source = _header(system, request.source) if request.step.stage == "finish" else None
+        decoded = decode(upload, limits)
+        return Inputs(picture=decoded.picture, source=decoded, upload=kept, read_object=read_object)
+    source = read_header(upload, limits) if is_last else None
     picture = decode_working(_read(system, request.input))
-    return Inputs(picture=picture, source=source, read_object=read_object)
+    return Inputs(picture=picture, source=source, upload=kept, read_object=read_object)
 
 
 def _named_object(system: System, step: Step, name: str) -> Picture:
@@ -197,11 +213,6 @@ def _named_object(system: System, step: Step, name: str) -> Picture:
 def _decode(system: System, ref: ObjectRef) -> Decoded:
     data = _read(system, ref)
     return decode(data, _limits(system, ref, len(data)))
-
-
-def _header(system: System, ref: ObjectRef) -> Header:
-    data = _read(system, ref)
-    return read_header(data, _limits(system, ref, len(data)))
 
 
 def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:

@@ -13,6 +13,7 @@ from darkroom.adapters.system import ProcessMeter, SystemClock
 from darkroom.domain.parameters import Stage
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.inference.registry import REGISTRY_NAME, Registry
+from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.extras import require_modules
 from darkroom.runtime.lazy import Lazy
 from darkroom.runtime.logs import configure
@@ -146,6 +147,7 @@ def build(settings: Settings) -> System:
     if settings.google_audience and settings.backend == "local":
         require_modules("server", "google.auth", "requests")
     registry = installed_models(settings)
+    read_calibrations(settings.acceptance)
     ports = _local(settings) if settings.backend == "local" else _gcp(settings)
     objects, jobs, publisher, reservations, backlog = ports
     return System(
@@ -189,4 +191,5 @@ def build_local_runner(settings: Settings, threads: int) -> "LocalRunner":
         clock=SystemClock(),
         meter=ProcessMeter(),
         limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
+        calibrations=read_calibrations(settings.acceptance),
     )

@@ -46,6 +46,7 @@ class Settings(Record):
         "cpu", description="what runs the models: the processor, or an NVIDIA GPU, which needs onnxruntime-gpu"
     )
     registry: Path = Field(DEFAULT_REGISTRY, description="the file that lists the models")
+    acceptance: str = Field("", description="file of `darkroom verdict calibrate`; the built-in calibrations if empty")
     models: str = Field("", description="folder of the networks that were installed; the user's data folder if empty")
     commercial_only: bool = Field(False, description="refuse models that may not be used commercially")
     retention_s: int = Field(30 * 24 * 3600, ge=3600, description="age in seconds at which a job is purged")

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field, JsonValue
 
 from darkroom.api.core.caching import tag_of
+from darkroom.domain.acceptance import Acceptance
 from darkroom.domain.history import HistoryEntry
 from darkroom.domain.job import Job, JobError, QcStatus, Skipped, Status
 from darkroom.domain.messages import ModelRef, Report, StepRecord
@@ -107,6 +108,9 @@ class JobView(BaseModel):
     stages: list[StageView] = Field(description="the finished steps")
     skipped: list[Skipped] = Field(description="the skipped stages, with the reasons")
     degraded: bool
+    acceptance: Acceptance | None = Field(
+        description="how probably a person would accept the result; null if the pipeline is not calibrated"
+    )
     review_reasons: list[ReviewReason] = Field(description="why a person must review the result; empty if none must")
     before: Report | None = Field(description="measurements of the upload")
     after: Report | None = Field(description="measurements of the result")
@@ -148,6 +152,7 @@ _COPIED = {
     "skipped",
     "before",
     "after",
+    "acceptance",
     "error",
     "created_at",
     "updated_at",

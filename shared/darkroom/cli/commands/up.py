@@ -33,16 +33,16 @@ from darkroom.runtime.logs import configure
 from darkroom.runtime.ports import JobStore, ObjectStore
 from darkroom.runtime.settings import Settings, read_settings
 
-if TYPE_CHECKING:  # what serves is imported when something is served
+if TYPE_CHECKING:  # the servers are imported only when they are started
     from darkroom.local_cloud.cloud import LocalCloud
 
-#: How often the display looks for a signal while nothing happens.
+#: Longest wait in seconds for a changed job, after which the signals are checked.
 _TICK_S = 0.2
 #: The address of a socket that listens on every address of this computer.
 _EVERY_ADDRESS = "0.0.0.0"
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     home: Path | None
     workers: int | None
     watch: float
@@ -80,17 +80,17 @@ def _ipv4_address(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 )
 @click.option("--open", "open_", is_flag=True, help="Open the album in the browser.")
 @click.option("--quiet", is_flag=True, help="Print nothing about the jobs and ignored files.")
-def up(**told: Unpack[_Told]) -> None:
+def up(**options: Unpack[_Options]) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
-    Photographs dropped into the uploads folder are worked on by the functions under functions/, each request over HTTP
-    as on Google Cloud. What is under way when this ends, or is killed, goes on at the next start.
+    The functions under functions/ process photographs in the uploads folder, each request over HTTP as on Google
+    Cloud. Jobs that are unfinished when this ends, or is killed, continue at the next start.
     """
     from darkroom.local_cloud.cloud import LocalCloud
 
     settings = read_settings(os.environ)
-    settings = settings.model_copy(update={"home": (told["home"] or settings.home).resolve()})
-    _require_closed(settings, told["host"])
+    settings = settings.model_copy(update={"home": (options["home"] or settings.home).resolve()})
+    _require_closed(settings, options["host"])
     stop = _on_signals()
     changed: SimpleQueue[str] = SimpleQueue()
     console = Console()
@@ -98,28 +98,28 @@ def up(**told: Unpack[_Told]) -> None:
         _log_file(settings),
         LocalCloud(
             settings,
-            workers=told["workers"],
-            intervals=Intervals(watch_s=told["watch"]),
+            workers=options["workers"],
+            intervals=Intervals(watch_s=options["watch"]),
             observe=lambda it: changed.put(job_of(it.delivery)),
-            api=_listener(told["host"], told["port"]),
+            api=_listener(options["host"], options["port"]),
         ) as cloud,
     ):
-        _introduce_api(console, cloud, told["host"])
+        _introduce_api(console, cloud, options["host"])
         _welcome(console, settings, cloud.size)
-        if told["open_"] and cloud.api_port is not None:
+        if options["open_"] and cloud.api_port is not None:
             cloud.check()  # starts the API
-            click.launch(_address(LOOPBACK if told["host"] == _EVERY_ADDRESS else told["host"], cloud.api_port))
+            click.launch(_address(LOOPBACK if options["host"] == _EVERY_ADDRESS else options["host"], cloud.api_port))
         with JobLines(console, lambda job: str(result_path(settings, job))) as lines:
             while not stop.is_set():
                 cloud.check()
                 job = _next_changed(cloud.jobs, changed)
-                if told["quiet"]:
+                if options["quiet"]:
                     continue
-                _tell_ignored(console, cloud.objects.take_ignored())
+                _print_ignored(console, cloud.objects.take_ignored())
                 if job is not None:
                     lines.update(job)
-        if not told["quiet"]:  # a signal during the start ends the loop before it began
-            _tell_ignored(console, cloud.objects.take_ignored())
+        if not options["quiet"]:  # a signal during the start ends the loop before it began
+            _print_ignored(console, cloud.objects.take_ignored())
         console.print("Ending; requests in flight are finished first.")
 
 
@@ -163,7 +163,7 @@ def _introduce_api(console: Console, cloud: "LocalCloud", host: str) -> None:
     address = _address(host, cloud.api_port)
     console.print(f"[bold]{address}/[/bold] is the album: add photographs and see their results.", highlight=False)
     console.print(f"The review page is at {address}/review, the description of the HTTP API at {address}/docs.")
-    console.print(_who_may_ask(cloud), soft_wrap=True)
+    console.print(_access_rule(cloud), soft_wrap=True)
     console.print()
 
 
@@ -171,13 +171,13 @@ def _address(host: str, port: int) -> str:
     return f"http://{host}:{port}"
 
 
-def _who_may_ask(cloud: "LocalCloud") -> str:
+def _access_rule(cloud: "LocalCloud") -> str:
     settings = cloud.settings
     if settings.anonymous:
-        return "Whoever asks without a key is a visitor, known again by a cookie."
+        return "A client without a key is a visitor, identified by a cookie."
     if _keys(settings, cloud.objects).any():
         return "Every request needs a key."
-    return "This computer needs no key, and no other gets in."
+    return "This computer needs no key; other computers are refused."
 
 
 def _keys(settings: Settings, objects: ObjectStore) -> Keys:
@@ -194,7 +194,7 @@ def job_of(delivery: Delivery) -> str:
 
 
 def object_path(settings: Settings, ref: ObjectRef) -> Path:
-    """The file in which people find an object of the local backend."""
+    """The file of an object of the local backend."""
     return settings.home / ref.bucket / os.fsdecode(path_of(ref.name))
 
 
@@ -220,7 +220,7 @@ def _on_signals() -> threading.Event:
 def _log_file(settings: Settings) -> Iterator[None]:
     folder = settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    if not is_served(settings.home):  # the logs of a service that runs are its own
+    if not is_served(settings.home):  # a running service still writes its logs
         keep_last_logs(folder)
     with (folder / "supervisor.log").open("a", encoding="utf-8") as stream:
         configure(settings.log_level, stream)
@@ -228,12 +228,12 @@ def _log_file(settings: Settings) -> Iterator[None]:
 
 
 def keep_last_logs(folder: Path) -> None:
-    """Put the logs of the last run aside, as `NAME.log.1`; those of the run before it go."""
+    """Rename the logs of the last run to `NAME.log.1`, which replaces those of the run before it."""
     for path in folder.glob("*.log"):
         path.replace(path.with_name(f"{path.name}.1"))
 
 
-def _tell_ignored(console: Console, sentences: Iterable[str]) -> None:
+def _print_ignored(console: Console, sentences: Iterable[str]) -> None:
     for sentence in sentences:
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 

@@ -23,9 +23,9 @@ from darkroom.domain.errors import BadImage
 from darkroom.domain.formats import EXTENSIONS, SUBSTITUTES, output_format
 from darkroom.domain.parameters import FinishParameters
 
-#: Endings of names, in lower case, that promise a picture: what has one is worked on, or fails.
+#: Endings of picture files, in lower case. A file with one is processed; if it is no picture it fails.
 PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
-#: Formats by the ending of the name that a result was given by hand.
+#: Formats by the ending of a result's name that the user chose.
 FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
 #: Why an entry of a folder is not worked on.
 WhyLeftOut = Literal["no picture", "link to a folder", "link to nothing", "neither file nor folder"]
@@ -35,10 +35,10 @@ _HEAD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file to work on."""
+    """A file to process."""
 
     source: Path
-    #: Its result's path below the output folder, still with the source's ending.
+    #: The result's path below the output folder, with the ending of the source.
     relative: Path
 
 
@@ -52,7 +52,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What lies in the inputs."""
+    """The files in the inputs."""
 
     found: tuple[Found, ...]
     left_out: tuple[LeftOut, ...]
@@ -60,14 +60,14 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a result goes."""
+    """The path of a result."""
 
     source: Path
     #: The result's path without the ending, or with it if `fixed`.
     stem: Path
-    #: Formats that the result may turn out to have; only its pixels decide between them.
+    #: Formats that the result may have; its transparency decides between them.
     formats: frozenset[str]
-    #: True if the path was given by hand.
+    #: Whether the user chose the path.
     fixed: bool = False
 
     def path(self, name: str) -> Path:
@@ -85,7 +85,7 @@ class Target:
 
 def search(inputs: Sequence[Path], output: Path) -> Search:
     """The pictures among the inputs and in their folders by name, each once, without `output` and hidden files."""
-    #: By the path in the real folder: the same for a file that is named in two ways, another for a symbolic link.
+    #: By the path in the real folder: one for a file that is named in two ways, a further one for a symbolic link.
     found: dict[Path, Found] = {}
     left_out: list[LeftOut] = []
     paths = RealPaths()
@@ -103,7 +103,7 @@ def search(inputs: Sequence[Path], output: Path) -> Search:
 
 
 def targets(found: Iterable[Found], output: Path, finish: FinishParameters, *, cut_out: bool) -> list[Target]:
-    """Where each result goes; `cut_out` says that a stage may make pictures transparent."""
+    """The path of each result; `cut_out` states that a stage may make pictures transparent."""
     return [
         Target(
             source=each.source,
@@ -213,7 +213,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _format_of(path: Path) -> str | None:
-    """The format by the file's first bytes, or None; whoever reads the whole file reports what is wrong with it."""
+    """The format by the file's first bytes, or None; the decoder reports the error later."""
     from darkroom.imaging.codec.formats.sniff import sniff
 
     try:
@@ -224,7 +224,7 @@ def _format_of(path: Path) -> str | None:
 
 
 def _possible_formats(source: Path, finish: FinishParameters, *, cut_out: bool) -> frozenset[str]:
-    """What "keep" may come to: without alpha, or with it where the source or a cut-out can bring one."""
+    """The formats that "keep" may result in: without alpha, or with the alpha of the source or of a cut-out."""
     if finish.format != "keep":
         return frozenset({finish.format})
     kept = _format_of(source) or FORMAT_OF_SUFFIX.get(source.suffix.lower(), "png")

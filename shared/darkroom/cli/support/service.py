@@ -22,7 +22,7 @@ _MOST_NAMED = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The system, and how to wait for it. Whoever starts the command in its own process may bring another one."""
+    """The system, and how to wait for it. A caller in the same process may supply its own."""
 
     system: System
     pause: Callable[[float], None] = time.sleep

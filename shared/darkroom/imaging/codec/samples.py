@@ -43,6 +43,10 @@ class Samples:
         """The same samples with further notes."""
         return replace(self, notes=(*self.notes, *notes))
 
+    def with_alpha(self, alpha: Pixels) -> "Samples":
+        """The same samples with an alpha channel."""
+        return replace(self, alpha=alpha)
+
 
 _MODES = {"1": "bilevel", "L": "grey", "LA": "grey", "La": "grey", "P": "palette", "PA": "palette", "CMYK": "cmyk"}
 _OTHER_MODES = {"YCbCr": "ycbcr", "LAB": "lab", "I;16": "grey", "I;16B": "grey", "I": "grey", "F": "grey"}

@@ -36,6 +36,9 @@ async function attempt(what) {
 }
 
 async function begin() {
+  const label = $("label").value.trim();
+  if (label && !/^[A-Za-z0-9_.-]{1,63}=/.test(label))
+    throw new Error(`A label is written name=value, as product_group_id=LAMPS, not ${label}.`);
   for (const path of files.keys()) forget(path);
   [entries, at, cursor] = [[], 0, ""];
   $("one").hidden = $("none").hidden = $("told").hidden = true;
@@ -79,6 +82,10 @@ async function show() {
   $("none").hidden = Boolean(entry);
   $("one").hidden = !entry;
   $("back").disabled = at === 0;
+  const skipped = entries.filter((each) => !each.decided).length;
+  $("nothing").textContent = skipped
+    ? `${skipped} skipped ${skipped === 1 ? "result still waits" : "results still wait"} for a verdict.`
+    : "Nothing more waits for a person.";
   if (!entry) return;
   describe(entry);
   enlarge(false);
@@ -134,7 +141,7 @@ function mark(places) {
 }
 
 function told({ stage, method, model, notes, degraded, doubtful }) {
-  const how = model ? `${model.id} ${model.version}` : method;
+  const how = model ? `by the network ${model.id}, version ${model.version}` : method;
   const marks = [degraded && "without its model", doubtful && "not sure of its result", ...notes].filter(Boolean);
   return [`${stage}: ${how}`, ...marks].join("; ");
 }
@@ -235,6 +242,16 @@ for (const each of document.querySelectorAll("[data-file]"))
   each.addEventListener("click", () => attempt(() => open(each.dataset.file)));
 $("past").addEventListener("toggle", () => attempt(history));
 $("split").addEventListener("input", () => $("pair").style.setProperty("--split", `${$("split").value}%`));
+for (const kind of ["pointerdown", "pointermove"]) $("pair").addEventListener(kind, (event) => {
+  const { left, width } = $("pair").getBoundingClientRect();
+  if (!(event.buttons & 1) || $("split").disabled || $("pair").classList.contains("large")) return;
+  $("split").value = (100 * (event.clientX - left)) / width;
+  $("split").dispatchEvent(new Event("input"));
+});
+// With actual size the pictures scroll with the pointer.
+$("pair").addEventListener("pointermove", (event) => {
+  if (event.buttons & 1 && $("pair").classList.contains("large")) $("pair").scrollBy(-event.movementX, -event.movementY);
+});
 $("filter").addEventListener("submit", (event) => (event.preventDefault(), attempt(begin)));
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -245,11 +262,12 @@ $("key").addEventListener("submit", (event) => {
 $("reviewer").value = localStorage.getItem("reviewer") ?? "";
 $("reviewer").addEventListener("change", () => localStorage.setItem("reviewer", $("reviewer").value));
 
-const keys = { a: "approve", r: "reject", s: "skip", b: "back", z: "size" };
+// By position: a keyboard layout without Latin letters has the same keys.
+const keys = { KeyA: "approve", KeyR: "reject", KeyS: "skip", KeyB: "back", KeyZ: "size" };
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.matches("input:not([type=range]), textarea, select");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  const button = $(keys[event.key.toLowerCase()]);
+  const button = $(keys[event.code]);
   if (button && !button.disabled && button.checkVisibility()) button.click();
 });
 

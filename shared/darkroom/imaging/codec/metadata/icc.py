@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.imaging.codec.damage import Damaged
+
 #: Linear sRGB from XYZ with the D50 white of the profile connection space: the inverse of the sRGB colorants,
 #: adapted from D65 by the Bradford transform, as in the sRGB profile that the ICC publishes.
 _SRGB_COLORANTS = np.array(
@@ -77,7 +79,7 @@ def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     count = struct.unpack_from(">I", profile, 128)[0]
     if 132 + 12 * count > len(profile):
-        raise ValueError(f"the profile of {len(profile)} bytes says that it has {count} tags")
+        raise Damaged(f"the profile of {len(profile)} bytes says that it has {count} tags")
     tags = {}
     for at in range(132, 132 + 12 * count, 12):
         name, offset, size = struct.unpack_from(">4sII", profile, at)
@@ -95,7 +97,7 @@ def _curve(tag: bytes) -> NDArray[np.float32]:
     if tag[:4] == b"para":
         return _parametric(tag, encoded)
     if tag[:4] != b"curv":
-        raise ValueError(f"a curve of type {tag[:4]!r} is neither curv nor para")
+        raise Damaged(f"a curve of type {tag[:4]!r} is neither curv nor para")
     count = struct.unpack_from(">I", tag, 8)[0]
     if count == 0:
         return encoded.astype(np.float32)
@@ -110,7 +112,7 @@ def _parametric(tag: bytes, encoded: NDArray[np.float64]) -> NDArray[np.float32]
     kind = struct.unpack_from(">H", tag, 8)[0]
     names = _PARAMETERS.get(kind)
     if names is None:
-        raise ValueError(f"a parametric curve of kind {kind} is unknown")
+        raise Damaged(f"a parametric curve of kind {kind} is unknown")
     numbers = (value / 65536 for value in struct.unpack_from(f">{len(names)}i", tag, 12))
     p = dict.fromkeys("gabcdef", 0.0) | {"a": 1.0} | dict(zip(names, numbers, strict=True))
     # Kinds 1 and 2 have no d: they bend where a x + b reaches zero, and have c below it (kind 1: zero, kind 2: c).

@@ -15,12 +15,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Literal
 
+from darkroom.imaging.codec.damage import Damaged, EndsEarly
+
 Order = Literal["<", ">"]
-
-
-class EndsEarly(ValueError):
-    """The block ends inside a directory."""
-
 
 #: Tags that point to a directory. Source: Exif 2.32, section 4.6.3.
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
@@ -78,7 +75,7 @@ class Directory:
         if entry is None or entry.kind not in _INTEGERS:
             return ()
         if entry.count > _MAX_VALUES:
-            raise ValueError(f"the tag {tag} has {entry.count} values, at most {_MAX_VALUES} are read")
+            raise Damaged(f"the tag {tag} has {entry.count} values, at most {_MAX_VALUES} are read")
         values = struct.unpack(f"{self.order}{entry.count}{_INTEGERS[entry.kind]}", entry.value)
         return values if all(value >= 0 for value in values) else ()
 
@@ -206,7 +203,7 @@ def _block(data: bytes) -> _Block:
     order: Order = "<" if data[:2] == b"II" else ">"
     version = int.from_bytes(data[2:4], "little" if order == "<" else "big")
     if data[:2] not in (b"II", b"MM") or version not in (42, 43):
-        raise ValueError(f"{data[:4]!r} does not begin a TIFF block")
+        raise Damaged(f"{data[:4]!r} does not begin a TIFF block")
     big = version == 43
     header = _Block(data=data, order=order, first=0, big=big)
     return replace(header, first=_number(header, "Q" if big else "I", 8 if big else 4))
@@ -246,7 +243,7 @@ def _entries(block: _Block, offset: int) -> tuple[dict[int, Entry], int]:
     count = _number(block, count_format, offset)
     first = offset + struct.calcsize(f"<{count_format}")
     if count > _MAX_ENTRIES:
-        raise ValueError(f"a directory of {count} entries at {offset}, at most {_MAX_ENTRIES} are read")
+        raise Damaged(f"a directory of {count} entries at {offset}, at most {_MAX_ENTRIES} are read")
     if first + count * entry_size > len(block.data):
         message = f"the TIFF block of {len(block.data)} bytes ends inside the directory of {count} entries at {offset}"
         raise EndsEarly(message)
@@ -259,7 +256,7 @@ def _entries(block: _Block, offset: int) -> tuple[dict[int, Entry], int]:
             continue
         total += len(entry.value)
         if total > len(block.data):  # values that overlap would let a small block grow without bound
-            raise ValueError(f"the values of the directory at {offset} overlap")
+            raise Damaged(f"the values of the directory at {offset} overlap")
         entries[tag] = entry
     return entries, damaged
 

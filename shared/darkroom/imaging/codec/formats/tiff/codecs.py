@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.imaging.codec.formats.tiff.fax import is_valid_fax
 from darkroom.imaging.codec.formats.tiff.layout import (
     CCITT_RLE,
     CCITT_T4,
@@ -151,8 +152,10 @@ def _ccitt(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
 
     if layout.bits_reversed:
         data = bytes(imagecodecs.bitorder_decode(data))
+    options = layout.tags.integer(_T4_OPTIONS)
+    if not is_valid_fax(data, (rows, layout.block_width), layout.compression, options):
+        raise Undecodable
     if layout.compression == CCITT_T4:
-        options = layout.tags.integer(_T4_OPTIONS)
         return np.asarray(imagecodecs.ccittfax3_decode(data, rows, layout.block_width, t4options=options))
     decode = imagecodecs.ccittrle_decode if layout.compression == CCITT_RLE else imagecodecs.ccittfax4_decode
     return np.asarray(decode(data, rows, layout.block_width))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from darkroom.domain.errors import BadImage
+from darkroom.imaging.codec.damage import EndsEarly
 from darkroom.imaging.codec.metadata import ifd
 
 _WIDTH, _LENGTH = 256, 257
@@ -44,7 +45,7 @@ def main_page(data: bytes) -> Page:
     """
     try:
         pages = list(islice(ifd.chain(data), _MAX_EXAMINED))
-    except ifd.EndsEarly as exc:
+    except EndsEarly as exc:
         raise BadImage(f"the TIFF file ends too early: {exc}", code="truncated") from exc
     first = pages[0][1]
     below = list(_below(data, first)) if _is_secondary(first) else []
