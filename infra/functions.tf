@@ -21,8 +21,8 @@ locals {
   # A request may run a whole pipeline, which uses all cores.
   api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
 
-  # Waits for other people's servers most of the time. Instances times DARKROOM_IMPORT_PER_HOST is the most that one of
-  # them is asked for at the same time; a picture of 32 MiB is held three times while it is fetched and written.
+  # Waits for other people's servers most of the time. Instances times DARKROOM_IMPORT_PER_HOST is the largest
+  # number of requests to one server at the same time; a picture of 32 MiB is held three times while it is fetched and written.
   outgoing = {
     importer = {
       entry_point = "on_import"
@@ -199,7 +199,7 @@ resource "terraform_data" "known_functions" {
     }
     precondition {
       condition     = alltrue([for name, size in local.sizes : contains(keys(var.gpu), name) || size.max_instances <= local.allowed[name]])
-      error_message = "The most instances of ${join(", ", [for name, size in local.sizes : name if size.max_instances > local.allowed[name]])} exceed the variable quota; ask Google for more, then say so there."
+      error_message = "The most instances of ${join(", ", [for name, size in local.sizes : name if size.max_instances > local.allowed[name]])} exceed the variable quota; request more from Google, then raise that variable."
     }
     precondition {
       condition     = toset(keys(local.environment)) == toset(keys(local.system.settings))

@@ -25,7 +25,7 @@ locals {
       filter      = "${local.logged}=\"swept\""
       labels      = {}
     }
-    # Lines are counted, not their numbers distributed: the percentiles of a distribution of zeros lie above zero.
+    # Counts the lines, and builds no distribution of their values: the percentiles of a distribution of zeros are above zero.
     sweeps_with_stuck_jobs = {
       description = "Sweeps that found stalled jobs whose message had been published again before"
       filter      = "${local.logged}=\"swept\" AND jsonPayload.stuck>0"

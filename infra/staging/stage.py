@@ -37,7 +37,7 @@ class Staged:
 
     @property
     def manifest_entry(self) -> Mapping[str, object]:
-        """What Terraform reads of it: `size` differs from the default of its kind where a network needs more."""
+        """The values for Terraform: `size` differs from the default of its kind where a network needs more."""
         size = size_for([each.cost for each in self.deployed if each.cost])
         return {"archive": self.archive.name, "size_bytes": self.archive_bytes} | ({"size": size} if size else {})
 

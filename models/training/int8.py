@@ -90,7 +90,7 @@ class Reader(CalibrationDataReader):
 
 
 def main() -> None:
-    """Make the variant and say what it costs and brings."""
+    """Create the int8 variant, and print its cost and its quality."""
     arguments = parse()
     recipe = RECIPES[arguments.model]
     examples = recipe.load(arguments.data)

@@ -123,7 +123,7 @@ class Join(nn.Module):
 
 
 def with_mirror(network: nn.Module, image: Tensor) -> Tensor:
-    """The mean of what `network` says of the picture and of its mirror image, (N, C, H, W)."""
+    """The mean of the outputs of `network` for the picture and for its mirror image, (N, C, H, W)."""
     seen, mirrored = network(torch.cat([image, image.flip(-1)])).chunk(2)
     return (seen + mirrored.flip(-1)) / 2
 

@@ -56,7 +56,7 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the stages have to say, in the order in which they ran."""
+        """The notes of the stages, in the order in which they ran."""
         return tuple(note for record in self.job.records for note in record.notes)
 
     @property
@@ -125,7 +125,7 @@ def enhance(
     pipeline : mapping or str, optional
         A pipeline as in docs/stages.md, in place of a preset; a string is its JSON.
     mask : path, bytes, ndarray or PIL.Image.Image, optional
-        A picture of the same size that says where. For `repair` white is filled, and nothing is searched. If the
+        The mask, a picture of the same size. For `repair` white is filled, and nothing is searched. If the
         pipeline runs `background` and not `repair`, white belongs to the subject, black does not, and the rest is
         decided by the stage. A preset without both runs `repair`.
     name : str, optional

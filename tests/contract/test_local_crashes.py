@@ -187,7 +187,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     LocalJobStore(tmp_path).create(make_job())
     with sqlite3.connect(tmp_path / FILE_NAME) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(ConfigurationError, match=f"schema {SCHEMA_VERSION + 1}, this code knows {SCHEMA_VERSION}"):
+    with pytest.raises(ConfigurationError, match=f"schema {SCHEMA_VERSION + 1}, this one has {SCHEMA_VERSION}"):
         LocalJobStore(tmp_path).get("job-1")
 
 

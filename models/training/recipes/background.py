@@ -50,7 +50,7 @@ SIDE_WEIGHT = 0.4
 
 
 class SubjectNet(nn.Module):
-    """(N, 3, H, W) in [0, 1] to logits (N, 4, H, W): the matte, and what 1/4, 1/8 and 1/16 alone say of it.
+    """(N, 3, H, W) in [0, 1] to logits (N, 4, H, W): the matte, and its estimates from 1/4, 1/8 and 1/16 alone.
 
     H and W are multiples of 32.
     """
@@ -92,7 +92,7 @@ def _enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class Matte(nn.Module):
-    """The matte (N, 1, H, W) in [0, 1]: the mean of what the network says of the picture and of its mirror image.
+    """The matte (N, 1, H, W) in [0, 1]: the mean of the outputs for the picture and for its mirror image.
 
     The loss rewards finding all of the subject more than finding nothing else, so that a logit of 0 is too generous,
     and its doubts are too grey for a matte: the logits are moved and steepened as served the validation pairs best.

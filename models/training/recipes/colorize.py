@@ -217,7 +217,7 @@ def _enlivened(logits: Tensor) -> Tensor:
 class Colours(nn.Module):
     """Chroma (N, 2, h, w) in Lab units, and confidence (N, 1, h, w) in [0, 1]: the chance that it is nearly right.
 
-    Of the mean of what the network says of the picture and of its mirror image.
+    Of the mean output of the network for the picture and for its mirror image.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -73,7 +73,7 @@ def _blocky(clean: Image, rng: np.random.Generator) -> Sample:
 
 
 def _scene(clean: Image, rng: np.random.Generator) -> Image:
-    """Photographs, but also what few of them show and catalogues are full of: pure white, flat colour, patterns."""
+    """Photographs, and what few of them show and most product pictures do: pure white, flat colour, patterns."""
     kind = rng.random()
     if kind < 0.05:
         return overexposed(clean, float(rng.uniform(1, 4)))

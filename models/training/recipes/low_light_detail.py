@@ -17,7 +17,7 @@ from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_
 from models.training.recipes.denoise import Denoiser
 
 #: The constant strength of the denoiser, on the 0-255 scale.
-TOLD_SIGMA = 25.0
+GIVEN_SIGMA = 25.0
 #: Residual blocks at a half, a quarter and an eighth: one at the finest, where the denoiser has two.
 BLOCKS = (1, 2, 2)
 #: Side of the training patches.
@@ -31,7 +31,7 @@ class Cleaner(Denoiser):
         super().__init__(BLOCKS)
 
     def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]  # the noise is fixed
-        return super().forward(image, torch.full((len(image),), TOLD_SIGMA, device=image.device))
+        return super().forward(image, torch.full((len(image),), GIVEN_SIGMA, device=image.device))
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:

@@ -54,7 +54,7 @@ class PubsubBacklog:
         }
         while True:
             parameters = {"filter": _FILTER, **interval, **({"pageToken": token} if token else {})}
-            with translated(f"ask for the backlog of project {self._project}"):
+            with translated(f"read the backlog of project {self._project}"):
                 answer = self._session.get(self._url, params=parameters, timeout=TIMEOUT_S)
                 answer.raise_for_status()
                 page = answer.json()

@@ -146,7 +146,7 @@ class Authenticator:
         origin, own = request.headers.get("Origin"), {f"{way}://{request.host}" for way in ("http", "https")}
         if origin is not None and origin not in own | set(self.origins):
             # Browsers do not send the cookie from other sites. Without a cookie no photograph is stored.
-            raise CrossOrigin(f"pages of {origin[:80]!r} may not ask without a key", value=origin[:80])
+            raise CrossOrigin(f"pages of {origin[:80]!r} need a key", value=origin[:80])
         owner, cookie = visitors.owner_of(request), ""
         if owner is None:
             owner, cookie = visitors.newcomer()
@@ -157,7 +157,7 @@ class Authenticator:
         if not _LOOPBACK_HOST.fullmatch(host):
             raise CrossOrigin(f"host {host[:80]!r} is not this computer's", value=host[:80])
         if origin is not None and origin not in (f"http://{host}", *self.origins):
-            raise CrossOrigin(f"pages of {origin[:80]!r} may not ask without a key", value=origin[:80])
+            raise CrossOrigin(f"pages of {origin[:80]!r} need a key", value=origin[:80])
 
 
 def key_text(request: Request) -> str:

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "cancel": ("job_actions", "Stop jobs."),
         "replay": ("job_actions", "Let failed jobs go on from the step that failed."),
         "review": ("job_actions", "Approve or reject a result, or have it done again in another way."),
+        "verdict": ("verdict", "Fit the verdict to the decisions of reviewers."),
         "keys": ("keys", "Create, list and revoke keys of the HTTP API."),
     },
     "What there is": {

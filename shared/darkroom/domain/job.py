@@ -68,7 +68,7 @@ class Job(Record):
     #: How often the run was replayed after a failure.
     replays: int = 0
     source: Upload
-    #: What people call the photograph; the upload's file name unless its metadata say otherwise.
+    #: Name of the photograph for people; the upload's file name unless its metadata contain a name.
     display_name: str
     owner: str = ""
     labels: dict[str, str] = {}

@@ -35,11 +35,11 @@ class Measurements:
     sharpness: float = 0.0
     #: Deviation in pixels of a Gaussian that explains the steepest edges; 0.1 to 0.9 in sharp pictures, 0 unknown.
     blur_radius: float = 0.0
-    #: Share of the pixels that lie on edges steep enough to judge sharpness by, 0-1; near 0 the sharpness is unknown.
+    #: Share of the pixels on edges steep enough to judge sharpness by, 0-1; near 0 the sharpness is unknown.
     edge_share: float = 0.0
     #: Mean luma, 0-1; without plain white backgrounds.
     exposure_mean: float = 0.0
-    #: Luma below which half of the picture lies, 0-1; without plain white backgrounds.
+    #: Median luma, 0-1; without plain white backgrounds.
     exposure_median: float = 0.0
     #: Share of the pixels whose luma is at the lower end of the range, 0-1.
     clipped_shadows: float = 0.0

@@ -111,7 +111,7 @@ class StageRequested(Record):
     resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
-    #: The upload, for its metadata, whichever stage asks.
+    #: The upload, for its metadata; the same for every stage.
     source: ObjectRef
 
     @property

@@ -56,9 +56,9 @@ REPAIR_EVIDENCE = 0.01
 
 
 class Parameters(BaseModel):
-    """What every stage understands."""
+    """The parameters of every stage."""
 
-    #: Strict: true is no number, and neither is "88".
+    #: Strict: true is not a number, and "88" is not a number.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     #: The classical methods of the stage, the default one first; empty if there is none.
@@ -66,7 +66,7 @@ class Parameters(BaseModel):
 
 
 class RestorationParameters(Parameters):
-    """What every stage that changes the picture by a model or a classical method understands."""
+    """The parameters of every stage that changes the picture by a model or a classical method."""
 
     strength: float = Field(1.0, ge=0.0, le=1.0, description="blend with the stage's input; 0 returns the input")
     fallback: bool = Field(False, description="run the classical method, marked as degraded, if the model cannot run")
@@ -74,11 +74,11 @@ class RestorationParameters(Parameters):
 
 
 class MaskedParameters(RestorationParameters):
-    """What the stages that take a mask understand."""
+    """The parameters of the stages that take a mask."""
 
     mask_object: ObjectName | None = Field(
         None,
-        description="name of an object in the uploads bucket that says where: one of the same owner, or a shared one",
+        description="name of an object in the uploads bucket that is the mask: one of the same owner, or a shared one",
     )
 
 
@@ -91,7 +91,7 @@ class AssessParameters(Parameters):
 
 
 class RepairParameters(MaskedParameters):
-    """Find scratches, dust, creases and tears, or take them from a mask, and paint in what they hide."""
+    """Find scratches, dust, creases and tears, or take them from a mask, and fill them in."""
 
     classical: ClassVar[tuple[str, ...]] = ("telea",)
     method: Literal["auto", "model", "telea"] = "auto"
@@ -254,11 +254,11 @@ class FinishParameters(Parameters):
     temperature: Adjustment = Field(0.0, description="above 0 warmer, below 0 cooler")
 
     background: HexColor | Literal["keep", "transparent"] = Field(
-        "keep", description="what lies under transparent parts: a colour, or nothing (keep the alpha channel)"
+        "keep", description="what is shown under transparent parts: a colour, or nothing (keep the alpha channel)"
     )
     background_object: ObjectName | None = Field(
         None,
-        description="name of an object in the uploads bucket to lie under the subject: one of the same owner, or a "
+        description="name of an object in the uploads bucket to show behind the subject: one of the same owner, or a "
         "shared one",
     )
     crop_to_subject: bool = Field(False, description="cut away what is transparent around the subject")

@@ -65,11 +65,11 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRequest:
-    """A stage that may run, before the measurements have their say."""
+    """A stage that may run, before the measurements are applied."""
 
     stage: Stage
     parameters: Mapping[str, JsonValue]
-    #: `asked` by the user, `preset` if the preset always runs it, `needed` if only the measurements can call for it.
+    #: `asked`: requested by the user. `preset`: always run by the preset. `needed`: run if the measurements require it.
     origin: str
 
 
@@ -121,7 +121,7 @@ def requested_stages(pipeline: Pipeline) -> list[StageRequest]:
     if isinstance(pipeline.stages, tuple):
         return [StageRequest(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
     rules = PRESET_RULES[pipeline.preset].stages
-    found = (_wish(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
+    found = (_stage_request(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
     return [request for request in found if request]
 
 
@@ -131,7 +131,7 @@ def finish_parameters(pipeline: Pipeline) -> FinishParameters:
     return FinishParameters.model_validate({**preset, **pipeline.output})
 
 
-def _wish(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> StageRequest | None:
+def _stage_request(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> StageRequest | None:
     if switch is False:
         return StageRequest(stage=stage, parameters={}, origin="off") if rule else None
     if switch is None and rule is None:

@@ -38,7 +38,7 @@ class Candidate:
     #: Its `[[model]]` table, without `file`.
     table: Mapping[str, Any]
     contract: Contract
-    #: What a person should know before using it.
+    #: Warnings for the user before its use.
     notes: tuple[str, ...]
     #: Processor seconds of the stage with this network for the probe picture.
     probe_cpu_s: float
@@ -115,7 +115,7 @@ def _sized(given: dict[str, Any], image: Port | None) -> tuple[str, ...]:
 
 
 def probe(stage: Stage, model: Model) -> tuple[str, ...]:
-    """Run the stage with the model on a generated picture; what a person should know of the result.
+    """Run the stage with the model on a generated picture; returns warnings about the result.
 
     Raises ModelUnusable if the stage cannot use the model's answer.
     """
@@ -153,7 +153,7 @@ def _psnr_db(one: Pixels, other: Pixels) -> float:
 
 
 def probe_pixels(stage: Stage) -> Pixels:
-    """A coloured object with fine stripes before a soft background; dark or grey where the stage wants that."""
+    """A coloured object with fine stripes before a soft background; dark or grey where the stage needs that."""
     height, width = PROBE_SIZE
     down, across = np.mgrid[0:height, 0:width].astype(np.float32)
     scene = np.stack([60 + 0.3 * across, 110 + 0.2 * down, 170 - 0.2 * across], axis=-1).astype(np.uint8)

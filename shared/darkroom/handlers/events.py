@@ -59,7 +59,7 @@ def apply_stage_event(system: System, event: StageEvent, *, message_id: str = ""
 
 
 def _tell_given_up(system: System, event: StageAttemptFailed) -> None:
-    """Let the stage know, at its next failure, that it need not try again."""
+    """Store that the stage need not retry at its next failure."""
     with suppress(ObjectExists):
         note = NewObject(data=b"no job waits for this step", content_type="text/plain")
         system.objects.create(system.settings.artifacts_bucket, given_up_name(event), note)

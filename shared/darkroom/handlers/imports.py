@@ -123,7 +123,7 @@ def _upload(system: System, name: str, new: NewObject) -> ObjectInfo:
 
 
 def _new_object(batch: Batch, row: Row, data: bytes) -> NewObject:
-    """What `darkroom.handlers.uploads` reads of an upload. What the picture is, its bytes will say."""
+    """The metadata that `darkroom.handlers.uploads` reads. The format is detected later, from the bytes."""
     metadata = {BATCH_KEY: batch.id, SOURCE_URL_KEY: row.image_url, "display-name": _display_name(row)}
     metadata |= {LABEL_PREFIX + name: value for name, value in row.labels.items()}
     metadata |= {"owner": batch.owner} if batch.owner else {}

@@ -46,7 +46,8 @@ def sweep(system: System, *, budget_s: float = BUDGET_S) -> Swept:
     adopted = adopt_orphans(system, _share(system, end, 2))
     purged = _purge_expired(system, _share(system, end, 1))
     swept = Swept(**asdict(stalled), adopted=adopted, purged=purged)
-    text = f"Drove {swept.driven}, gave up {swept.failed}, adopted {swept.adopted}, purged {swept.purged}."
+    counts = f"failed {swept.failed}, adopted {swept.adopted}, purged {swept.purged}"
+    text = f"Published {swept.driven} again, {counts}."
     log("INFO", "swept", text, **asdict(swept))
     return swept
 

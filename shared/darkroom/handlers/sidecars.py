@@ -49,7 +49,7 @@ def is_sidecar(upload: Upload) -> bool:
 
 
 def described(system: System, upload: Upload) -> Upload:
-    """The upload with what the file beside it says; the upload's own metadata take precedence.
+    """The upload with the values of the file beside it; the upload's own metadata take precedence.
 
     Raises BadPipeline for a file that is not valid.
     """

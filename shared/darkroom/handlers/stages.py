@@ -92,7 +92,7 @@ def _is_given_up(system: System, request: StageRequested) -> bool:
 def _count_beginnings(system: System, request: StageRequested) -> None:
     """Count how often the stage began this request. Raises PermanentError if the process ended each time.
 
-    Deliveries that were refused for want of an instance leave no trace here; those that ended a process do.
+    Deliveries that were refused because no instance was free are not counted; those that ended a process are.
     """
     if not request.resent:
         return

@@ -157,7 +157,7 @@ def check_size(upload: Upload, max_bytes: int) -> None:
 
 
 def _pipeline(system: System, job: Job) -> Pipeline:
-    """What the upload's metadata ask for, or else what is configured for its SKU or group, or its folder's preset."""
+    """The pipeline of the upload's metadata, or else of its SKU or group, or else its folder's preset."""
     requested = job.source.metadata.get("pipeline")
     if requested is None:
         by_folder = pipeline_of_path(job.source.ref.name)

@@ -14,7 +14,7 @@ SIDE = 240
 NEAR = 0.04
 #: Largest number of places.
 MOST = 3
-#: A place with less than this share of the largest place's weight is left out.
+#: A place with less than this share of the largest place's weight is skipped.
 LEAST = 0.1
 
 

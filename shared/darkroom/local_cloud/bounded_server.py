@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Connections that are served at the same time: room for a queue of pictures, streams of events and an open album.
 MAX_THREADS = 64
-#: Seconds after which a refused client may ask again.
+#: Seconds after which a refused client may try again.
 RETRY_AFTER_S = 2
 #: Seconds that a refusal may delay the next connection, and bytes of the request that are read from the socket.
 _REFUSAL_S, _UNREAD_BYTES = 0.1, 65_536
@@ -45,7 +45,7 @@ class BoundedServer(ThreadedWSGIServer):
 
 def _refuse(connection: socket.socket) -> None:
     """Answer 503 without waiting for the client's request."""
-    detail = f"more than {MAX_THREADS} connections at the same time; ask again."
+    detail = f"more than {MAX_THREADS} connections at the same time; try again."
     body = json.dumps({"title": "Service Unavailable", "status": 503, "code": "busy", "detail": detail}).encode()
     head = (
         "HTTP/1.0 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"

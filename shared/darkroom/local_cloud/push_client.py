@@ -27,7 +27,7 @@ class Answer:
 def post(port: int, envelope: Envelope) -> Answer:
     """Post to a worker on this computer, on a new connection.
 
-    A connection costs 0.1 ms on loopback; one that is kept could be dead when it is needed, and nobody could tell
+    A connection costs 0.1 ms on loopback; one that is kept could be dead when it is needed, and it would be unknown
     whether the request had arrived.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=envelope.timeout_s)

@@ -64,7 +64,7 @@ def runs_int8(settings: Settings, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool
 
 
 def models_of(registry: Registry, settings: Settings, threads: int) -> LazyModels:
-    """The models of `registry`, to be run as the settings say."""
+    """The models of `registry`, with the devices and threads of the settings."""
     return LazyModels(registry, threads, runs_int8(settings), settings.accelerator)
 
 

@@ -111,7 +111,7 @@ class JobStore(Protocol):
         """The job as last saved. Raises JobNotFound."""
 
     def save(self, job: Job) -> Job:
-        """Store `job`, made from one that this store returned, if nobody has saved it since; return the next revision.
+        """Store `job`, made from one that this store returned, if nothing was saved since; return the next revision.
 
         Raises RevisionConflict if another process saved it, JobNotFound if the job was deleted; then changes nothing.
         """
@@ -235,7 +235,7 @@ class Piece:
     """Consecutive bytes of an upload."""
 
     first: int
-    #: Size of the whole; None while the client does not know.
+    #: Size of the whole; None while it is unknown to the client.
     total: int | None
     #: True if the client requests the progress of the upload.
     is_question: bool = False

@@ -245,7 +245,7 @@ def _calmed(picture: Picture, gamma: float) -> tuple[Pixels, float]:
     gains = _gain(luma(reduced(picture.pixels)), gamma)
     if sigma < LEAST_SIGMA or sigma * gamma * float(np.quantile(gains, 1.0 - SHADOWS)) < VISIBLE_SIGMA:
         return picture.pixels, 0.0
-    # In 16 bits: the mean of a few levels lies between them, and brightening would show 8-bit rounding as banding.
+    # In 16 bits: the mean of a few levels is between them, and brightening would show 8-bit rounding as banding.
     deep = picture.pixels if picture.bits == 16 else picture.pixels * np.uint16(257)
     return non_local_means(deep, sigma), sigma
 

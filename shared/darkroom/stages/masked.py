@@ -25,7 +25,7 @@ def run_masked(
     ----------
     picture : Picture
     parameters : MaskedParameters
-        Their class says which stage runs.
+        Their class selects the stage.
     mask : Picture
         As large as the picture. For `repair` white is filled, and nothing else changes. For `background` white belongs
         to the subject and black does not; what is grey or transparent is decided by the stage and by the colours of

@@ -48,7 +48,7 @@ def restore(
     ModelUnusable
         Method "model" without one.
     BadPipeline
-        The stage does not exist or does not know the method.
+        The stage does not exist, or does not have the method.
     """
     _check(stage, parameters, method)
     if parameters.strength == 0.0:

@@ -2,7 +2,7 @@
 
 Never in a transaction: a precondition costs one write beside the read of the job, and of two writers one loses at once,
 while contended transactions wait for each other. A document contains the job as JSON, and beside it the fields that
-queries ask for.
+queries need.
 """
 
 import hashlib

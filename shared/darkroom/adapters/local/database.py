@@ -124,7 +124,7 @@ def _prepare(connection: sqlite3.Connection, root: Path) -> None:
     found = version_of(connection)
     if found > SCHEMA_VERSION:
         raise ConfigurationError(
-            f"{root / FILE_NAME} was written by a newer version (schema {found}, this code knows {SCHEMA_VERSION}): "
+            f"{root / FILE_NAME} was written by a newer version (schema {found}, this one has {SCHEMA_VERSION}): "
             "use that version, or another directory"
         )
     if _vacuum_mode(connection) != _INCREMENTAL:

@@ -44,7 +44,7 @@ _BATCHES = (
         PRIMARY KEY (job_id, batch)) WITHOUT ROWID""",
     "CREATE INDEX job_batches_by_batch ON job_batches (batch, job_id)",
 )
-#: Every list that people ask for is read in its order from an index, and stops when the page is full.
+#: Every list is read from an index in the order of the list, and stops when the page is full.
 _JOB_INDEXES = (
     "CREATE INDEX jobs_by_verdict ON jobs (qc_status, updated_at, id)",
     "CREATE INDEX jobs_by_status_verdict ON jobs (status, qc_status, updated_at, id)",

@@ -171,7 +171,7 @@ class FolderWatch:
         return [entry for entry in found if not _UNFINISHED.search(entry.name)]
 
     def _ignore_if_meant(self, entry: os.DirEntry[bytes], prefix: bytes) -> None:
-        """Say so of links and of hidden pictures; what is unfinished by its name will get another one."""
+        """Report links and hidden pictures; a file whose name marks it as unfinished will be renamed."""
         if entry.is_symlink():
             if not _UNFINISHED.search(entry.name):
                 self._ignore(prefix + entry.name, "symbolic links are not followed")

@@ -72,7 +72,7 @@ class _Options(TypedDict):
 @click.option(
     "--mask",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="For one picture: a picture of its size in which white says where to repair; or, for background alone, "
+    help="For one picture: a picture of its size in which white marks what to repair; or, for background alone, "
     "what belongs to the subject (white) and what does not (black).",
 )
 @click.option(
@@ -97,7 +97,7 @@ def run(ctx: click.Context, inputs: tuple[Path, ...], **options: Unpack[_Options
         _check_mask(inputs, pipeline, options["mask"])
     output = options["output"] or (Output(path=STREAM, is_folder=False) if inputs == (STREAM,) else None)
     if output is None:
-        raise click.UsageError("say with -o where the results go")
+        raise click.UsageError("-o is missing: give the folder or the file of the results")
     if STREAM in (output.path, *inputs):
         if len(inputs) > 1 or options["manifest"] or options["as_json"] or options["dry_run"]:
             raise click.UsageError("- stands for one picture, without --manifest, --json and --dry-run")

@@ -157,7 +157,7 @@ def _is_long(target: Target) -> bool:
 def _is_settled(target: Target, planned: Sequence[Target]) -> bool:
     """Whether a result of the target is there already, and was made before the other sources of its name were.
 
-    The time of the last change of a file's entry says when it came: the time of its content may be older.
+    The entry's last change is the time of arrival; the file's modification time may be older.
     """
     made = [path.stat().st_mtime_ns for path in target.results if path.exists()]
     if not made:

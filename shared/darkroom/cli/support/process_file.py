@@ -174,7 +174,7 @@ def _make(task: Task) -> tuple["PipelineResult", Path]:
     source = Source(name=task.name, data=task.target.source.read_bytes(), mask=task.mask)
     made = develop_bytes(source, task.pipeline, task.settings, threads=task.threads)
     path = task.target.path(_FORMATS[made.content_type])
-    if task.manifest:  # before the result, whose presence says that the file is done
+    if task.manifest:  # before the result, whose presence means that the file is done
         manifest = _manifest(made.job, path.name)
         write_atomically(task.target.manifest, manifest, part=part_of(task.target.manifest, task.parent))
     write_atomically(path, made.data, part=part_of(path, task.parent))

@@ -137,8 +137,8 @@ def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool
 
 def plan_lines(batch: Batch, pipeline: Pipeline) -> Iterator[str]:
     """The plan for people: the stages, then each picture with the names that its result may get."""
-    wishes = [wish for wish in requested_stages(pipeline) if wish.origin != "off"]
-    stages = [f"{wish.stage} if needed" if wish.origin == "needed" else wish.stage for wish in wishes]
+    requests = [each for each in requested_stages(pipeline) if each.origin != "off"]
+    stages = [f"{each.stage} if needed" if each.origin == "needed" else each.stage for each in requests]
     yield f"{pipeline.label}: {', '.join([*stages, 'finish'])}"
     for task in batch.tasks:
         results = " or ".join(sorted(printable(path) for path in task.target.results))

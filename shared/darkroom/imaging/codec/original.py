@@ -48,7 +48,7 @@ def _is_turned(about: Metadata) -> bool:
 
 
 def _png(data: bytes, allowed: Metadata) -> bytes:
-    chunks = [png.chunk(name, payload) for name, payload in png.chunks(data) if name in _PIXEL_CHUNKS]
+    chunks = [png.chunk(each.name, each.payload) for each in png.chunks(data) if each.name in _PIXEL_CHUNKS]
     added = [png.chunk(b"eXIf", allowed.exif)] if allowed.exif else []
     added += [png.chunk(*png.xmp_chunk(allowed.xmp))] if allowed.xmp else []
     return b"".join((png.SIGNATURE, chunks[0], *added, *chunks[1:]))

@@ -21,7 +21,7 @@ NETWORK_SIDE = 160
 STRONG_EDGE = 6.0
 #: Radius of the contour's rim in pixels of the network's own matte: always grey. Source: as `STRONG_EDGE`.
 RIM = 1
-#: Distance in pixels from the matte beyond which an edge lies outside it.
+#: Distance in pixels from the matte beyond which an edge is outside it.
 OUTSIDE = 2
 #: Distance in pixels from the matte within which an edge touches it.
 TOUCHING = 4
@@ -57,7 +57,7 @@ class Evidence:
     frame: float
     #: Pixels on strong edges that continue outside the matte, per pixel of its contour.
     crossing: float
-    #: Where the strongest evidence lies, the most important place first.
+    #: Places of the strongest evidence, the most important one first.
     places: tuple[Place, ...] = ()
 
     @property

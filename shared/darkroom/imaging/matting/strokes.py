@@ -20,7 +20,7 @@ RADIUS = 4
 EPSILON = 1e-4
 #: Distance in pixels of the reduced picture around a change within which its edge follows the picture.
 EDGE = 3
-#: Number of colours that describe what lies under the strokes.
+#: Number of colours that describe the picture under the strokes.
 STROKE_COLOURS = 5
 #: Distance in L*a*b* below which a colour is that of a stroke.
 NEAR_COLOUR = 10.0
@@ -36,7 +36,7 @@ Mask = NDArray[np.bool_]
 def corrected_matte(pixels: Pixels, matte: Pixels, *, white: Mask, black: Mask) -> Pixels:
     """Correct a matte by strokes.
 
-    A stroke says more than its own pixels: the part of the picture under it that has its colours changes too, as far
+    A stroke affects more than its own pixels: the part of the picture under it that has its colours changes too, as far
     as that part is connected with the stroke. GrabCut learns the colours of subject and background from the strokes
     and from the matte. Its answer counts only in connected parts that differ from the matte and that a stroke of the
     same kind touches; all other pixels keep the matte.
