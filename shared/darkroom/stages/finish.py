@@ -20,7 +20,7 @@ from darkroom.imaging.geometry import Layout, crop, lay_out, plan_layout, subjec
 from darkroom.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
 from darkroom.imaging.tiling import apply_tiled, plan_tiles
 from darkroom.imaging.tone.adjust import adjustment_table, saturate
-from darkroom.imaging.tone.fading import unfading_table
+from darkroom.imaging.tone.fading import unfaded
 from darkroom.imaging.transparency import smoothed_picture, spread_colors
 from darkroom.stages import NOTHING, Value
 from darkroom.stages.windows import SIDE
@@ -168,8 +168,8 @@ def composite(picture: Picture, behind: Pixels) -> Pixels:
 
 def _adjusted(picture: Picture, parameters: FinishParameters) -> Picture:
     pixels = picture.pixels
-    if parameters.unfade and (unfading := unfading_table(pixels, parameters.unfade)) is not None:
-        pixels = apply_table(pixels, unfading)
+    if parameters.unfade and (restored := unfaded(pixels, parameters.unfade)) is not None:
+        pixels = restored
     if parameters.brightness or parameters.contrast or parameters.temperature:
         levels = int(np.iinfo(pixels.dtype).max) + 1
         table = adjustment_table(levels, parameters.brightness, parameters.contrast, parameters.temperature)

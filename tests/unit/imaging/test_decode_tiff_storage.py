@@ -187,6 +187,16 @@ def test_a_strip_of_zeros_is_corrupt_and_not_a_black_picture(compression: str) -
     assert code_of(bytes(data)) == "corrupt"
 
 
+@pytest.mark.parametrize("photometric", ["rgb", "ycbcr", "minisblack"])
+def test_a_jpeg_strip_with_half_of_its_pixels_and_an_end_is_corrupt(photometric: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    data = bytearray(tiff(noise if photometric != "minisblack" else noise[..., 0], photometric, compression="jpeg"))
+    start, end = extents(bytes(data))[0]
+    middle = (start + end) // 2
+    data[middle:end] = b"\xff\xd9" + bytes(end - middle - 2)
+    assert code_of(bytes(data)) == "corrupt"
+
+
 def test_a_wrong_checksum_of_deflate_is_corrupt() -> None:
     stream = bytearray(zlib.compress(bytes(range(24)), 0))
     stream[-10] ^= 1

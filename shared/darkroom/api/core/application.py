@@ -18,6 +18,7 @@ from darkroom.api.core.problems import CONTENT_TYPE, body_of, problem_of
 from darkroom.api.core.rate_limits import RateLimiter
 from darkroom.api.core.reading import MAX_BODY_BYTES, drain
 from darkroom.api.core.routing import ApiResponse, Match, Router
+from darkroom.api.pages.problem import PAGE, page_of, wants_page
 from darkroom.api.routes.table import ROUTES
 from darkroom.auth.callers import Authenticator, Principal, address
 from darkroom.auth.google_sign_in import GoogleSignIn
@@ -77,7 +78,7 @@ class Api:
         try:
             response = preflight() if request.method == "OPTIONS" else self._response(request)
         except Exception as exc:  # noqa: BLE001  the one place where errors become responses
-            response = error_response(exc, request_id)
+            response = error_response(exc, request_id, as_page=wants_page(request))
         drain(request)
         cors = cors_headers(request, self.app.system.settings.origins)
         return with_security_headers(response, request, request_id=request_id, cors=cors)
@@ -166,9 +167,13 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield bytes(view[start : start + _PIECE_BYTES])
 
 
-def error_response(exc: Exception, request_id: str) -> Response:
-    """The problem document of an error as a response."""
+def error_response(exc: Exception, request_id: str, *, as_page: bool = False) -> Response:
+    """The problem document of an error as a response, or the same as a page for a person."""
     problem, headers = problem_of(exc, request_id)
+    if as_page:
+        page, own = page_of(problem), {**headers, "Content-Security-Policy": PAGE.policy()}
+        kind = "text/html; charset=utf-8"
+        return _whole(page, ApiResponse(content=page, status=problem.status, content_type=kind, headers=own))
     # A value of the request may contain half a surrogate pair, which UTF-8 cannot encode.
     data = json.dumps(body_of(problem), ensure_ascii=False).encode(errors="replace")
     return _whole(data, ApiResponse(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

@@ -30,14 +30,14 @@ def read_jpeg(data: bytes, limits: Limits) -> Samples:
     parsed = jpeg.parse(data)
     plain = jpeg.pixels_only(parsed)
     notes = () if parsed.closed else ("the JPEG has no end marker; its pixels are complete",)
-    strays = _require_pixels(plain)
+    strays = require_pixels(plain)
     with Image.open(BytesIO(plain), formats=("JPEG",)) as image:
         require_size(image.width, image.height, limits)
         image.load()
         return from_pillow(image).noted(*notes, *strays)
 
 
-def _require_pixels(data: bytes) -> tuple[str, ...]:
+def require_pixels(data: bytes) -> tuple[str, ...]:
     """Notes about harmless damage. Raises `Damaged` for any other."""
     try:
         simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=_REDUCTION)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.imaging.codec.formats.read_jpeg import require_pixels
 from darkroom.imaging.codec.formats.tiff.fax import is_valid_fax
 from darkroom.imaging.codec.formats.tiff.layout import (
     CCITT_RLE,
@@ -30,8 +31,6 @@ _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 5, 8, 32946, 32773
 _LZMA, _ZSTD, _WEBP, _LERC = 34925, 50000, 50001, 34887
 _JPEG_2000, _JPEG_2000_RGB = 34712, 33005
 _JPEG_TABLES, _T4_OPTIONS, _LERC_PARAMETERS = 347, 292, 50674
-#: Marker at the end of a JPEG.
-_JPEG_END = b"\xff\xd9"
 #: Additional compressions of LERC: none, deflate, ZSTD.
 _LERC_DEFLATE, _LERC_ZSTD = 1, 2
 
@@ -164,17 +163,18 @@ def _ccitt(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
 def _jpeg(data: bytes, layout: Layout, rows: int) -> NDArray[Any]:
     """RGB where the photometric interpretation is YCbCr, else the samples as they are.
 
-    The last strip of a picture may have the height of the others. libjpeg would fill what is missing with grey.
+    The last strip of a picture may have the height of the others. libjpeg would fill missing pixel data
+    with grey.
     """
     import imagecodecs
 
-    if _JPEG_END not in data:
-        raise Undecodable
+    tables = layout.tags.value(_JPEG_TABLES)
+    # The tables are a JPEG without a picture: its start and end markers are left out.
+    require_pixels(data if tables is None else data[:2] + tables[2:-2] + data[2:])
     is_jfif = data[6:10] == b"JFIF"
     is_rgb = layout.photometric == RGB and layout.samples == layout.colors and not layout.separate
     source = RGB if is_rgb and not is_jfif else None
     target = RGB if is_rgb or layout.is_converted else None
-    tables = layout.tags.value(_JPEG_TABLES)
 
     def decoded(height: int) -> NDArray[Any]:
         room = _room(layout, height)
