@@ -52,10 +52,10 @@ def test_a_grey_profile_is_exact_at_8_bits() -> None:
     assert np.array_equal(decoded.picture.pixels[0, :, 0], np.rint(encoded[0] * 255))
 
 
-def deep_avif(depth: int, exif: bytes = b"") -> bytes:
+def deep_avif(depth: int) -> bytes:
     stored = (pictures.scene().astype(np.uint32) * ((1 << depth) - 1) + 127) // 255
     options = [cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_QUALITY, 100, cv2.IMWRITE_AVIF_SPEED, 9]
-    return cv2.imencode(".avif", stored[..., ::-1].astype(np.uint16), options)[1].tobytes() + exif
+    return cv2.imencode(".avif", stored[..., ::-1].astype(np.uint16), options)[1].tobytes()
 
 
 def test_descriptions_are_hidden_from_decoders_without_moving_a_byte() -> None:
