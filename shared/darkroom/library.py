@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.errors import BadImage, BadPipeline
-from darkroom.domain.formats import EXTENSIONS
+from darkroom.domain.formats import FORMAT_OF_SUFFIX
 from darkroom.domain.job import Job
 from darkroom.domain.pipeline import Pipeline, parse_pipeline
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     #: What can be enhanced: a path, the bytes of a file, an array, or a Pillow image.
     Source: TypeAlias = str | PathLike[str] | bytes | NDArray[Any] | PillowImage
-
-#: Formats by the suffix of a file name, in lower case.
-_FORMATS = {f".{extension}": name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +283,9 @@ def _bytes_of_pillow(image: "PillowImage") -> bytes:
 
 
 def _format_of(path: Path) -> str:
-    name = _FORMATS.get(path.suffix.lower())
+    name = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if name is None:
-        raise BadPipeline(f"{path.suffix or 'no suffix'!r} names no format; expected one of {', '.join(_FORMATS)}")
+        raise BadPipeline(
+            f"{path.suffix or 'no suffix'!r} names no format; expected one of {', '.join(FORMAT_OF_SUFFIX)}"
+        )
     return name

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from darkroom.cli.main import cli
 from darkroom.cli.support.files import part_of
-from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from darkroom.cli.support.output_paths import Target, conflicts, disentangled, search, targets
 from darkroom.cli.support.progress import left_out_sentence
 from darkroom.cli.support.real_paths import RealPaths
+from darkroom.domain.formats import PICTURE_SUFFIXES
 from darkroom.domain.parameters import FinishParameters
 from darkroom.imaging.codec import ACCEPTED
 from tests.pictures import jpeg_bytes, png_bytes

@@ -11,16 +11,19 @@ from darkroom.domain.parameters import FinishParameters
 EXTENSIONS: dict[str, str] = {"jpeg": "jpg", "png": "png", "webp": "webp", "tiff": "tif", "avif": "avif"}
 
 #: Content type of each format that can be written.
-CONTENT_TYPES: dict[str, str] = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "tiff": "image/tiff",
-    "avif": "image/avif",
+CONTENT_TYPES: dict[str, str] = {name: f"image/{name}" for name in EXTENSIONS}
+
+#: Format that can be written, by the suffix of a file name in lower case.
+FORMAT_OF_SUFFIX: dict[str, str] = {f".{extension}": name for name, extension in EXTENSIONS.items()} | {
+    ".jpeg": "jpeg",
+    ".tiff": "tiff",
 }
 
 #: What "keep" writes for an input whose own format is read but not written.
 SUBSTITUTES: dict[str, str] = {"heic": "jpeg", "heif": "jpeg", "bmp": "png", "gif": "png"}
+
+#: Suffixes, in lower case, of the names of pictures that can be read.
+PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
 
 #: Formats that can be written but carry no alpha channel.
 OPAQUE_FORMATS: frozenset[str] = frozenset({"jpeg"})

@@ -92,6 +92,13 @@ class Conflict(HttpError):
     code = "conflict"
 
 
+class PreconditionFailed(HttpError):
+    """The content has another version than the request expects."""
+
+    status = 412
+    code = "precondition_failed"
+
+
 class TooLarge(HttpError):
     """The request is larger than this endpoint accepts."""
 
@@ -104,6 +111,13 @@ class UnreadableType(HttpError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class RangeNotSatisfiable(HttpError):
+    """The requested range is outside of the content."""
+
+    status = 416
+    code = "range_not_satisfiable"
 
 
 class Invalid(HttpError):

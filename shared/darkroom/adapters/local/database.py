@@ -3,16 +3,14 @@
 One SQLite file in WAL mode under the root directory. A commit survives the death of any process at any moment
 (synchronous=NORMAL: after a power cut the last moments may be missing, never half a transaction).
 
-A process has one connection, used by one thread at a time: SQLite lets one transaction write at a time anyway. The
-connection is closed before every fork and opened again on the next use, because a connection that lives on in a
-child breaks the locks of both: https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_
+A process has one connection, used by one thread at a time: SQLite lets one transaction write at a time anyway. New
+processes are spawned and never forked, because a connection that is open in two processes breaks the locks of both:
+https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_
 """
 
 import fcntl
-import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,13 +36,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class LocalDatabase:
-    """The database under one root directory; opened on first use, and again after a fork."""
+    """The database under one root directory; opened on first use."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
-        _OPEN.add(self)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -78,15 +75,6 @@ class LocalDatabase:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def acquire(self) -> None:
-        """Keep all threads out and close the connection: before a fork."""
-        self._lock.acquire()
-        self.close()
-
-    def release(self) -> None:
-        """Let the threads in again: after a fork, in the parent and in the child."""
-        self._lock.release()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -161,24 +149,3 @@ def _translated(root: Path) -> Iterator[None]:
         raise TransientError(f"the local store under {root} does not answer: {exc}") from exc
     except sqlite3.DatabaseError as exc:
         raise ConfigurationError(f"{root / FILE_NAME} is not usable: {exc}") from exc
-
-
-_OPEN: "weakref.WeakSet[LocalDatabase]" = weakref.WeakSet()
-_held: list[LocalDatabase] = []
-_forking = threading.Lock()
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    for database in list(_OPEN):
-        database.acquire()
-        _held.append(database)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

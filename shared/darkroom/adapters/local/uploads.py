@@ -15,6 +15,7 @@ from darkroom.adapters.local.files import Fingerprint, LocalFiles, fingerprint_o
 from darkroom.adapters.local.names import name_of
 from darkroom.adapters.local.register import NewEntry, Register
 from darkroom.adapters.object_rules import encode_crc32c, valid_name
+from darkroom.domain.formats import PICTURE_SUFFIXES
 from darkroom.domain.new_job import SIDECAR_SUFFIX
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import ObjectInfo
@@ -25,7 +26,9 @@ _UNFINISHED = re.compile(
 )
 _CHUNK_BYTES = 1 << 20
 #: Hidden files that are reported; macOS adds a `._` file to every file on a foreign disk, and these are not.
-_HIDDEN_PICTURE = re.compile(rb"^\.(?!_).*\.(jpe?g|jpe|jfif|png|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
+_HIDDEN_PICTURE = re.compile(
+    rf"^\.(?!_).*({'|'.join(map(re.escape, sorted(PICTURE_SUFFIXES)))})$".encode(), re.IGNORECASE
+)
 _MOST_UNTOLD = 1000
 
 

@@ -41,7 +41,7 @@ class Body(ABC, Generic[ContentT_co]):
 
     def memory_bytes(self, request: Request) -> int:
         """The bytes that a request may hold while it is handled."""
-        if request.method in ("GET", "DELETE"):
+        if request.method in ("GET", "HEAD", "DELETE"):
             return 0
         return MAX_BODY_BYTES if request.content_length is None else request.content_length
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
+from darkroom.api.core.caching import tag_of
 from darkroom.domain.acceptance import Acceptance
 from darkroom.domain.history import HistoryEntry
 from darkroom.domain.job import Job, JobError, QcStatus, Skipped, Status
@@ -45,6 +46,16 @@ class StageView(BaseModel):
         )
 
 
+def result_tag(job: Job) -> str:
+    """The version of the result: its bytes and its name."""
+    return tag_of(job.result, job.display_name)
+
+
+def original_tag(job: Job) -> str:
+    """The version of the uploaded photograph: its bytes and its name."""
+    return tag_of(job.source.ref, job.display_name)
+
+
 class Links(BaseModel):
     """Paths of related resources."""
 
@@ -66,6 +77,17 @@ class Links(BaseModel):
             result=f"{own}/result" if job.result else None,
             manifest=f"{own}/manifest" if job.status == "completed" else None,
         )
+
+
+class Etags(BaseModel):
+    """ETags of the pictures. With its `etag` in the query, a client may keep a picture for a year."""
+
+    original: str
+    result: str | None = Field(description="null until there is a result; a rework changes it")
+
+    @classmethod
+    def of(cls, job: Job) -> "Etags":
+        return cls(original=original_tag(job), result=result_tag(job) if job.result else None)
 
 
 class JobView(BaseModel):
@@ -100,6 +122,7 @@ class JobView(BaseModel):
     expires_at: datetime
     revision: int = Field(description="grows with every change")
     links: Links
+    etags: Etags
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -113,6 +136,7 @@ class JobView(BaseModel):
             degraded=job.degraded,
             review_reasons=list(job.review_reasons),
             links=Links.of(job),
+            etags=Etags.of(job),
         )
 
 

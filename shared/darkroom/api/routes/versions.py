@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from darkroom.api.core.caching import Validator, tag_of
 from darkroom.api.core.routing import PICTURES, ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.routes.files import result_file
 from darkroom.api.routes.jobs import job_of
@@ -14,7 +15,7 @@ from darkroom.domain.job import Job
 from darkroom.runtime.ports import ObjectInfo
 
 
-class Version(BaseModel):
+class RunResult(BaseModel):
     """The result of one run."""
 
     run: int = Field(description="number of the run: 1, and one more for every rework")
@@ -23,17 +24,17 @@ class Version(BaseModel):
     result: str = Field(description="path of the picture")
 
 
-class Versions(BaseModel):
+class RunResults(BaseModel):
     """The results of a job, the first run first."""
 
-    versions: list[Version]
+    versions: list[RunResult]
 
 
 def versions(context: RequestContext) -> ApiResponse:
     """The results of all runs of a job."""
     job = job_of(context)
     found = [
-        Version(
+        RunResult(
             run=run,
             size_bytes=info.size_bytes,
             created_at=info.created_at,
@@ -41,7 +42,7 @@ def versions(context: RequestContext) -> ApiResponse:
         )
         for run, info in sorted(_results(context, job), key=lambda each: each[0])
     ]
-    return ApiResponse(content=Versions(versions=found))
+    return ApiResponse(content=RunResults(versions=found))
 
 
 def version(context: RequestContext) -> ApiResponse:
@@ -49,8 +50,14 @@ def version(context: RequestContext) -> ApiResponse:
     job, wanted = job_of(context), context.path["run"]
     for run, info in _results(context, job):
         if str(run) == wanted:
-            return result_file(context, job, info.ref)
+            return result_file(context, job, info.ref, validator=_validator(job, info))
     raise ResultNotFound(f"job {job.id} has no result of run {wanted[:20]!r}", value=wanted[:20], limit=job.run)
+
+
+def _validator(job: Job, info: ObjectInfo) -> Validator:
+    """The validator of one run's result, which never changes."""
+    tag = tag_of(info.ref, job.display_name)
+    return Validator(tag=tag, modified_at=info.created_at, is_permanent=True)
 
 
 def _results(context: RequestContext, job: Job) -> Iterator[tuple[int, ObjectInfo]]:
@@ -70,7 +77,7 @@ ROUTES: tuple[Endpoint, ...] = (
         summary="The results of all runs of a job",
         access="submitter",
         handler=versions,
-        responses=(ResponseSpec(description="the results, the first run first", model=Versions),),
+        responses=(ResponseSpec(description="the results, the first run first", model=RunResults),),
         problems=(404,),
     ),
     route(
@@ -80,7 +87,7 @@ ROUTES: tuple[Endpoint, ...] = (
         summary="The finished picture of one run",
         access="submitter",
         handler=version,
-        responses=(ResponseSpec(description="the picture", media=PICTURES),),
+        responses=(ResponseSpec(description="the picture", media=PICTURES, has_ranges=True),),
         problems=(404,),
     ),
 )

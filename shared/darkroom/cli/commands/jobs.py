@@ -8,9 +8,10 @@ from typing import TypedDict, Unpack, get_args
 import click
 
 from darkroom.cli.support.pipeline_options import key_and_value
-from darkroom.cli.support.service import all_jobs, find_job, job_argument, service
+from darkroom.cli.support.service import find_job, job_argument, service
 from darkroom.cli.support.text import printable
 from darkroom.domain.job import Job, QcStatus, Status
+from darkroom.handlers.pages import all_jobs
 from darkroom.runtime.ports import JobQuery
 
 MAX_PAGE = 1000

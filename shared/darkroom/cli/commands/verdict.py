@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from darkroom.cli.support.service import all_jobs, service
+from darkroom.cli.support.service import service
 from darkroom.domain.acceptance import Calibrations
 from darkroom.domain.pipeline import Preset
 from darkroom.domain.recalibration import Decision, Recalibration, recalibrated
+from darkroom.handlers.pages import all_jobs
 from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System

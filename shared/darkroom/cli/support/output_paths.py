@@ -20,13 +20,9 @@ from typing import Literal
 
 from darkroom.cli.support.real_paths import RealPaths
 from darkroom.domain.errors import BadImage
-from darkroom.domain.formats import EXTENSIONS, SUBSTITUTES, output_format
+from darkroom.domain.formats import EXTENSIONS, FORMAT_OF_SUFFIX, PICTURE_SUFFIXES, SUBSTITUTES, output_format
 from darkroom.domain.parameters import FinishParameters
 
-#: Endings of picture files, in lower case. A file with one is processed; if it is no picture it fails.
-PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
-#: Formats by the ending of a result's name that the user chose.
-FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
 #: Why an entry of a folder is not worked on.
 WhyLeftOut = Literal["no picture", "link to a folder", "link to nothing", "neither file nor folder"]
 #: Bytes of a file that are read to detect its format.

@@ -10,8 +10,6 @@ import click
 from darkroom.cli.support.errors import Failure
 from darkroom.cli.support.files import Output
 from darkroom.cli.support.output_paths import (
-    FORMAT_OF_SUFFIX,
-    PICTURE_SUFFIXES,
     LeftOut,
     Search,
     Target,
@@ -24,6 +22,7 @@ from darkroom.cli.support.pipeline_options import with_output
 from darkroom.cli.support.process_file import FileOutcome, Task
 from darkroom.cli.support.progress import left_out_sentence
 from darkroom.cli.support.text import counted, printable
+from darkroom.domain.formats import FORMAT_OF_SUFFIX, PICTURE_SUFFIXES
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors

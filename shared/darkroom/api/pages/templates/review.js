@@ -73,7 +73,7 @@ function forget(path) {
   files.delete(path);
 }
 
-const small = ({ links }, of) => fetched(`${links.thumbnail}?side=${SIDE}&of=${of}`);
+const small = ({ links, etags }, of) => fetched(`${links.thumbnail}?side=${SIDE}&of=${of}&etag=${etags[of]}`);
 
 async function show() {
   const entry = entries[at];
@@ -197,14 +197,14 @@ function enlarge(large) {
 }
 
 async function resize() {
-  const entry = entries[at], { links } = entry.job;
+  const entry = entries[at], { links, etags } = entry.job;
   if ($("pair").classList.contains("large")) return show();
   // What a browser cannot show (TIFF, HEIC) stays as small as it is.
   const whole = async (path, otherwise) => {
     const address = await fetched(path), probe = Object.assign(new Image(), { src: address });
     return probe.decode().then(() => address, () => otherwise);
   };
-  const found = [await whole(links.result, $("after").src), await whole(links.original, $("before").src)];
+  const found = [await whole(`${links.result}?etag=${etags.result}`, $("after").src), await whole(`${links.original}?etag=${etags.original}`, $("before").src)];
   if (entry !== entries[at]) return;
   await place(...found);
   enlarge(true);
