@@ -1,4 +1,4 @@
-# Who may do what. Every function has an account of its own, with roles on the very bucket or topic.
+# Roles. Every function has its own account, with roles on single buckets and topics.
 #
 #                      uploads        artifacts      results        catalogue      topics                  jobs
 #   on_upload                                                       read           stage-assess            read, write
@@ -13,15 +13,15 @@
 #   finish             read           read, create   read, create                  stage-events
 #   api                every          every          every          every          every but the answers   read, write
 #
-# A stage reads no dead letters among the artifacts, which may hold anybody's messages. It may read every upload and every
-# other artifact: the names of uploads are chosen by whoever drops them, and each stage may be the first of a pipeline.
+# A stage cannot read the dead letters among the artifacts, which may contain messages of any job. It may read every upload and every
+# other artifact: the names of uploads are chosen by the uploader, and each stage may be the first of a pipeline.
 # "Every" is read, create and delete: the API takes uploads and deletes a job with its objects. It reads the bucket of
 # the keys, into which only operators write. A stage may neither overwrite nor delete.
 
 locals {
   viewer  = "roles/storage.objectViewer"
   creator = "roles/storage.objectCreator"
-  # There is no role for listing and deleting alone; this one cannot change who may do what.
+  # There is no role for only listing and deleting; this one cannot change access.
   user = "roles/storage.objectUser"
 
   bucket_roles = merge(
@@ -103,7 +103,7 @@ resource "google_project_iam_member" "jobs" {
   }
 }
 
-# The sweep asks how old the messages are that wait. Monitoring has roles on projects only.
+# The sweep reads the age of waiting messages. Monitoring has roles on projects only.
 resource "google_project_iam_member" "backlog" {
   project = var.project
   role    = "roles/monitoring.viewer"
@@ -118,7 +118,7 @@ resource "google_service_account" "uploads" {
   depends_on = [google_project_service.enabled]
 }
 
-# Google grants this by itself some minutes after the first trigger was asked for, which is too late for that one.
+# Google grants this some minutes after the first trigger was requested, which is too late for that trigger.
 resource "google_project_iam_member" "eventarc_agent" {
   # checkov:skip=CKV_GCP_49: Google's own agent, and the role that Google gives it in every project with Eventarc; it makes tokens for the accounts of triggers.
   project = var.project
@@ -143,14 +143,14 @@ resource "google_service_account" "builder" {
   depends_on = [google_project_service.enabled]
 }
 
-# The source bucket holds the archives and nothing else.
+# The source bucket contains only the archives.
 resource "google_storage_bucket_iam_member" "builder" {
   bucket = google_storage_bucket.this["source"].name
   role   = local.viewer
   member = google_service_account.builder.member
 }
 
-# Cloud Functions copies every archive into a bucket of its own before it builds. That bucket comes with the first
+# Cloud Functions copies every archive into its own bucket before it builds. That bucket is created with the first
 # function, too late for a grant on it; so the grant is one of the project, narrowed to this bucket by its condition.
 resource "google_project_iam_member" "builder_source" {
   project = var.project

@@ -27,7 +27,7 @@ resource "google_billing_budget" "this" {
     spend_basis       = "FORECASTED_SPEND"
   }
 
-  # The administrators of the billing account are told in any case; the service takes five channels, and refuses none.
+  # The administrators of the billing account are always notified. The service accepts zero to five channels.
   dynamic "all_updates_rule" {
     for_each = length(local.channels) == 0 ? [] : [slice(local.channels, 0, min(5, length(local.channels)))]
     content {

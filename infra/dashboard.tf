@@ -10,7 +10,7 @@ locals {
     ["Messages that wait", "${local.subscription_metric}/num_undelivered_messages\"", "ALIGN_MEAN", "REDUCE_SUM", ["resource.label.subscription_id"]],
     ["Age of the oldest message, s", "${local.subscription_metric}/oldest_unacked_message_age\"", "ALIGN_MAX", "REDUCE_MAX", ["resource.label.subscription_id"]],
     ["Messages given up", "${local.subscription_metric}/dead_letter_message_count\"", "ALIGN_DELTA", "REDUCE_SUM", ["resource.label.subscription_id"]],
-    ["Sweeps that found jobs driven in vain", local.metric.sweeps_with_stuck_jobs, "ALIGN_DELTA", "REDUCE_SUM", []],
+    ["Sweeps that found jobs still stalled", local.metric.sweeps_with_stuck_jobs, "ALIGN_DELTA", "REDUCE_SUM", []],
     ["Instances", "resource.type=\"cloud_run_revision\" AND metric.type=\"run.googleapis.com/container/instance_count\"", "ALIGN_MEAN", "REDUCE_SUM", ["resource.label.service_name"]],
     ["Start-up of instances, ms", "resource.type=\"cloud_run_revision\" AND metric.type=\"run.googleapis.com/container/startup_latencies\"", "ALIGN_DELTA", "REDUCE_PERCENTILE_95", ["resource.label.service_name"]],
   ]

@@ -29,7 +29,7 @@ locals {
     "smoke test"     = { bucket = google_storage_bucket.this["uploads"].name, role = "roles/storage.objectCreator" }
   }
 
-  # A plan looks at every bucket, and at no object.
+  # A plan reads the configuration of every bucket, and no object.
   deployer_bucket_grants = var.deployer == null ? {} : merge(local.deployer_bucket_roles, {
     for name, bucket in google_storage_bucket.this : "${name} bucket" => { bucket = bucket.name, role = "roles/storage.legacyBucketReader" }
   })

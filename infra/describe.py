@@ -30,7 +30,7 @@ FILE = Path(__file__).with_name("system.json")
 
 
 def facts() -> dict[str, Any]:
-    """Everything that Terraform takes from the code."""
+    """All values that Terraform reads from the code."""
     return {
         "batches_topic": BATCHES_TOPIC,
         "callbacks_topic": CALLBACKS_TOPIC,
@@ -51,13 +51,13 @@ def facts() -> dict[str, Any]:
         "retention_s": RETENTION_S,
         "settings": {PREFIX + name.upper(): _default(name) for name in Settings.model_fields},
         "stages": {stage: stage_topic(stage) for stage in STAGES},
-        # On Google Cloud an event trigger stands in the place of the topic of uploads.
+        # On Google Cloud an event trigger replaces the topic of uploads.
         "subscriptions": {each.name: asdict(each) for each in SUBSCRIPTIONS if each.topic != UPLOADS_TOPIC},
     }
 
 
 def _default(name: str) -> str:
-    """A setting's default as an environment holds it; the registry's place is told from `main.py`."""
+    """A setting's default as an environment variable; the registry's path is relative to `main.py`."""
     default = Settings.model_fields[name].default
     if default == DEFAULT_REGISTRY:
         return "darkroom/models/registry.toml"

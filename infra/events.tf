@@ -1,4 +1,4 @@
-# Topics and push subscriptions, exactly as shared/darkroom/domain/topology.py says (through system.json). Uploads come by an event
+# Topics and push subscriptions, exactly as in shared/darkroom/domain/topology.py (through system.json). Uploads arrive by an event
 # trigger instead, see functions.tf.
 #
 #     ack deadline ≥ the function's timeout                 a slow delivery is not repeated while it still runs
@@ -16,7 +16,7 @@ locals {
 }
 
 resource "google_pubsub_topic" "this" {
-  # checkov:skip=CKV_GCP_83: an own key is an option, see the variable kms_key; messages hold names of objects, never pixels.
+  # checkov:skip=CKV_GCP_83: an own key is an option, see the variable kms_key; messages contain names of objects, never pixels.
   for_each = local.topics
 
   name                       = each.key
@@ -38,7 +38,7 @@ resource "google_service_account" "push" {
   depends_on = [google_project_service.enabled]
 }
 
-# The agent makes the tokens with which it calls in the name of these two.
+# The agent creates the tokens with which it calls as these two accounts.
 resource "google_service_account_iam_member" "push_token" {
   for_each = { push = google_service_account.push.name, uploads = google_service_account.uploads.name }
 
@@ -111,7 +111,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   member       = local.service_agents.pubsub
 }
 
-# The trigger of uploads has a topic of Eventarc's own, whose messages this key protects. One for a project and region.
+# The trigger of uploads uses a topic of Eventarc, whose messages this key protects. One for a project and region.
 resource "google_eventarc_google_channel_config" "this" {
   count = var.kms_key == null ? 0 : 1
 

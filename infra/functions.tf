@@ -12,17 +12,17 @@ locals {
     on_schedule = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1, timeout_s = 540 }
   }
 
-  # A model takes every core it is given, so a stage serves one request at a time. Why this size: docs/cost.md.
+  # A model uses all cores, so a stage serves one request at a time. Reasons for this size: docs/cost.md.
   stage = { cpu = 1, memory = "2Gi", concurrency = 1, min_instances = 0, max_instances = 100, timeout_s = 540 }
 
   # A network that was staged with make stage MODELS="…" brings the cpu and the memory of its stage along.
   stage_sizes = { for name, folder in local.stages : name => merge(local.stage, try(local.staged.functions[folder].size, {})) }
 
-  # A request may run a whole pipeline, which takes every core.
+  # A request may run a whole pipeline, which uses all cores.
   api = { cpu = 2, memory = "4Gi", concurrency = 4, min_instances = 0, max_instances = 20, timeout_s = 300 }
 
-  # Waits for other people's servers most of the time. Instances times DARKROOM_IMPORT_PER_HOST is the most that one of
-  # them is asked for at the same time; a picture of 32 MiB is held three times while it is fetched and written.
+  # Waits for other people's servers most of the time. Instances times DARKROOM_IMPORT_PER_HOST is the largest
+  # number of requests to one server at the same time; a picture of 32 MiB is held three times while it is fetched and written.
   outgoing = {
     importer = {
       entry_point = "on_import"
@@ -73,28 +73,28 @@ locals {
     { for name, each in local.outgoing : name => each.size },
     local.has_api ? { api = local.api } : {},
   )
-  asked = { for name, size in local.defaults : name => {
+  requested = { for name, size in local.defaults : name => {
     for key, value in size : key => try(coalesce(try(var.gpu[name][key], var.functions[name][key]), value), value)
   } }
-  memory_gib = { for name, size in local.asked : name =>
+  memory_gib = { for name, size in local.requested : name =>
     endswith(size.memory, "Mi") ? tonumber(trimsuffix(size.memory, "Mi")) / 1024 : tonumber(trimsuffix(size.memory, "Gi"))
   }
-  # What nobody asked for gives way to the quota; what somebody asked for does not, and is refused by a precondition.
-  allowed = { for name, size in local.asked : name =>
+  # Default sizes are reduced to fit the quota. Requested sizes are not; a precondition refuses them.
+  allowed = { for name, size in local.requested : name =>
     floor(min(var.quota.cpus / size.cpu, var.quota.memory_gib / local.memory_gib[name]))
   }
-  sizes = { for name, size in local.asked : name => merge(size, {
+  sizes = { for name, size in local.requested : name => merge(size, {
     max_instances = try(var.functions[name].max_instances, var.gpu[name].max_instances, null) != null ? size.max_instances : min(size.max_instances, local.allowed[name])
   }) }
 
-  # Where the images of the stages that were staged for a GPU are looked for. They are named by their content, so that
-  # a plan with other code asks for another image.
+  # Images of the stages that were staged for a GPU. They are named by their content, so that a plan with other code
+  # needs another image.
   gpu_images = { for folder, each in try(local.staged.gpu, {}) : replace(folder, "_", "-") => join("", [
     "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.functions.repository_id}/",
     "${replace(folder, "_", "-")}-gpu:${each.digest}",
   ]) }
 
-  # Exactly the settings of shared/darkroom/runtime/settings.py: their defaults, and what this deployment says otherwise.
+  # Exactly the settings of shared/darkroom/runtime/settings.py: their defaults, and the values of this deployment.
   environment = merge(local.system.settings, {
     DARKROOM_BACKEND          = "gcp"
     DARKROOM_HOME             = "/tmp/darkroom" # of the local backend; nothing is kept there
@@ -199,7 +199,7 @@ resource "terraform_data" "known_functions" {
     }
     precondition {
       condition     = alltrue([for name, size in local.sizes : contains(keys(var.gpu), name) || size.max_instances <= local.allowed[name]])
-      error_message = "The most instances of ${join(", ", [for name, size in local.sizes : name if size.max_instances > local.allowed[name]])} exceed the variable quota; ask Google for more, then say so there."
+      error_message = "The most instances of ${join(", ", [for name, size in local.sizes : name if size.max_instances > local.allowed[name]])} exceed the variable quota; request more from Google, then raise that variable."
     }
     precondition {
       condition     = toset(keys(local.environment)) == toset(keys(local.system.settings))
@@ -210,11 +210,11 @@ resource "terraform_data" "known_functions" {
 
 # Images of the functions. Old ones are deleted, the newest are kept for a rollback.
 resource "google_artifact_registry_repository" "functions" {
-  # checkov:skip=CKV_GCP_84: an own key is an option, see the variable kms_key; the images hold this repository's code.
+  # checkov:skip=CKV_GCP_84: an own key is an option, see the variable kms_key; the images contain this repository's code.
   repository_id = "darkroom"
   location      = var.region
   format        = "DOCKER"
-  description   = "Images that the buildpack makes of the functions"
+  description   = "Images of the functions, built by the buildpack"
   kms_key_name  = var.kms_key
 
   cleanup_policies {

@@ -50,10 +50,10 @@ resource "google_firestore_field" "unindexed" {
   index_config {}
 }
 
-# The sweep purges expired jobs and their artifacts within minutes. Should it stand still for days, Firestore deletes
+# The sweep purges expired jobs and their artifacts within minutes. If the sweep does not run for days, Firestore deletes
 # the documents itself, up to a day after their expiry, and the lifecycle rule of the bucket has deleted the artifacts
-# by then: the precondition keeps that order. The sweep asks for the field through the composite indexes above, so it has
-# no index of its own.
+# by then: the precondition keeps that order. The sweep queries the field through the composite indexes above, so it has
+# no single-field index.
 resource "google_firestore_field" "expiry" {
   database   = google_firestore_database.jobs.name
   collection = local.system.firestore.collection

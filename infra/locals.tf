@@ -1,5 +1,5 @@
 locals {
-  # What the code itself says: topics, subscriptions, settings, indexes. Written by `python -m infra.describe`.
+  # Values from the code: topics, subscriptions, settings, indexes. Written by `python -m infra.describe`.
   system = jsondecode(file("${path.module}/system.json"))
 
   # Which archive each function is deployed from. Written by `make stage`.

@@ -1,7 +1,7 @@
 """Writes the hashes of every pinned package into the requirements, so that pip installs no other file.
 
-`make lock` after a pin has changed. Comments and order stay. Every pin gets the hashes of all files of its version, for
-every Python and machine, as the package index lists them; `uv` asks it.
+`make lock` after a pin has changed. Comments and order are kept. Every pin gets the hashes of all files of its version,
+for every Python and machine. `uv` reads them from the package index.
 """
 
 import subprocess
@@ -13,19 +13,19 @@ from infra.staging.requirements import PIN, canonical
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Files whose packages are installed with hashes.
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-gpu.txt")
+FILES = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-gpu.txt")
 _COMMAND = ("pip", "compile", "--quiet", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "-")
 
 
 def locked(text: str, hashes: Mapping[str, str]) -> str:
-    """`text` with `hashes`, the lines of each package by its canonical name, in the place of those that it has."""
+    """`text` with `hashes`: the lines of hashes of each package, by its canonical name, replaced."""
     return PIN.sub(lambda found: f"{found['pin']}{hashes[canonical(found['name'])]}", text)
 
 
 def hashes_of(text: str, uv: str) -> dict[str, str]:
     """The lines of hashes of every package that `text` pins, as the index lists them now."""
-    asked = "\n".join(found["pin"] for found in PIN.finditer(text))
-    done = subprocess.run([uv, *_COMMAND], input=asked, capture_output=True, text=True, check=True)
+    names = "\n".join(found["pin"] for found in PIN.finditer(text))
+    done = subprocess.run([uv, *_COMMAND], input=names, capture_output=True, text=True, check=True)
     return {canonical(found["name"]): found["hashes"] for found in PIN.finditer(done.stdout)}
 
 

@@ -16,7 +16,7 @@ locals {
       labels      = { outcome = "EXTRACT(jsonPayload.action)", stage = "EXTRACT(jsonPayload.stage)" }
     }
     problems = {
-      description = "Events that nobody expected, by kind"
+      description = "Unexpected events, by kind"
       filter      = "${local.logged}=(\"unexpected\" OR \"event_malformed\" OR \"dead_letter\")"
       labels      = { kind = "EXTRACT(jsonPayload.action)" }
     }
@@ -25,9 +25,9 @@ locals {
       filter      = "${local.logged}=\"swept\""
       labels      = {}
     }
-    # Lines are counted, not their numbers distributed: the percentiles of a distribution of zeros lie above zero.
+    # Counts the lines, and builds no distribution of their values: the percentiles of a distribution of zeros are above zero.
     sweeps_with_stuck_jobs = {
-      description = "Sweeps that found jobs standing still that had been driven before"
+      description = "Sweeps that found stalled jobs whose message had been published again before"
       filter      = "${local.logged}=\"swept\" AND jsonPayload.stuck>0"
       labels      = {}
     }
@@ -153,7 +153,7 @@ locals {
       window_s  = 600
       lasting_s = 600
     }
-    # Cloud Run answers 429 while no instance is free; the API answers 429 to who asks too often.
+    # Cloud Run answers 429 while no instance is free; the API answers 429 to callers above the rate limit.
     refused = {
       title     = "requests are refused with 429"
       severity  = "WARNING"
@@ -198,9 +198,9 @@ locals {
       window_s  = 60
       lasting_s = 300
     }
-    # Jobs that stood still once are driven again, and nobody need act; jobs that have been driven in vain do.
+    # A job that stalled once is published again and needs no action; a job that stalls again does.
     stuck-jobs = {
-      title     = "jobs stand still"
+      title     = "jobs make no progress"
       severity  = "ERROR"
       filter    = local.metric.sweeps_with_stuck_jobs
       threshold = 0
@@ -211,7 +211,7 @@ locals {
       lasting_s = 0
     }
     unexpected = {
-      title     = "something happened that nobody expected"
+      title     = "unexpected error"
       severity  = "ERROR"
       filter    = local.metric.problems
       threshold = 0
@@ -242,7 +242,7 @@ locals {
   limits = { for name, size in local.sizes : tostring(size.max_instances) => module.function[name].name... if size.max_instances > 1 }
 }
 
-# A metric that was made a moment ago is not known to alerts yet; so they come after the functions, which take minutes.
+# Alerts cannot use a new metric at once. Therefore they are created after the functions, which take minutes.
 resource "google_monitoring_alert_policy" "threshold" {
   for_each = local.alerts
 
@@ -291,7 +291,7 @@ resource "google_monitoring_alert_policy" "failing" {
   }
 
   conditions {
-    # Photographs that cannot be read, and wishes that cannot be met, are their senders' business.
+    # Photographs that cannot be read and requests that cannot be fulfilled do not count.
     display_name = "share of jobs that fail by the fault of the service, over half an hour"
 
     condition_threshold {

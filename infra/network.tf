@@ -11,7 +11,7 @@ locals {
   # https://cloud.google.com/vpc/docs/configure-private-google-access
   google_apis = { range = "199.36.153.4/30", addresses = ["199.36.153.4", "199.36.153.5", "199.36.153.6", "199.36.153.7"] }
 
-  # With which a plan looks at the network.
+  # Needed by a plan to read the network.
   network_viewer_roles = var.closed_egress == null ? [] : ["roles/compute.networkViewer", "roles/dns.reader", "roles/vpcaccess.viewer"]
 }
 

@@ -28,11 +28,11 @@ resource "google_monitoring_slo" "in_time" {
   depends_on = [google_logging_metric.distribution, module.function]
 }
 
-# A photograph that cannot be read, or a wish that cannot be met, is no fault of the service and counts for neither side.
+# A photograph that cannot be read and a request that cannot be fulfilled are not faults of the service and do not count.
 resource "google_monitoring_slo" "completed" {
   service             = google_monitoring_custom_service.this.service_id
   slo_id              = "photographs-completed"
-  display_name        = "Photographs that were begun are completed"
+  display_name        = "Jobs that began are completed"
   goal                = var.objectives.jobs_completed
   rolling_period_days = 28
 
@@ -51,7 +51,7 @@ resource "google_monitoring_slo" "api" {
 
   service             = google_monitoring_custom_service.this.service_id
   slo_id              = "api-answers"
-  display_name        = "The HTTP API answers without an error of its own"
+  display_name        = "The HTTP API answers without a server error"
   goal                = var.objectives.api_answers
   rolling_period_days = 28
 

@@ -14,7 +14,7 @@ output "functions" {
 }
 
 output "gpu_images" {
-  description = "Images of the stages that were staged for a GPU, by the staged folder: what `gcloud builds submit --pack` must have made before the variable gpu names them."
+  description = "Images of the stages that were staged for a GPU, by the staged folder: `gcloud builds submit --pack` must have built them before the variable gpu names them."
   value       = { for folder, each in try(local.staged.gpu, {}) : each.folder => local.gpu_images[replace(folder, "_", "-")] }
 }
 

@@ -1,9 +1,9 @@
-# The account that tests and plans every push, before anybody has looked at it. It reads the configuration of the
+# The account that tests and plans every push, before a person has reviewed it. It reads the configuration of the
 # project and writes one text: the plan. It reads no photograph, no job, no log line and no secret, changes nothing, and
-# may act as nobody, so code that was pushed by mistake or on purpose gains nothing from it. Made with the deployer.
+# cannot act as another account, so pushed code gains nothing from it. Made with the deployer.
 
 locals {
-  # Of services whose smallest role for readers shows only configuration. There is no narrower place than the project.
+  # For services whose smallest viewer role shows only configuration. The project is the narrowest scope.
   planner_project_roles = var.deployer == null ? toset([]) : setunion([
     "roles/cloudfunctions.viewer",
     "roles/cloudscheduler.viewer",

@@ -1,4 +1,4 @@
-# The sweep: drives what was lost, adopts uploads without a job, purges what has expired.
+# The sweep: publishes lost messages again, adopts uploads without a job, purges what has expired.
 
 resource "google_service_account" "schedule" {
   account_id   = "schedule-invoker"
@@ -9,13 +9,13 @@ resource "google_service_account" "schedule" {
 
 resource "google_cloud_scheduler_job" "sweep" {
   name             = "darkroom-sweep"
-  description      = "Drives what was lost, adopts uploads without a job, purges what has expired."
+  description      = "Publishes lost messages again, creates jobs of missed uploads, purges expired jobs."
   region           = var.region
   schedule         = var.schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "${local.sizes["dispatcher-on-schedule"].timeout_s}s"
 
-  # A tick that fails is made up for by the next one.
+  # The next call makes up for a failed one.
   retry_config {
     retry_count = 1
   }
@@ -24,7 +24,7 @@ resource "google_cloud_scheduler_job" "sweep" {
     http_method = "POST"
     uri         = module.function["dispatcher-on-schedule"].uri
     headers     = { "Content-Type" = "application/json" }
-    # It stops by itself after half of its function's limit, and the next tick goes on.
+    # A sweep stops after half of its function's limit, and the next call continues.
     body = base64encode(jsonencode({ budget_s = floor(local.sizes["dispatcher-on-schedule"].timeout_s / 2) }))
 
     oidc_token {

@@ -1,4 +1,4 @@
-# Secrets are made outside of Terraform, so that they stand in no state and in no plan; here they are handed out.
+# Secrets are created outside of Terraform, so that no state and no plan contains them. This file grants access to them.
 
 locals {
   # The variables that each function reads from Secret Manager.

@@ -31,9 +31,9 @@ def write_photograph(path: Path) -> None:
 
 
 def client_environment(client_json: Path) -> dict[str, str]:
-    """The variables that Terraform says a client needs, with those of this process."""
-    told: dict[str, str] = json.loads(client_json.read_text(encoding="utf-8"))
-    return os.environ | told
+    """The environment of a client: this process's, with the variables from Terraform's output."""
+    variables: dict[str, str] = json.loads(client_json.read_text(encoding="utf-8"))
+    return os.environ | variables
 
 
 def main(arguments: Sequence[str]) -> int:

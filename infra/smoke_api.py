@@ -1,12 +1,12 @@
 """Checks that the deployed HTTP API accepts a photograph and returns the result.
 
-`python -m infra.smoke_api URL PRESET` asks how the service is, posts a generated picture, waits for its job, fetches
-the result, does the same by a signed upload, and deletes both jobs. It exits with 1 and one line at the first answer
-that is not as it should be.
+`python -m infra.smoke_api URL PRESET` reads the health, posts a generated picture, waits for its job, fetches
+the result, does the same by a signed upload, and deletes both jobs. It exits with 1 and one line at the first
+wrong response.
 
-Two secrets come by the environment: `SMOKE_API_KEY`, a key with the role submitter, and, where not everybody may call
-the function, `SMOKE_ID_TOKEN`, an ID token of Google for its URL. It needs Python and nothing else, since it runs
-where the packages of this repository are not installed.
+Two secrets come by the environment: `SMOKE_API_KEY`, a key with the role submitter, and, if the function is
+not public, `SMOKE_ID_TOKEN`, an ID token of Google for its URL. It needs Python and nothing else, since it runs where
+the packages of this repository are not installed.
 """
 
 import json
@@ -33,20 +33,20 @@ PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
 
 
 class Failed(Exception):
-    """The API did not answer as it should; the message is one line."""
+    """The API sent a wrong response; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API as one caller sees it."""
+    """The API for one caller."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float = TIMEOUT_S
     pause_s: float = PAUSE_S
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
-        """The body of an answer below 400. Raises Failed. A signed URL of another server gets none of our secrets."""
+    def fetch(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
+        """The body of an answer below 400. Raises Failed. Secrets are not sent to a signed URL of another server."""
         url = urljoin(self.url, path)
         own = self.headers if url.startswith(self.url) else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -54,14 +54,14 @@ class Api:
             with urlopen(Request(url, body, {**own, **named}, method=method), timeout=REQUEST_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except HTTPError as error:
-            told = error.read(500).decode(errors="replace")
-            raise Failed(f"{method} {path.partition('?')[0]} was answered {error.code}: {told}") from error
+            text = error.read(500).decode(errors="replace")
+            raise Failed(f"{method} {path.partition('?')[0]} was answered {error.code}: {text}") from error
         except URLError as error:
             raise Failed(f"{method} {path.partition('?')[0]} was not answered: {error.reason}") from error
 
-    def tell(self, method: str, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
+    def request_json(self, method: str, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
         """The JSON document of an answer."""
-        document: dict[str, Any] = json.loads(self.ask(method, path, body, **headers))
+        document: dict[str, Any] = json.loads(self.fetch(method, path, body, **headers))
         return document
 
     def wait(self, find: Callable[[], dict[str, Any] | None], what: str) -> dict[str, Any]:
@@ -76,34 +76,35 @@ class Api:
 
 def check_health(api: Api) -> None:
     """Raises Failed unless the service and its backend are well."""
-    health = api.tell("GET", "/health")
+    health = api.request_json("GET", "/health")
     if health["status"] != "healthy" or not health["models"]:
         raise Failed(f"the service is {health['status']} and has {len(health['models'])} models")
 
 
 def check_post(api: Api, preset: str) -> None:
-    """A posted photograph comes back developed."""
-    job = api.tell("POST", f"/v1/jobs?pipeline={quote(preset)}", photograph(), Content_Type="image/png")
-    check_job(api, api.wait(lambda: api.tell("GET", job["links"]["job"]), f"job {job['id']}"))
+    """Post a photograph and check its result."""
+    job = api.request_json("POST", f"/v1/jobs?pipeline={quote(preset)}", photograph(), Content_Type="image/png")
+    check_job(api, api.wait(lambda: api.request_json("GET", job["links"]["job"]), f"job {job['id']}"))
 
 
 def check_signed_upload(api: Api, preset: str) -> None:
-    """So does one that went straight into the bucket, under a signature."""
+    """Upload a photograph with a signed URL and check its result."""
     data = photograph()
-    wishes = {"name": "smoke.png", "pipeline": preset, "content_type": "image/png", "size_bytes": len(data)}
-    signed = api.tell("POST", "/v1/uploads", json.dumps(wishes).encode(), Content_Type="application/json")
-    api.ask(signed["method"], signed["url"], data, **signed["headers"])
-    check_job(api, api.wait(lambda: next(iter(api.tell("GET", signed["job"])["jobs"]), None), "the upload's job"))
+    options = {"name": "smoke.png", "pipeline": preset, "content_type": "image/png", "size_bytes": len(data)}
+    signed = api.request_json("POST", "/v1/uploads", json.dumps(options).encode(), Content_Type="application/json")
+    api.fetch(signed["method"], signed["url"], data, **signed["headers"])
+    found = api.wait(lambda: next(iter(api.request_json("GET", signed["job"])["jobs"]), None), "the upload's job")
+    check_job(api, found)
 
 
 def check_job(api: Api, job: Mapping[str, Any]) -> None:
     """Raises Failed unless the job is completed and its result a picture; deletes it then."""
     if job["status"] != "completed":
         raise Failed(f"job {job['id']} is {job['status']}: {job.get('error')}")
-    result = api.ask("GET", job["links"]["result"])
+    result = api.fetch("GET", job["links"]["result"])
     if not result.startswith(PICTURES):
-        raise Failed(f"the result of job {job['id']} begins with {result[:8]!r}, which is no picture")
-    api.ask("DELETE", job["links"]["job"])
+        raise Failed(f"the result of job {job['id']} begins with {result[:8]!r} and is not a picture")
+    api.fetch("DELETE", job["links"]["job"])
 
 
 def photograph(size: int = 320) -> bytes:
@@ -121,7 +122,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def secret_headers(environment: Mapping[str, str]) -> dict[str, str]:
-    """The headers by which function and API know who asks.
+    """The headers that authenticate the caller to the function and to the API.
 
     Cloud Run takes the signature off a token in `Authorization`, which leaves that header to the API's own key.
     """
@@ -134,7 +135,7 @@ def secret_headers(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def smoke(api: Api, preset: str) -> None:
-    """All of it. Raises Failed."""
+    """Run every check. Raises Failed."""
     check_health(api)
     check_post(api, preset)
     check_signed_upload(api, preset)
@@ -147,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
     except Failed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
-    sys.stdout.write(f"{url} takes photographs and gives them back developed\n")
+    sys.stdout.write(f"{url} processes photographs\n")
     return 0
 
 

@@ -1,10 +1,10 @@
-# Six buckets, and one for plans if Cloud Build deploys. Nobody outside Google Cloud reads them except through IAM; none is emptied by `terraform destroy`.
+# Six buckets, and one for plans if Cloud Build deploys. They can be read only through IAM; none is emptied by `terraform destroy`.
 
 locals {
-  # Imports and batches are forgotten; what is set for a SKU or a group stays until somebody deletes it.
+  # Imports and batches expire. The configuration of a SKU or a group stays until it is deleted.
   batches_days = 90
 
-  # A plan that nobody has applied by then is stale.
+  # A plan that was not applied by then is stale.
   plans_days = 30
 
   buckets = merge(local.always_buckets, var.deployer == null ? {} : {
@@ -26,7 +26,7 @@ locals {
     }
     artifacts = {
       name         = "${local.prefix}-artifacts"
-      versioning   = false # every name is written once; what was deleted can be made again
+      versioning   = false # every name is written once; deleted objects can be computed again
       delete_after = var.storage.artifacts_days
       origins      = []
     }
@@ -36,7 +36,7 @@ locals {
       delete_after = var.storage.results_days
       origins      = []
     }
-    # Hashes of the API's keys; nobody can call the API with what lies here.
+    # Hashes of the API's keys; a hash cannot be used to call the API.
     keys = {
       name         = "${local.prefix}-api-keys"
       versioning   = true
@@ -60,7 +60,7 @@ locals {
 }
 
 resource "google_storage_bucket" "this" {
-  # checkov:skip=CKV_GCP_62: access to objects is logged by Cloud Audit Logs, which an organization switches on as a whole; a bucket of usage logs would hold every photograph's name a second time.
+  # checkov:skip=CKV_GCP_62: access to objects is logged by Cloud Audit Logs, which an organization enables as a whole; a bucket of usage logs would store every photograph's name again.
   # checkov:skip=CKV_GCP_78: all but artifacts and plans have versioning; there every name is written only once, so there is never an older version to keep.
   for_each = local.buckets
 
@@ -134,7 +134,7 @@ resource "google_storage_bucket" "this" {
   lifecycle {
     precondition {
       condition     = length(distinct([for bucket in local.buckets : bucket.name])) == length(local.buckets)
-      error_message = "The buckets must differ, or every result would start a job of its own, for ever."
+      error_message = "The buckets must differ, otherwise every result would start another job, without end."
     }
     precondition {
       condition     = length(each.value.name) <= 63

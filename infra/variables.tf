@@ -1,5 +1,5 @@
 variable "project" {
-  description = "Id of the Google Cloud project. One project holds one Darkroom, since its topics and its database have fixed names."
+  description = "Id of the Google Cloud project. A project can have one Darkroom, because the names of its topics and its database are fixed."
   type        = string
 
   validation {
@@ -30,7 +30,7 @@ variable "prefix" {
 }
 
 variable "labels" {
-  description = "Labels on everything that takes labels, for the bill. A label `system` with the value darkroom is added."
+  description = "Labels on every resource that supports labels, for the bill. A label `system` with the value darkroom is added."
   type        = map(string)
   default     = {}
 
@@ -104,7 +104,7 @@ variable "settings" {
 }
 
 variable "other_settings" {
-  description = "Settings for which the variable `settings` has no field, by the name of their variable, such as DARKROOM_THREADS."
+  description = "Settings without a field in the variable `settings`, by the name of their environment variable, for example DARKROOM_THREADS."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -116,7 +116,7 @@ variable "other_settings" {
 }
 
 variable "api" {
-  description = "Who may call the HTTP API: members such as group:shop@example.com, or with `public` everybody, after which the API's own keys decide; and the origins whose pages may call it."
+  description = "Allowed callers of the HTTP API: members such as group:shop@example.com, or with `public` all callers, whose API keys are then checked; and the origins whose pages may call it."
   type = object({
     public   = optional(bool, false)
     invokers = optional(set(string), [])
@@ -132,7 +132,7 @@ variable "api" {
 }
 
 variable "signing_key" {
-  description = "The secret in Secret Manager that holds the key of the API's signatures, at least 32 characters; visitors' cookies need one. Made outside of Terraform, so that it stands in no state: see docs/deployment.md."
+  description = "The secret in Secret Manager with the key of the API's signatures, at least 32 characters; visitors' cookies need one. It is created outside of Terraform, so that no state contains it: see docs/deployment.md."
   type        = object({ secret = string, version = optional(string, "latest") })
   default     = null
 
@@ -177,7 +177,7 @@ variable "functions" {
 }
 
 variable "quota" {
-  description = "What the project may allocate to Cloud Run in the region. A function whose most instances together exceed it is refused by Google, not held back; new projects often have only 20 processors and 40 GiB."
+  description = "The quota of the project for Cloud Run in the region. Google refuses a function whose largest number of instances exceeds it; new projects often have only 20 processors and 40 GiB."
   type = object({
     cpus       = optional(number, 200)
     memory_gib = optional(number, 400)
@@ -187,12 +187,12 @@ variable "quota" {
 
   validation {
     condition     = var.quota.cpus >= 2 && var.quota.memory_gib >= 4
-    error_message = "The quota must be at least 2 processors and 4 GiB, which one instance of the API takes."
+    error_message = "The quota must be at least 2 processors and 4 GiB, which one instance of the API needs."
   }
 }
 
 variable "gpu" {
-  description = "Stages that run on an NVIDIA L4, by the name of the function, for instance { denoise = {} }; none if empty. Their images are made before the apply: see docs/deployment.md."
+  description = "Stages that run on an NVIDIA L4, by the name of the function, for instance { denoise = {} }; none if empty. Their images are built before the apply: see docs/deployment.md."
   type = map(object({
     cpu              = optional(number, 4)
     memory           = optional(string, "16Gi")
@@ -210,12 +210,12 @@ variable "gpu" {
 
   validation {
     condition     = length(setintersection(keys(var.gpu), keys(var.functions))) == 0
-    error_message = "A stage with a GPU has its sizes in the variable gpu, so it must not stand in functions too."
+    error_message = "A stage with a GPU has its sizes in the variable gpu, so it must not be in functions too."
   }
 }
 
 variable "storage" {
-  description = "How long objects are kept, and who may upload from a browser. Null keeps for ever."
+  description = "How long objects are kept, and the origins that may upload from a browser. Null keeps them without limit."
   type = object({
     artifacts_days = optional(number, 7)
     uploads_days   = optional(number)
@@ -244,7 +244,7 @@ variable "storage" {
 }
 
 variable "kms_key" {
-  description = "Your own Cloud KMS key for buckets, topics, database, images and functions; Google's keys if null. The key must lie in the region, and the service agents need its use, see docs/deployment.md."
+  description = "Your own Cloud KMS key for buckets, topics, database, images and functions; Google's keys if null. The key must be in the region, and the service agents must be allowed to use it, see docs/deployment.md."
   type        = string
   default     = null
 
@@ -292,7 +292,7 @@ variable "schedule" {
 }
 
 variable "alerts" {
-  description = "Who is told, and from which values on."
+  description = "Recipients and thresholds of the alerts."
   type = object({
     emails                = optional(set(string), [])
     failed_share          = optional(number, 0.05)
@@ -310,7 +310,7 @@ variable "alerts" {
 
   validation {
     condition     = alltrue([for share in [var.alerts.failed_share, var.alerts.api_error_share] : share > 0 && share < 1])
-    error_message = "failed_share and api_error_share must lie between 0 and 1, for instance 0.05 for five of a hundred."
+    error_message = "failed_share and api_error_share must be between 0 and 1, for instance 0.05 for five of a hundred."
   }
 
   validation {
@@ -337,12 +337,12 @@ variable "objectives" {
 
   validation {
     condition     = var.objectives.job_s > 0 && alltrue([for goal in [var.objectives.jobs_in_time, var.objectives.jobs_completed, var.objectives.api_answers] : goal > 0 && goal <= 0.9999])
-    error_message = "objectives.job_s must be above 0, and each goal above 0 and at most 0.9999, the highest that Cloud Monitoring takes."
+    error_message = "objectives.job_s must be above 0, and each goal above 0 and at most 0.9999, the highest value that Cloud Monitoring accepts."
   }
 }
 
 variable "budget" {
-  description = "A monthly budget with mails at 50, 90 and 100 percent; none if null. Whoever applies needs the role Billing Account Costs Manager."
+  description = "A monthly budget with mails at 50, 90 and 100 percent; none if null. The account that applies needs the role Billing Account Costs Manager."
   type = object({
     billing_account = string
     amount          = number
@@ -357,7 +357,7 @@ variable "budget" {
 }
 
 variable "deployer" {
-  description = "Create two accounts for Cloud Build: one that plans every push and may only look, and one that applies after an approval and may not change who may do what. With the id of a secret that holds an API key, its smoke test tries the HTTP API too."
+  description = "Create two accounts for Cloud Build: one that plans every push with read access only, and one that applies after an approval and cannot change access. With the id of a secret that holds an API key, its smoke test tries the HTTP API too."
   type = object({
     state_bucket   = string
     api_key_secret = optional(string)

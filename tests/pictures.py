@@ -263,6 +263,22 @@ def described_jpeg(**options: Any) -> bytes:
     )
 
 
+# Parts of JPEG files
+
+#: A start of scan without pixel data.
+EMPTY_SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+
+
+def jpeg_segment(marker: int, payload: bytes) -> bytes:
+    """A segment with its length."""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def with_segments(data: bytes, *segments: bytes) -> bytes:
+    """A JPEG with segments right behind its first marker."""
+    return data[:2] + b"".join(segments) + data[2:]
+
+
 # Bad input
 
 

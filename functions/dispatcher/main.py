@@ -1,4 +1,4 @@
-"""Decides what comes next: the only function that reads and writes jobs, and that asks stages."""
+"""Publishes the next step of each job. Only this function reads and writes jobs and publishes stage requests."""
 
 import functions_framework
 

@@ -1,4 +1,4 @@
-"""Speaks with other people's servers: fetches the pictures of an import, and tells who wants to hear of a job."""
+"""Connects to external servers: fetches the pictures of an import, and sends webhooks."""
 
 import functions_framework
 

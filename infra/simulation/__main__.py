@@ -12,7 +12,7 @@ RUNGS = (10, 30, 100, 200, 300, 500, 700, 1000)
 
 def main() -> None:
     steps = product_steps()
-    sys.stdout.write("| pictures | limits | pictures a second | time | held back by | its busy share | cost, USD |\n")
+    sys.stdout.write("| pictures | limits | pictures a second | time | bottleneck | its busy share | cost, USD |\n")
     sys.stdout.write("|---|---|---|---|---|---|---|\n")
     for case in CASES:
         run = played(case, steps)

@@ -2,7 +2,7 @@
 
 It writes `shared/darkroom/costs/figures.json`.
 
-Every stage with each of its methods, on the bench's photograph of 1 megapixel, in a process of its own. Seconds are
+Every stage with each of its methods, on the bench's photograph of 1 megapixel, in a separate process. Seconds are
 processor seconds of all threads: unlike the wall clock's, they hardly depend on what else runs on the machine.
 """
 
@@ -23,7 +23,7 @@ REPETITIONS = 5
 def widest_instructions(cpuinfo: str) -> str:
     """What the seconds of a network depend on most."""
     known = {"avx512_vnni": "AVX-512 with VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
-    return next((told for flag, told in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
+    return next((name for flag, name in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
 
 
 def main() -> None:

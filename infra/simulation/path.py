@@ -3,9 +3,9 @@
     arrivals ──▶ dispatcher ──▶ stage ──▶ dispatcher ──▶ stage ──▶ … ──▶ dispatcher
                   │ one write of Firestore for every event
 
-A stage is a queue before instances that serve one request each and start when somebody waits. Pub/Sub keeps few of its
+A stage is a queue before instances that serve one request each and start when messages wait. Pub/Sub keeps few of its
 messages under way at first, one more for every answer, and never more than its limit. The dispatcher is a pool of
-slots. Firestore takes writes at a rate that may grow by half every five minutes, and never more than the indexes over
+slots. Firestore accepts writes at a rate that may grow by half every five minutes, and never more than the indexes over
 a time allow: 500 a second for each of their shards. Everything else only takes time.
 """
 
@@ -24,7 +24,7 @@ RAMP_START, RAMP_GROWTH, RAMP_EVERY_S = 500.0, 1.5, 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the service does, beside the work itself; seconds unless said otherwise."""
+    """The times of the service itself, without the work; in seconds unless stated otherwise."""
 
     #: Pictures that arrive in a second.
     arrivals: float = 500.0
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(slots=True)
 class _Stage:
-    """Instances of one function, and who waits for them."""
+    """Instances of one function, and the requests that wait for them."""
 
     most: int
     #: Messages that may be under way at once.
@@ -104,7 +104,7 @@ class _Writes:
 
 
 class _Path:
-    """The state of a run; `parcel` pictures travel together, which makes millions playable."""
+    """The state of a run; `parcel` pictures are simulated together, so that millions can be simulated."""
 
     def __init__(
         self, steps: Sequence[tuple[str, float]], most: Mapping[str, int], at: Conditions, parcel: int

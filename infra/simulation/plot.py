@@ -1,4 +1,4 @@
-"""Draws pictures per second over the limit of instances, and names what holds them back: an SVG, by hand."""
+"""Draws pictures per second over the limit of instances, and names the bottleneck. The output is an SVG."""
 
 import math
 from collections.abc import Sequence
@@ -59,12 +59,12 @@ class _Chart:
         places = [(self.x(limit), self.y(run.pictures / run.seconds), run.bottleneck) for limit, run in points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)
         parts = [f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>']
-        told = ""
+        labelled = ""
         for x, y, bottleneck in places:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
-            if bottleneck != told:
+            if bottleneck != labelled:
                 parts.append(f'<text x="{x + 6:.1f}" y="{y + 16:.1f}" fill="{colour}">{bottleneck}</text>')
-            told = bottleneck
+            labelled = bottleneck
         x, y, _ = places[-1]
         parts.append(f'<text x="{x + 10:.1f}" y="{y - 4:.1f}" fill="{colour}" font-weight="bold">{title}</text>')
         return parts

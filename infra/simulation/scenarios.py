@@ -48,7 +48,7 @@ def product_steps() -> tuple[Work, ...]:
 
 
 def played(case: Case, steps: Sequence[Work], parcel: int | None = None) -> Run:
-    """The case, played; `assess` is asked twice and has one pool of instances."""
+    """Simulate the case; `assess` runs twice and has one pool of instances."""
     path: list[tuple[str, float]] = [(work.stage, work.seconds) for work in steps]
     most: dict[str, int] = dict.fromkeys([name for name, _ in path], case.instances)
     at = Conditions(arrivals=case.arrivals, most_writes=case.shards * WRITES_PER_SHARD)

@@ -1,7 +1,7 @@
 """Runs one step for measurement: all that its function does, with stores in memory.
 
 Reading, decoding, the work, encoding, writing, answering, with the one thread that an instance with one processor has.
-What is missing is the way over the network, which nobody could measure without the service.
+The time on the network is missing; it cannot be measured without the service.
 """
 
 from itertools import count
@@ -45,7 +45,7 @@ def _request(step: Step, given: ObjectRef, source: ObjectRef) -> StageRequested:
 
 
 def _step(world: World, stage: Stage, method: str, number: int) -> Step:
-    """Another output each time, since one that is written would not be made again."""
+    """Another output each time, because an existing output would be reused."""
     return Step(
         stage=stage,
         method=method,

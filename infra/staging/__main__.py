@@ -21,17 +21,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
-    asked = _parser().parse_args()
+    arguments = _parser().parse_args()
     sys.stdout.write(f"{'function':<15}{'code kB':>9}{'models kB':>11}{'zip kB':>8}{'packages':>10}  archive\n")
     try:
-        networks = chosen(user_models_folder(read_settings(os.environ)) or Path(), asked.models)
+        networks = chosen(user_models_folder(read_settings(os.environ)) or Path(), arguments.models)
     except ConfigurationError as error:
         sys.exit(str(error))
-    staged = stage_all(ROOT, asked.target, deployed=networks)
+    staged = stage_all(ROOT, arguments.target, deployed=networks)
     for each in staged:
         sys.stdout.write(_line(each))
     try:
-        sources = stage_gpus(ROOT, staged, asked.target, asked.gpu)
+        sources = stage_gpus(ROOT, staged, arguments.target, arguments.gpu)
     except NothingToAccelerate as error:
         sys.exit(str(error))
     for source in sources:

@@ -7,10 +7,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-#: The earliest moment that the format knows; the time of staging must not show.
+#: The earliest time of the ZIP format; archives must not depend on the time of staging.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
-#: Runs in a process of its own, with nothing else loaded: what else is in memory changes the bytes that Python writes.
+#: Runs in a separate process without other modules: objects in memory change the bytes that Python writes.
 _COMPILE = """
 import py_compile, sys
 for path in sys.stdin.read().splitlines():
@@ -22,7 +22,7 @@ def compile_bytecode(folder: Path) -> None:
     """Write the bytecode of every module below `folder` into its `__pycache__`.
 
     Its validity is not checked when it is loaded (unchecked-hash): an archive is never edited, the time stamps in it
-    mean nothing, and not looking at the source is the fastest start. A runtime with another version of Python ignores
+    mean nothing, and skipping the check of the source starts fastest. A runtime with another version of Python ignores
     it.
     """
     paths = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
@@ -42,7 +42,7 @@ def write_archive(folder: Path, target_folder: Path) -> Path:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=_MOMENT)
             entry.external_attr = 0o100644 << 16
-            entry.create_system = 3  # Unix, whatever this is
+            entry.create_system = 3  # Unix, on every machine
             archive.writestr(entry, path.read_bytes())
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:16]
     return draft.replace(target_folder / f"{folder.name}-{digest}.zip")

@@ -1,7 +1,7 @@
 """Stages the source of a stage that runs on a GPU.
 
-The same code and the same models as the stage on a processor, in a folder of its own: other packages, and a
-`project.toml` that tells the buildpack what Cloud Run functions would tell it. Its image is made by
+The same code and the same models as the stage on a processor, in a separate folder with other packages and a
+`project.toml`, which gives the buildpack the values that Cloud Run functions would give it. Its image is made by
 `gcloud builds submit --pack`, since no resource of Terraform builds one for a service with a GPU.
 """
 
@@ -21,12 +21,12 @@ _REPLACED = "onnxruntime"
 
 
 class NothingToAccelerate(Exception):
-    """The function runs no model, so that a GPU would stand idle."""
+    """The function runs no model, so it would not use a GPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuSource:
-    """What the buildpack makes an image of."""
+    """The source of an image that the buildpack builds."""
 
     function: str
     folder: Path
@@ -35,15 +35,15 @@ class GpuSource:
 
 
 def stage_gpus(root: Path, staged: Iterable[Staged], target: Path, chosen: Iterable[str]) -> list[GpuSource]:
-    """Make `target/<function>-gpu/` for the chosen ones, no other such folder, and tell Terraform."""
+    """Create `target/<function>-gpu/` for the chosen functions, delete all others, and update Terraform's manifest."""
     for old in target.glob("*-gpu"):
         shutil.rmtree(old)
     by_name = {each.function: each for each in staged}
     sources = [stage_gpu(root, by_name[name], target) for name in sorted(set(chosen))]
     manifest = target / MANIFEST
-    told = json.loads(manifest.read_text(encoding="utf-8"))
-    told["gpu"] = {each.function: {"folder": each.folder.name, "digest": each.digest} for each in sources}
-    manifest.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    staged_json = json.loads(manifest.read_text(encoding="utf-8"))
+    staged_json["gpu"] = {each.function: {"folder": each.folder.name, "digest": each.digest} for each in sources}
+    manifest.write_text(json.dumps(staged_json, indent=2) + "\n", encoding="utf-8")
     return sources
 
 
@@ -63,7 +63,7 @@ def gpu_requirements(staged: Staged, accelerated: str) -> list[str]:
     """The staged lines with `accelerated`, the content of `requirements-gpu.txt`, in place of onnxruntime."""
     kept = pins("\n".join(staged.requirements))
     if kept.pop(_REPLACED, None) is None:
-        raise NothingToAccelerate(f"{staged.function} runs no model, so a GPU would stand idle")
+        raise NothingToAccelerate(f"{staged.function} runs no model, so it would not use a GPU")
     return sorted([*kept.values(), *pins(accelerated).values()], key=str.lower)
 
 

@@ -15,7 +15,7 @@ MEMORY_GIB = (2, 4, 8, 16, 32)
 HEADROOM = 1.25
 #: Processor seconds of one use up to which so many processors are enough.
 CPU_SECONDS = ((1, 4.0), (2, 12.0))
-#: Processors for whatever takes longer.
+#: Processors of a function whose network needs more time.
 MOST_CPUS = 4
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from darkroom.domain.topology import STAGES
 
-#: Our own package, which travels with a function, and the folder that it lies in.
+#: Our own package, which is included in every function, and its parent folder.
 OWN, SOURCES = "darkroom", "shared"
 
 
@@ -36,7 +36,7 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut(
         modules=("darkroom.handlers.stages", "darkroom.inference.session", "darkroom.imaging"),
         functions=frozenset({"dispatcher", "importer"}),
-        why="the dispatcher plans, the importer fetches, and neither looks at a pixel",
+        why="the dispatcher plans, the importer fetches, and neither reads pixels",
     ),
     LeftOut(
         modules=("darkroom.inference.session",),
@@ -83,7 +83,7 @@ def reach(root: Path, function: str) -> Reach:
 
 
 def _by_name(root: Path, function: str) -> Iterator[Path]:
-    """What `darkroom.stages.restore` imports by its name: the stage's module, or all for who runs whole pipelines."""
+    """The modules that `darkroom.stages.restore` imports by name: one stage, or all of them for whole pipelines."""
     stages = {"dispatcher": (), "importer": ()}.get(function, (function,) if function in STAGES else STAGES)
     for stage in stages:
         yield from _files(root, f"darkroom.stages.{stage}")
@@ -114,7 +114,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:
-    """The files of a module and of the packages that it lies in; nothing for a name that is no module."""
+    """The files of a module and of its packages; nothing for a name that is not a module."""
     parts = name.split(".")
     folder = Path(SOURCES, *parts)
     module = folder.with_suffix(".py")

@@ -1,7 +1,7 @@
 """Selects the models that are deployed with a function.
 
-A stage gets its own and a registry cut down to them. The dispatcher plans with the whole registry and opens no
-model; neither does the importer, which fetches pictures and never looks at them.
+A stage gets its own models and a registry of only these. The dispatcher plans with the whole registry and opens no
+model. The importer fetches pictures and needs no model.
 Any other function may run whole pipelines and gets everything.
 """
 
@@ -21,12 +21,12 @@ _EMPTY = "model = []\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """What goes into `models/`."""
+    """The content of `models/`."""
 
     registry: str
     #: Paths below `models/`.
     files: tuple[str, ...]
-    #: Installed networks whose files travel along.
+    #: Installed networks whose files are included.
     deployed: tuple[Deployed, ...] = ()
 
 

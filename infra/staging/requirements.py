@@ -46,7 +46,7 @@ def needed(foreign: Collection[str], pinned: Mapping[str, str]) -> list[str]:
 
 
 def _provider(module: str) -> str | None:
-    """The distribution that holds a module; None for a name that is no module but something in one."""
+    """The distribution that contains a module; None for a name that is not a module but a member of one."""
     path = module.replace(".", "/")
     owners = _owners()
     return next((owners[found] for found in _spellings(path) if found in owners), None)
@@ -59,8 +59,9 @@ def _spellings(path: str) -> Iterator[str]:
 
 @cache
 def _owners() -> Mapping[str, str]:
-    """Path of every Python file in this environment to the distribution that brought it."""
-    return {str(file): _name(each) for each in distributions() for file in each.files or () if file.suffix == ".py"}
+    """Path of every Python file in this environment to the distribution that installed it."""
+    installed = [(_name(each), each.files or ()) for each in distributions()]
+    return {str(file): name for name, files in installed for file in files if file.suffix == ".py"}
 
 
 def _name(each: Distribution) -> str:
@@ -78,14 +79,18 @@ def _with_needs(names: Iterable[str]) -> set[str]:
     return {name for name, _ in seen}
 
 
-def _needs(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    for line in distribution(name).requires or ():
-        requirement = Requirement(line)
-        wanted = requirement.marker is None or any(
-            requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
-        )
-        if wanted:
-            yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+@cache
+def _needs(name: str, extras: frozenset[str]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The packages, each with its extras, that a distribution needs when it is installed with `extras`."""
+    requirements = map(Requirement, distribution(name).requires or ())
+    return tuple(
+        (canonicalize_name(each.name), frozenset(each.extras)) for each in requirements if _applies(each, extras)
+    )
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
 
 def read_pins(root: Path) -> dict[str, str]:

@@ -24,11 +24,11 @@ def bill_of_materials(folder: Path, requirements: Iterable[str], archive: Path) 
     Parameters
     ----------
     folder : Path
-        The staged folder: its name is that of the function, and the models lie in it.
+        The staged folder, named like the function; it contains the models.
     requirements : Iterable[str]
-        Pins with their hashes, as they stand in the staged `requirements.txt`.
+        Pins with their hashes, as in the staged `requirements.txt`.
     archive : Path
-        The archive, of which the bill holds the digest.
+        The archive, whose digest is in the bill.
     """
     models = sorted(folder.rglob("*.onnx"))
     packages = [_package(found) for text in requirements for found in PIN.finditer(text)]

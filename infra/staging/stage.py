@@ -36,8 +36,8 @@ class Staged:
     deployed: tuple[Deployed, ...] = ()
 
     @property
-    def told(self) -> Mapping[str, object]:
-        """What Terraform reads of it: `size` differs from the default of its kind where a network needs more."""
+    def manifest_entry(self) -> Mapping[str, object]:
+        """The values for Terraform: `size` differs from the default of its kind where a network needs more."""
         size = size_for([each.cost for each in self.deployed if each.cost])
         return {"archive": self.archive.name, "size_bytes": self.archive_bytes} | ({"size": size} if size else {})
 
@@ -75,16 +75,16 @@ def stage(root: Path, function: str, target: Path, *, deployed: Sequence[Deploye
 
 
 def stage_all(root: Path, target: Path, *, deployed: Sequence[Deployed] = ()) -> list[Staged]:
-    """Stage every function and tell Terraform where the archives lie."""
+    """Stage every function and write the manifest of the archives for Terraform."""
     target.mkdir(parents=True, exist_ok=True)
     staged = [stage(root, function, target, deployed=deployed) for function in functions(root)]
-    told = {each.function: each.told for each in staged}
-    (target / MANIFEST).write_text(json.dumps({"functions": told}, indent=2) + "\n", encoding="utf-8")
+    entries = {each.function: each.manifest_entry for each in staged}
+    (target / MANIFEST).write_text(json.dumps({"functions": entries}, indent=2) + "\n", encoding="utf-8")
     return staged
 
 
 def _data_beside(root: Path, modules: Iterable[Path]) -> list[Path]:
-    """What lies in the modules' folders and is no code: prices, pages, tables."""
+    """Files in the modules' folders that are not code: prices, pages, tables."""
     folders = {path.parent for path in modules}
     found = (path for folder in folders for path in (root / folder).iterdir() if path.is_file())
     return sorted(path.relative_to(root) for path in found if path.suffix not in (".py", ".pyc"))

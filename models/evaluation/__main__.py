@@ -1,7 +1,11 @@
-"""`python -m models.evaluation denoise --data DIR` prints the table of a model's card."""
+"""`python -m models.evaluation denoise --data DIR` prints the table of a model's card.
+
+`python -m models.evaluation trust --data DIR` judges the verdict of the whole service.
+"""
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from inspect import signature
@@ -14,6 +18,7 @@ from darkroom.runtime.bootstrap import installed_models
 from darkroom.runtime.settings import read_settings
 from models.evaluation.card import write_figures
 from models.evaluation.cost import Cost, Workload, measure, processor
+from models.evaluation.trust import command as trust
 from models.training.photographs import permissive, photographs
 
 #: Cards of networks that are installed from elsewhere: their files are not here.
@@ -26,7 +31,10 @@ ON_FOLDER = ("background", "colorize", "low_light", "white_balance")
 
 
 def main() -> None:
-    """Print quality on the photographs kept for validation, then cost; write both into the card if told to."""
+    """Print quality on the photographs kept for validation, then cost; write both into the card if requested."""
+    if sys.argv[1:2] == ["trust"]:
+        trust.main(sys.argv[2:])
+        return
     arguments = parse()
     registry = installed_models(read_settings(os.environ))
     entry = chosen_entry(arguments, registry)
@@ -34,7 +42,7 @@ def main() -> None:
     model = store.open(arguments.stage, entry.ref.id)
     print(f"{entry.ref.id}, version {entry.ref.version}, sha256 {entry.ref.sha256}")
     figures = [table(arguments, model, rival(entry, registry, store))] if arguments.data else []
-    figures.append(told(measure(registry, arguments.stage, entry.ref.id, Workload(threads=arguments.threads))))
+    figures.append(described(measure(registry, arguments.stage, entry.ref.id, Workload(threads=arguments.threads))))
     print("\n\n".join(figures))
     if arguments.card:
         write_figures(card(entry), "\n\n".join(figures))
@@ -62,7 +70,7 @@ def card(entry: ModelEntry) -> Path:
     return CARDS / f"{entry.ref.id}.md" if entry.installed else entry.path.parent / "README.md"
 
 
-def told(cost: Cost) -> str:
+def described(cost: Cost) -> str:
     """Seconds and memory in a sentence."""
     height, width = cost.workload.size
     return (
@@ -96,7 +104,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("stage", choices=sorted((*ON_PHOTOGRAPHS, *ON_FOLDER)))
     parser.add_argument("--data", type=Path, help="folder with photos/ named after their sources; only cost if absent")
     parser.add_argument("--source", help="prefix of the files of a source that the model was not trained on")
-    parser.add_argument("--limit", type=int, help="judge on the first so many photographs, where they are not chosen")
+    parser.add_argument(
+        "--limit", type=int, help="use only the first photographs, this many, where they are not chosen"
+    )
     parser.add_argument("--model", help="id of a built-in or installed model instead of the built-in default")
     parser.add_argument("--card", action="store_true", help="write the figures into the model's card as well")
     parser.add_argument("--threads", type=int, default=2, help="threads of onnxruntime")

@@ -1,4 +1,4 @@
-"""The judging network against the classical score and the measurements it is made of.
+"""The score network compared with the classical score and its measurements.
 
 Every photograph kept for validation, whole, with graded mixtures of faults (`models.training.mixtures`, fixed seed) and
 with each fault alone; the truth is full-reference: `models.training.fidelity.quality`, and for comparison SSIM on luma
@@ -27,7 +27,7 @@ MIXTURES = 8
 #: Grades of each single fault, 0-1.
 GRADES = (0.15, 0.35, 0.55, 0.75, 0.95)
 
-Judge = Callable[[Picture, Measurements], Score]
+Scorer = Callable[[Picture, Measurements], Score]
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Findings:
 
     #: Full-reference measures by name.
     truths: dict[str, list[float]] = field(default_factory=dict)
-    #: Scores by judge, those of the degraded pictures and those of their originals.
+    #: Scores by scorer, of the degraded pictures and of their originals.
     scores: dict[str, list[float]] = field(default_factory=dict)
     originals: dict[str, list[float]] = field(default_factory=dict)
     #: The network's parts, and the grades they should follow.
@@ -46,15 +46,15 @@ class Findings:
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
     """Spearman's correlation with the truth, and how often the original is ranked above its degraded copy."""
-    judges = judges_with(model)
-    mixed = examine(photographs, judges, lambda rng: [random_faults(rng) for _ in range(MIXTURES)])
-    single = examine(photographs, judges, lambda _: [Mixture(grades={f: g}) for f in FAULTS for g in GRADES])
+    scorers = scorers_with(model)
+    mixed = examine(photographs, scorers, lambda rng: [random_faults(rng) for _ in range(MIXTURES)])
+    single = examine(photographs, scorers, lambda _: [Mixture(grades={f: g}) for f in FAULTS for g in GRADES])
     return "\n\n".join(
         [_summary("graded mixtures", mixed), _summary("one fault", single), _alone(single), _parts(mixed)]
     )
 
 
-def judges_with(model: StageModel | None) -> Mapping[str, Judge]:
+def scorers_with(model: StageModel | None) -> Mapping[str, Scorer]:
     """The score without the network, and with it."""
     return {
         "classical score": lambda picture, measured: rate(picture, measured, None, None),
@@ -71,18 +71,18 @@ def random_faults(rng: np.random.Generator) -> Mixture:
 
 def examine(
     photographs: Sequence[Pixels],
-    judges: Mapping[str, Judge],
+    scorers: Mapping[str, Scorer],
     mixtures: Callable[[np.random.Generator], Sequence[Mixture]],
 ) -> Findings:
-    """Degrade, measure against the original, and let every judge score it."""
+    """Degrade, compare with the original, and compute every score."""
     found = Findings()
     for number, photograph in enumerate(photographs):
         rng = np.random.default_rng(number)
-        originals = judged(photograph, judges)
+        originals = scored(photograph, scorers)
         for mixture in mixtures(rng):
             seen = to_u8(degraded(to_float(photograph), mixture, rng))
             _note(found.truths, truths(seen, photograph))
-            scores = judged(seen, judges)
+            scores = scored(seen, scorers)
             _note(found.scores, {name: score.value for name, score in scores.items()})
             _note(found.originals, {name: score.value for name, score in originals.items()})
             found.parts.append(scores["network"].parts)
@@ -90,11 +90,11 @@ def examine(
     return found
 
 
-def judged(pixels: Pixels, judges: Mapping[str, Judge]) -> dict[str, Score]:
-    """Every judge's score."""
+def scored(pixels: Pixels, scorers: Mapping[str, Scorer]) -> dict[str, Score]:
+    """The score of every scorer."""
     picture = Picture(pixels=pixels)
     measured = measure(picture)
-    return {name: judge(picture, measured) for name, judge in judges.items()}
+    return {name: scorer(picture, measured) for name, scorer in scorers.items()}
 
 
 def truths(seen: Pixels, original: Pixels) -> dict[str, float]:
@@ -130,11 +130,11 @@ def _summary(name: str, found: Findings) -> str:
     ]
     rows = [
         [
-            judge,
+            name,
             *(f"{spearman(scores, truth):.3f}" for truth in found.truths.values()),
-            f"{100 * np.mean(np.greater(found.originals[judge], scores)):.1f} %",
+            f"{100 * np.mean(np.greater(found.originals[name], scores)):.1f} %",
         ]
-        for judge, scores in found.scores.items()
+        for name, scores in found.scores.items()
     ]
     return _markdown(head, rows)
 
@@ -146,8 +146,8 @@ def _alone(found: Findings) -> str:
         chosen = [number for number, mixture in enumerate(found.mixtures) if fault in mixture.grades]
         truth = np.array(found.truths["quality"])[chosen]
         cells = [fault]
-        for judge, scores in found.scores.items():
-            own, originals = np.array(scores)[chosen], np.array(found.originals[judge])[chosen]
+        for name, scores in found.scores.items():
+            own, originals = np.array(scores)[chosen], np.array(found.originals[name])[chosen]
             cells.append(f"{spearman(own, truth):.3f} / {100 * np.mean(originals > own):.0f} %")
         rows.append(cells)
     return _markdown(["one fault", *found.scores], rows)
@@ -158,9 +158,13 @@ def _parts(found: Findings) -> str:
     rows = []
     for number, fault in enumerate(FAULTS):
         truth = [mixture.parts()[number] for mixture in found.mixtures]
-        told = [parts[fault] for parts in found.parts]
+        reported = [parts[fault] for parts in found.parts]
         rows.append(
-            [fault, f"{spearman(told, truth):.3f}", f"{np.mean(np.abs(np.array(told) - 100 * np.array(truth))):.1f}"]
+            [
+                fault,
+                f"{spearman(reported, truth):.3f}",
+                f"{np.mean(np.abs(np.array(reported) - 100 * np.array(truth))):.1f}",
+            ]
         )
     return _markdown(["part, in mixtures", "Spearman with the grade", "mean error in points"], rows)
 

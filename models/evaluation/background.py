@@ -23,7 +23,7 @@ from models.training.photographs import is_validation
 BETA_SQUARED = 0.3
 #: Least intersection over union of a good cut-out.
 GOOD = 0.9
-#: Most pairs that are judged on: GrabCut takes a third of a second for each.
+#: Largest number of pairs that are evaluated: GrabCut needs a third of a second for each.
 PAIRS = 150
 
 HEADER = (
@@ -49,7 +49,7 @@ class Tally:
     recall: NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
 
     def add(self, answer: Pixels | None, wanted: NDArray[np.bool_]) -> None:
-        """Judge one answer; a picture without a subject stays opaque, and is judged as that."""
+        """Score one result; a picture without a subject stays opaque and is scored as such."""
         self.pictures += 1
         self.not_found += answer is None
         matte = np.full(wanted.shape, 255, np.uint8) if answer is None else answer
@@ -130,14 +130,14 @@ def alpha_of(output: StageOutput) -> Pixels | None:
 
 
 def enlarged(model: Model, pixels: Pixels) -> Pixels:
-    """What the network says, without what the stage makes of it."""
+    """The matte of the network, without the refinement of the stage."""
     matte: Plane = next(iter(model.read(pixels).values()))[0]
     full = cv2.resize(matte, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return to_pixels(np.asarray(full, np.float32), np.dtype(np.uint8))
 
 
 def ellipse(pixels: Pixels) -> Pixels:
-    """Where subjects mostly are, whatever the picture shows: what any method must beat."""
+    """The mean position of subjects, independent of the picture: the baseline of every method."""
     height, width = pixels.shape[:2]
     rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
     return to_pixels(np.exp(-1.5 * (rows**2 + columns**2)).astype(np.float32), np.dtype(np.uint8))

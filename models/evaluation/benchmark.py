@@ -32,16 +32,16 @@ class Score:
 
 
 #: A score of (restored photograph, reference).
-Judge = Callable[[Pixels, Pixels], Score]
+Scorer = Callable[[Pixels, Pixels], Score]
 
 
 def benchmark(
-    photographs: Sequence[Pixels], conditions: Sequence[Condition], methods: Mapping[str, Method], judge: Judge
+    photographs: Sequence[Pixels], conditions: Sequence[Condition], methods: Mapping[str, Method], scorer: Scorer
 ) -> str:
     """A Markdown table of mean PSNR in dB and mean SSIM: a row for each condition, a column for each method."""
     lines = [_row(["", *methods]), _row(["---"] * (1 + len(methods)))]
     for condition in conditions:
-        scores = [_mean(photographs, condition, method, judge) for method in methods.values()]
+        scores = [_mean(photographs, condition, method, scorer) for method in methods.values()]
         lines.append(_row([condition.name, *(f"{score.psnr_db:.2f} / {score.ssim:.4f}" for score in scores)]))
     return "\n".join(lines)
 
@@ -52,19 +52,19 @@ def rgb_score(answer: Pixels, clean: Pixels) -> Score:
     return Score(psnr_db=psnr_db(answer, clean), ssim=float(ssim))
 
 
-def luma_score(border: int) -> Judge:
+def luma_score(border: int) -> Scorer:
     """On BT.601 studio luma without a border of that many pixels: the scale, as upscaling is scored in print."""
 
-    def judge(answer: Pixels, clean: Pixels) -> Score:
+    def score(answer: Pixels, clean: Pixels) -> Score:
         answer_luma, clean_luma = (_studio_luma(each)[border:-border, border:-border] for each in (answer, clean))
         ssim = structural_similarity(answer_luma, clean_luma, data_range=255)
         return Score(psnr_db=psnr_db(answer_luma, clean_luma), ssim=float(ssim))
 
-    return judge
+    return score
 
 
 def psnr_db(answer: np.ndarray, clean: np.ndarray) -> float:
-    """Peak signal-to-noise ratio for a peak of 255; at most 99 dB, which stands for equal pictures."""
+    """Peak signal-to-noise ratio for a peak of 255; at most 99 dB, the value for equal pictures."""
     squared = float(np.square(answer.astype(np.float64) - clean).mean())
     return float(min(99.0, 10 * np.log10(255**2 / max(squared, 1e-12))))
 
@@ -73,11 +73,11 @@ def _studio_luma(pixels: Pixels) -> np.ndarray:
     return 16 + pixels.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255
 
 
-def _mean(photographs: Sequence[Pixels], condition: Condition, method: Method, judge: Judge) -> Score:
+def _mean(photographs: Sequence[Pixels], condition: Condition, method: Method, scorer: Scorer) -> Score:
     scores = []
     for number, photograph in enumerate(photographs):
         given, clean = condition.degrade(photograph, np.random.default_rng(number))
-        scores.append(judge(method(given, condition.sigma), clean))
+        scores.append(scorer(method(given, condition.sigma), clean))
     return Score(
         psnr_db=float(np.mean([score.psnr_db for score in scores])),
         ssim=float(np.mean([score.ssim for score in scores])),

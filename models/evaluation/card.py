@@ -9,7 +9,7 @@ BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
 def write_figures(card: Path, figures: str) -> None:
-    """Replace what stands between the two comments of the card.
+    """Replace the text between the two comments of the card.
 
     Raises SystemExit if the card has no such place.
     """

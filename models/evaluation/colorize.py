@@ -1,7 +1,7 @@
 """The colorizer against grey, against a tint, and against itself with hints.
 
-Photographs kept for validation are made grey by luma (BT.601, rounded to 8 bits) and coloured by the stage as it runs
-by default. PSNR is that of RGB; all of the error of a grey picture is colour, so its PSNR says how colourful the
+Photographs kept for validation are converted to grey by luma (BT.601, rounded to 8 bits) and coloured by the stage with
+its defaults. PSNR is that of RGB; all of the error of a grey picture is colour, so its PSNR says how colourful the
 photographs are.
 """
 
@@ -48,7 +48,7 @@ class Tally:
     delta_e: list[float] = field(default_factory=list)
 
     def add(self, answer: Pixels, photograph: Pixels, grey: Pixels) -> None:
-        """Judge one answer."""
+        """Score one result."""
         found, wanted = (lab_from_image(to_float(each)) for each in (answer, photograph))
         self.psnr_db.append(psnr_db(answer, photograph))
         self.gain_db.append(self.psnr_db[-1] - psnr_db(grey, photograph))
@@ -114,7 +114,7 @@ def greyed(photograph: Pixels) -> Pixels:
 
 
 def coloured(grey: Pixels, model: Model, hints: tuple[Hint, ...] = ()) -> Pixels:
-    """What the stage makes of it by default."""
+    """The result of the stage with its defaults."""
     return restore("colorize", Picture(pixels=grey), ColorizeParameters(hints=hints), "model", model).picture.pixels
 
 
@@ -157,7 +157,7 @@ def calibration(folder: Path, model: Model) -> str:
         none = {name: np.zeros((3, *model.reduced(*grey.shape[:2])), np.float32) for name in model.extra}
         maps = model.read(grey, none)
         if "confidence" not in maps:
-            return "the model tells none"
+            return "the model reports none"
         size = maps["chroma"].shape[:0:-1]
         wanted = cv2.resize(lab_from_image(to_float(photograph))[..., 1:], size, interpolation=cv2.INTER_AREA)
         missed = np.hypot(*(maps["chroma"] - wanted.transpose(2, 0, 1)))

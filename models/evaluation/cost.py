@@ -44,7 +44,7 @@ class Cost:
 
 
 def measure(registry: Registry, stage: Stage, model_id: str, workload: Workload) -> Cost:
-    """In a process of its own, so that its peak memory is the model's."""
+    """Measure in a separate process, so that the peak memory is that of the model."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measure, registry, stage, model_id, workload).result()
 
@@ -77,7 +77,7 @@ def processor(cpuinfo: str) -> str:
     """
     name = next((line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), "")
     known = {"avx512_vnni": "AVX-512 with VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
-    widest = next((told for flag, told in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
+    widest = next((name for flag, name in known.items() if flag in cpuinfo.split()), "none of AVX2 and AVX-512")
     return f"{name or 'a processor without a name'} with {widest}"
 
 

@@ -21,7 +21,7 @@ BM3D_SIDE, BM3D_SIGMAS = 192, (15, 25, 50)
 
 
 def table(photographs: Sequence[Pixels], model: Model) -> str:
-    """PSNR and SSIM over RGB; every method is told the true strength but the last one, which is what the stage does."""
+    """PSNR and SSIM over RGB; every method gets the true strength, except the last one, which is the stage itself."""
     methods: Mapping[str, Method] = {
         "input": lambda given, _: given,
         "bilateral": bilateral,
@@ -36,10 +36,10 @@ def against_bm3d(photographs: Sequence[Pixels], model: Model) -> str:
 
     Dabov, Foi, Katkovnik, Egiazarian: Color image denoising via sparse 3D collaborative filtering with grouping
     constraint in luminance-chrominance space, 2007, DOI 10.1109/ICIP.2007.4378954. By its authors' package `bm3d`,
-    which is not free for all uses and is only asked if somebody has installed it.
+    which is not free for all uses and is measured only if it is installed.
     """
     if find_spec("bm3d") is None:
-        return "CBM3D was left out: `pip install bm3d==4.0.3` puts it into the table."
+        return "CBM3D was skipped: `pip install bm3d==4.0.3` puts it into the table."
     methods: Mapping[str, Method] = {
         "CBM3D": bm3d,
         **_of(model),
@@ -50,7 +50,7 @@ def against_bm3d(photographs: Sequence[Pixels], model: Model) -> str:
 
 
 def _of(model: Model) -> Mapping[str, Method]:
-    """The model told the true strength, and what the stage does by itself."""
+    """The model with the true strength, and the stage with its own estimate."""
     return {
         "model": lambda given, sigma: model.apply(given, {"sigma": sigma}),
         "model, left to itself": lambda given, _: _by_default(given, model),
@@ -102,7 +102,7 @@ def _condition(name: str, noise: Noise, sigma: float) -> Condition:
 
 
 def _blocks(quality: int, sigma: float) -> Condition:
-    """A JPEG; `sigma` is near the best that every method can be told of it."""
+    """A JPEG; `sigma` is close to the best value for every method."""
 
     def degrade(clean: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:  # noqa: ARG001
         return to_u8(jpeg(to_float(clean), quality)), clean

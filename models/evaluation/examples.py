@@ -2,7 +2,7 @@
 
 Parts of scenes as they were spoilt, as the stage's classical method and as the model restore them with default
 parameters, and as they were before. The figures under them are those of the whole scene. For `assess`: pictures that
-get worse from left to right, with what is said of them.
+get worse from left to right, with their scores.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from darkroom.domain.pipeline import build_pipeline
 from darkroom.execution.runner import LocalRunner, open_score_model
 from darkroom.imaging.picture import Pixels, to_float
 from models.evaluation import scenes
-from models.evaluation.assess import judged, judges_with, truths
+from models.evaluation.assess import scored, scorers_with, truths
 from models.evaluation.gallery import both, row
 from models.evaluation.gallery_cases import STAGES
 from models.evaluation.scenes import Scene, spoilt, untouched
@@ -36,7 +36,7 @@ GRADES = (0.0, 0.2, 0.5, 0.9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A part of a scene, where one sees what the model did; all of it unless told otherwise."""
+    """The part of a scene that shows the effect of the model; the whole scene by default."""
 
     scene: Scene
     #: Left, top and side of the part, as shares of the picture's width and height.
@@ -141,10 +141,10 @@ CARDS = {
 
 
 def main() -> None:
-    """Draw the pictures that were asked for."""
+    """Draw the requested pictures."""
     parser = argparse.ArgumentParser(prog="python -m models.evaluation.examples", description=__doc__)
     parser.add_argument("model", nargs="+", choices=[*CARDS, "assess"])
-    parser.add_argument("--out", type=Path, default=MODELS, help="folder that holds the models' folders")
+    parser.add_argument("--out", type=Path, default=MODELS, help="folder that contains the models' folders")
     arguments = parser.parse_args()
     benches = both(1)
     for name in arguments.model:
@@ -161,7 +161,7 @@ def main() -> None:
 
 
 def judgements(bench: LocalRunner) -> list[list[Cell]]:
-    """Scenes with one fault or two, the graver the farther right, and what is said of them."""
+    """Scenes with one fault or two, stronger to the right, and their scores."""
     rows = (
         (scenes.portrait(), ("noise",)),
         (scenes.table(), ("blocking",)),
@@ -173,13 +173,14 @@ def judgements(bench: LocalRunner) -> list[list[Cell]]:
 
 def _judgement(bench: LocalRunner, photograph: Pixels, faults: Sequence[str], grade: float) -> Cell:
     mixture = Mixture(grades=dict.fromkeys(faults, grade) if grade else {})
-    seen = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
-    told = judged(seen, judges_with(open_score_model(bench)))
-    true = 100 * truths(seen, photograph)["quality"]
+    shown = to_u8(degraded(to_float(photograph), mixture, np.random.default_rng(1)))
+    scores = scored(shown, scorers_with(open_score_model(bench)))
+    quality = 100 * truths(shown, photograph)["quality"]
     return Cell(
         title=f"{' and '.join(faults)}, grade {grade:g}" if grade else "as taken",
-        pixels=seen,
-        told=f"network {told['network'].value:.0f}, classical {told['classical score'].value:.0f}, true {true:.0f}",
+        pixels=shown,
+        caption=f"network {scores['network'].value:.0f}, classical {scores['classical score'].value:.0f}, "
+        f"true {quality:.0f}",
     )
 
 

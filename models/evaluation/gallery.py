@@ -1,6 +1,6 @@
-"""`python -m models.evaluation.gallery --out DIR`: a sheet for every stage and every preset, to be looked at.
+"""`python -m models.evaluation.gallery --out DIR`: a sheet for every stage and every preset.
 
-On each sheet stand photographs as they were spoilt, as the classical methods and as the installed models restore them
+Each sheet shows degraded photographs, and their restoration by the classical methods and by the installed models
 with default parameters, and as they were before; where networks are installed (`darkroom models get`), as the built-in
 and as the installed ones restore them. Under them: PSNR and SSIM to the reference where there is one, and
 the score that the service itself gives.
@@ -42,7 +42,7 @@ class Benches:
 
 
 def main() -> None:
-    """Draw the sheets that were asked for, all if none was named."""
+    """Draw the requested sheets, or all of them."""
     arguments = parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
     benches = both(arguments.threads)
@@ -63,7 +63,7 @@ def parse() -> argparse.Namespace:
 
 
 def both(threads: int) -> Benches:
-    """A bench whose stages find no model falls back on the classical methods."""
+    """A bench without models, so that its stages use the classical methods."""
     bench = build_local_runner(read_settings(os.environ), threads)
     return Benches(classical=replace(bench, model_registry=Registry(entries=())), model=bench)
 
@@ -80,11 +80,13 @@ def wanted(only: list[str]) -> Iterator[tuple[str, Pipeline, list[Scene]]]:
 
 def row(scene: Scene, pipeline: Pipeline, benches: Benches, *, installed: bool = False) -> list[Cell]:
     """Input, classical, built-in model, with `installed` what the installed networks make of it, reference."""
-    answers = [answer(name, scene, asked, bench) for name, asked, bench in columns(pipeline, benches, installed)]
-    before = Cell(title=scene.name, pixels=scene.given, told=compared(scene.given, scene.wanted))
+    answers = [
+        answer(name, scene, requested, bench) for name, requested, bench in columns(pipeline, benches, installed)
+    ]
+    before = Cell(title=scene.name, pixels=scene.given, caption=compared(scene.given, scene.wanted))
     if scene.wanted is None:
         return [before, *answers]
-    return [before, *answers, Cell(title="reference", pixels=scene.wanted, told="")]
+    return [before, *answers, Cell(title="reference", pixels=scene.wanted, caption="")]
 
 
 def columns(pipeline: Pipeline, benches: Benches, installed: bool) -> Iterator[tuple[str, Pipeline, LocalRunner]]:
@@ -103,17 +105,17 @@ def has_installed(benches: Benches) -> bool:
 
 
 def answer(name: str, scene: Scene, pipeline: Pipeline, bench: LocalRunner) -> Cell:
-    """What the pipeline makes of a scene on one of the benches."""
+    """The result of the pipeline for a scene on one of the benches."""
     try:
         developed = run_pipeline(bench, "scene.png", png(scene.given), pipeline)
     except PermanentError as error:
-        return Cell(title=f"{name}: {error.code}", pixels=scene.given, told=str(error))
+        return Cell(title=f"{name}: {error.code}", pixels=scene.given, caption=str(error))
     picture = decode(developed.data, UNLIMITED).picture
     pixels = over_squares(picture)
     return Cell(
         title=f"{name}: {', '.join(ran(developed)) or 'nothing done'}",
         pixels=pixels,
-        told=f"{compared(pixels, scene.wanted)} {score(developed)}".strip(),
+        caption=f"{compared(pixels, scene.wanted)} {score(developed)}".strip(),
     )
 
 

@@ -80,7 +80,7 @@ def _upscale() -> list[Scene]:
     ]
 
 
-#: The scenes of each stage's sheet, made when it is drawn.
+#: The scenes of each stage's sheet, created when the sheet is drawn.
 STAGES: dict[Stage, Callable[[], list[Scene]]] = {
     "repair": _repair,
     "denoise": _denoise,

@@ -68,7 +68,7 @@ def gamma(given: Pixels) -> Pixels:
 
 
 def equalised(given: Pixels) -> Pixels:
-    """The histogram of luma made even."""
+    """Histogram equalization of luma."""
     planes = cv2.cvtColor(given, cv2.COLOR_RGB2YCrCb)
     planes[..., 0] = cv2.equalizeHist(planes[..., 0])
     return cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB)

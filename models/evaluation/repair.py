@@ -1,4 +1,4 @@
-"""The repairer against its input, the stage's classical method, and inpainting that is told where the damage is."""
+"""The repair network compared with its input, the classical method, and inpainting with the true mask."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from models.training.hard_negatives import cluttered
 Found = NDArray[np.bool_]
 #: A photograph to it damaged, and as it was before.
 Damage = Callable[[Image, np.random.Generator], tuple[Image, Image]]
-#: From the damaged picture and the true mask, which only some look at, to the answer.
+#: From the damaged picture and the true mask, which only some methods use, to the result.
 Method = Callable[[Pixels, Found], Pixels]
 
 #: A change of any channel by more than this belongs to the mask, as in training.
@@ -29,7 +29,7 @@ VISIBLE = 8
 MEDIAN = 7
 #: JPEG quality of the scans of old photographs.
 QUALITY = 85
-#: Deviation in pixels of the Gaussian that stands for a scanner's softness.
+#: Deviation in pixels of the Gaussian that models a scanner's softness.
 SOFTNESS = 1.0
 
 
@@ -55,8 +55,8 @@ def table(photographs: Sequence[Pixels], model: Model) -> str:
     """Overlap of the found with the true mask, and PSNR inside the true mask; then what is found where nothing is."""
     methods: Mapping[str, Method] = {
         "input": lambda given, _: given,
-        "median 7x7, told the mask": _median,
-        "Telea, told the mask": _telea,
+        "median 7x7 with the true mask": _median,
+        "Telea with the true mask": _telea,
         "telea": lambda given, _: repair.classical(Picture(pixels=given), RepairParameters(), "telea").picture.pixels,
         "model": lambda given, _: repair.with_model(Picture(pixels=given), RepairParameters(), model).picture.pixels,
     }

@@ -35,7 +35,7 @@ class Scene:
 
     name: str
     given: Pixels
-    #: What a perfect restoration would give; None where nobody knows.
+    #: What a perfect restoration would give; None if it is unknown.
     wanted: Pixels | None
 
 

@@ -24,7 +24,7 @@ class Cell:
 
     title: str
     pixels: Pixels
-    told: str
+    caption: str
 
 
 def sheet(title: str, rows: Sequence[Sequence[Cell]], *, width: int = WIDTH) -> Image.Image:
@@ -55,7 +55,7 @@ def _band(row: Sequence[Cell], width: int) -> Image.Image:
 
 
 def _lines(cell: Cell, width: int) -> list[str]:
-    return [line for text in (cell.title, cell.told) for line in textwrap.wrap(text, round(width / LETTER))]
+    return [line for text in (cell.title, cell.caption) for line in textwrap.wrap(text, round(width / LETTER))]
 
 
 def _fitted(pixels: Pixels, width: int) -> Image.Image:

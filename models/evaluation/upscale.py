@@ -35,7 +35,7 @@ def averaged(image: Image, scale: int) -> Image:
 
 
 def conditions(scale: int) -> tuple[Condition, ...]:
-    """The ways in which a photograph gets smaller."""
+    """The methods that reduce a photograph."""
 
     def small(image: Image) -> Image:
         return reduced(image, scale)

@@ -13,7 +13,7 @@ from darkroom.imaging.picture import Image
 
 Kernel = NDArray[np.float32]
 
-#: Points along a path, and across a disk, for each pixel: what makes an edge of a kernel smooth.
+#: Points along a path, and across a disk, for each pixel: so that the edges of a kernel are smooth.
 _FINENESS = 8
 
 
@@ -27,7 +27,7 @@ def straight_motion(length: float, angle: float) -> Kernel:
 
 
 def shaken(extent: float, rng: np.random.Generator) -> Kernel:
-    """A camera held by hand: a random path whose larger side is `extent` pixels.
+    """Motion of a hand-held camera: a random path whose larger side is `extent` pixels.
 
     The path is that of a point with inertia, pushed at random and pulled back to where it started, with now and then a
     sudden jerk; the more time it spends at a place, the more light falls there.

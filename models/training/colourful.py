@@ -19,7 +19,7 @@ KEPT_SIDE = 288
 def colourful(folder: Path) -> Split:
     """All photographs of photos/ and mattes/ in `folder` that have colour, those for research only among them.
 
-    1.6 GB for 13,000 of them. What colours things have takes many photographs to tell, more than the permissive ones.
+    1.6 GB for 13,000 of them. Learning the colours of objects needs many photographs, more than the permissive ones.
     """
     return split((name, pixels) for name, pixels in _named(folder) if mean_chroma(pixels) >= LEAST_CHROMA)
 

@@ -29,7 +29,7 @@ Path = NDArray[np.float64]
 
 #: Factor by which drawings are larger than the picture before they are reduced.
 _ZOOM = 2
-#: Fractional bits of the coordinates that OpenCV gets.
+#: Fractional bits of the coordinates for OpenCV.
 _BITS = 4
 
 
@@ -64,7 +64,7 @@ class Course:
     bend: float = 0.0
     #: Mean of this turn, in radians.
     curl: float = 0.0
-    #: Column and row of its start; if absent its middle lies anywhere in the picture.
+    #: Column and row of its start; if absent, its middle is at a random place.
     start: NDArray[np.float64] | None = None
 
 
@@ -72,7 +72,7 @@ def scratches(size: Size, rng: np.random.Generator) -> Layer:
     """One to four scratches of one colour: nearly straight, thin, upright more often than not, interrupted.
 
     A scratch through the emulsion lets all light pass: black on a print from a negative, white on a slide or a
-    scratched print; one that takes only some of the dye layers is coloured.
+    scratched print; one that removes only some of the dye layers is coloured.
     """
     coverage = np.zeros(size, np.float32)
     for _ in range(int(rng.integers(1, 5))):
@@ -108,7 +108,7 @@ def fibres(size: Size, rng: np.random.Generator) -> Layer:
 
 
 def crease(size: Size, rng: np.random.Generator) -> Layer:
-    """A fold across the picture: along it the emulsion has come off the paper, raggedly, beside it lies a shadow."""
+    """A fold across the picture: along it the emulsion is missing, with ragged edges and a shadow beside it."""
     path = wander(size, rng, Course(heading=rng.uniform(0, np.pi), length=3.0 * max(size), bend=0.03))
     width = float(rng.uniform(1.5, 7.0))
     core = stroke(size, path, width)
@@ -199,7 +199,7 @@ def damaged(image: Image, rng: np.random.Generator, *, hard: float = 0.0) -> tup
 
 
 def aged(image: Image, rng: np.random.Generator) -> Image:
-    """Four in ten photographs (H, W, 3) as old ones look: grey or brown, faded, soft, grainy; six as they are."""
+    """Four in ten photographs (H, W, 3) degraded like old ones: grey or brown, faded, soft, grainy; six unchanged."""
     if rng.random() < 0.6:
         return image
     if rng.random() < 0.7:

@@ -1,7 +1,7 @@
 """Simulates noise, grain, overexposure, JPEG compression and reduction of photographs.
 
-Every function takes and returns an `image` (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. `sigma` is a
-noise standard deviation on the 0-255 scale.
+Every function takes and returns an `image` (H, W, 3), float32, RGB, [0, 1], and does not change its argument. `sigma`
+is a noise standard deviation on the 0-255 scale.
 """
 
 import cv2
@@ -14,7 +14,7 @@ from darkroom.imaging.picture import Image, Pixels, to_float, to_pixels
 def gaussian_noise(image: Image, sigma: float, rng: np.random.Generator) -> Image:
     """Independent noise of one strength everywhere: read noise, and the usual benchmark.
 
-    Not clipped; pass the result through `quantise` for what a file can hold.
+    Not clipped; pass the result through `quantise` to get the values of a file.
     """
     return image + _white(image.shape, rng) * np.float32(sigma / 255)
 
@@ -23,7 +23,7 @@ def sensor_noise(image: Image, sigma: float, rng: np.random.Generator, *, shot_s
     """Poisson-Gaussian noise: the variance grows linearly with the light, as photons are counted.
 
     `shot_share` in [0, 1] is the part of the mean variance that comes from photon counting; the root mean square over
-    the image is `sigma` whatever the share.
+    the image is `sigma` for every share.
 
     References
     ----------
@@ -69,7 +69,7 @@ def jpeg(image: Image, quality: int) -> Image:
 
 
 def quantise(image: Image) -> Image:
-    """Clipped to [0, 1] and rounded to 256 levels: what an 8-bit file can hold."""
+    """Clipped to [0, 1] and rounded to the 256 levels of an 8-bit file."""
     return to_float(to_u8(image))
 
 
@@ -97,7 +97,7 @@ def _reduced_rows(image: Image, factor: int) -> Image:
     height = image.shape[0]
     if height % factor:
         raise ValueError(f"a side of {height} pixels cannot be divided by {factor}")
-    # The source samples that lie within the stretched kernel's support, around the middle of `factor` pixels.
+    # The source samples within the stretched kernel's support, around the middle of `factor` pixels.
     weights = keys((np.arange(4 * factor) - 2 * factor + 0.5) / factor)
     beyond = 2 * factor - factor // 2
     padded = np.pad(image, ((beyond, beyond), (0, 0), (0, 0)), mode="symmetric")

@@ -50,7 +50,7 @@ def export(recipe: Recipe, network: nn.Module, path: Path) -> str:
 
 
 def _dynamic_shapes(recipe: Recipe, frozen: nn.Module) -> tuple[Any, ...]:
-    """The free axes as torch wants them: in a tuple of their own where `forward` takes `*inputs`."""
+    """The free axes in the form of torch: nested in a tuple if `forward` has `*inputs`."""
     sizes = {name: Dim(name, max=65536) for axes in recipe.free_axes for name in (axes or {}).values()}
     shapes = tuple(axes and {axis: sizes[name] for axis, name in axes.items()} for axes in recipe.free_axes)
     packed = any(each.kind is each.VAR_POSITIONAL for each in inspect.signature(frozen.forward).parameters.values())

@@ -1,7 +1,7 @@
 """Draws undamaged content that resembles damage: hard negatives for the repair network.
 
 Thin bright and dark structures: wires, masts, branches, whiskers, letters, pages, stars, glints, rims, grids, frames.
-Small things alone before an even ground: moons, trunks, whatever is far away.
+Small single objects before an even background: moons, trunks, distant objects.
 Each function draws some of them into a photograph (H, W, 3), float32, RGB, [0, 1], and leaves its argument alone. They
 differ from damage as real things do: their colours are mostly the photograph's own, they are as sharp or as soft as it
 is, they are even, and they come in bundles or rows.
@@ -254,7 +254,7 @@ def _even(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _surface(image: Image, rng: np.random.Generator) -> Image:
-    """What things are made of: the photograph as it is elsewhere, (H, W, 3), lighter or darker."""
+    """The texture of the objects: another part of the photograph, (H, W, 3), lighter or darker."""
     moved = np.roll(image, rng.integers(0, image.shape[:2]).tolist(), axis=(0, 1))
     return np.clip(moved * np.float32(rng.uniform(0.4, 1.8)), 0, 1)
 

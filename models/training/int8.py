@@ -56,7 +56,7 @@ Feed = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The variant beside the graph it was made of."""
+    """The variant and its original graph."""
 
     single_s: float
     int8_s: float
@@ -80,7 +80,7 @@ class Comparison:
 
 
 class Reader(CalibrationDataReader):
-    """Training pairs, as onnxruntime asks for them."""
+    """Training pairs as a calibration reader of onnxruntime."""
 
     def __init__(self, feeds: Iterator[Feed]) -> None:
         self.feeds = feeds
@@ -90,7 +90,7 @@ class Reader(CalibrationDataReader):
 
 
 def main() -> None:
-    """Make the variant and say what it costs and brings."""
+    """Create the int8 variant, and print its cost and its quality."""
     arguments = parse()
     recipe = RECIPES[arguments.model]
     examples = recipe.load(arguments.data)
@@ -108,7 +108,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m models.training.int8", description=__doc__)
     parser.add_argument("model", choices=sorted(RECIPES), help="the recipe whose pairs are calibrated and measured on")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds photos/")
+    parser.add_argument("--data", type=Path, required=True, help="folder that contains photos/")
     parser.add_argument("--graph", type=Path, help="the trained graph, models/MODEL/model.onnx if absent")
     parser.add_argument("--out", type=Path, help="the variant, model.int8.onnx beside the graph if absent")
     arguments = parser.parse_args()
@@ -178,13 +178,13 @@ def last_convolutions(model: ModelProto) -> list[str]:
 
 
 def kept_convolutions(model: ModelProto, names: Sequence[str]) -> list[str]:
-    """Names of the convolutions whose kernels' names hold one of `names`."""
+    """Names of the convolutions whose kernels' names contain one of `names`."""
     convolutions = (node for node in model.graph.node if node.op_type == "Conv")
     return [node.name for node in convolutions if any(name in node.input[1] for name in names)]
 
 
 def feed(recipe: Recipe, sample: Sample) -> Feed:
-    """A pair's inputs as the exported graph takes them; what only the graph takes is as in the recipe's example."""
+    """A pair's inputs for the exported graph; inputs of only the graph are those of the recipe's example."""
     inputs, _ = collate([sample])
     given = (*inputs, *recipe.example[len(inputs) :])
     return {name: np.ascontiguousarray(each.numpy()) for name, each in zip(recipe.inputs, given, strict=True)}

@@ -1,4 +1,4 @@
-"""The parts that the networks are made of."""
+"""The building blocks of the networks."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 def plain_trunk(channels: tuple[int, ...]) -> nn.Sequential:
     """3x3 convolutions from `channels[0]` to `channels[-1]` with ReLU between them, the fastest trunk on a CPU.
 
-    Each takes away a pixel on every side.
+    Each removes one pixel on every side.
 
     The weights keep the signal's variance through ReLU (He et al.: Delving deep into rectifiers, 2015,
     arXiv 1502.01852); the last layer starts at a tenth of that, so that a residual network starts near its input.
@@ -28,7 +28,7 @@ def plain_trunk(channels: tuple[int, ...]) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions whose answer is added to what they are given."""
+    """Two 3x3 convolutions whose output is added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def is_normalised(module: nn.Module) -> bool:
 
 
 class Block(nn.Module):
-    """Two convolutions whose answer is added to what they are given; starts as the identity."""
+    """Two convolutions whose output is added to their input; starts as the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Block(nn.Module):
 
 
 class Join(nn.Module):
-    """What comes from below, enlarged, and what the encoder had seen at this size."""
+    """The enlarged features of the level below, joined with the encoder's features of this size."""
 
     def __init__(self, below: int, beside: int, outgoing: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Join(nn.Module):
 
 
 def with_mirror(network: nn.Module, image: Tensor) -> Tensor:
-    """The mean of what `network` says of the picture and of its mirror image, (N, C, H, W)."""
+    """The mean of the outputs of `network` for the picture and for its mirror image, (N, C, H, W)."""
     seen, mirrored = network(torch.cat([image, image.flip(-1)])).chunk(2)
     return (seen + mirrored.flip(-1)) / 2
 
@@ -132,7 +132,7 @@ def pad_edges(image: Tensor, margin: int, multiple: int = 2) -> Tensor:
     """The nchw `image` with `margin` repeated border pixels all around, and more at the bottom and right up to sides
     that are multiples of `multiple`.
 
-    The convolutions' own zero padding looks like a black frame: without a margin the denoiser was 1.4 dB worse on the
+    Zero padding of the convolutions acts like a black frame: without a margin the denoiser was 1.4 dB worse on the
     outer four pixels (sigma 25).
     """
     # Rounded up without negative numbers: ONNX divides those towards zero.
@@ -142,6 +142,6 @@ def pad_edges(image: Tensor, margin: int, multiple: int = 2) -> Tensor:
 
 
 def crop(image: Tensor, margin: int, size: tuple[int, int]) -> Tensor:
-    """The part of the nchw `image` that has `size` (height, width) and begins at (`margin`, `margin`)."""
+    """The part of the nchw `image` that has `size` (height, width) and starts at (`margin`, `margin`)."""
     height, width = size
     return image[..., margin : margin + height, margin : margin + width]

@@ -1,6 +1,6 @@
 """Draws printed text as it appears on labels, signs and screens.
 
-Photographs show little of it, and people look at it first.
+Photographs contain little of it, but viewers notice it first.
 """
 
 import string

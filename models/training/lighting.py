@@ -1,8 +1,8 @@
 """Simulates faults of lighting: colour casts, water, and underexposure.
 
-Every function takes and returns an `image` (H, W, 3), float32, RGB, sRGB-encoded in [0, 1], and leaves its argument
-alone. A light is the colour of the illumination relative to the one under which the photograph is neutral: what each
-of linear red, green and blue is multiplied by, (3,), or (H, W, 3) where it changes over the frame.
+Every function takes and returns an `image` (H, W, 3), float32, RGB, sRGB-encoded in [0, 1], and does not change its
+argument alone. A light is the colour of the illumination relative to the one under which the photograph is neutral:
+what each of linear red, green and blue is multiplied by, (3,), or (H, W, 3) where it changes over the frame.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Light = NDArray[np.float32]
 
 #: The temperature of the daylight that sRGB is defined for, in kelvin.
 DAYLIGHT_K = 6504.0
-#: Colours of black bodies lie partly outside sRGB; no channel of a light falls below this share of the largest.
+#: Some colours of black bodies are outside sRGB; no channel of a light falls below this share of the largest.
 LEAST_CHANNEL = 0.03
 #: From CIE XYZ to linear sRGB (IEC 61966-2-1).
 _SRGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
@@ -60,7 +60,7 @@ def _cubic(value: float, coefficients: tuple[float, float, float, float]) -> flo
 
 
 def some_light(rng: np.random.Generator) -> Light:
-    """A random light: a black body, seen with part of the eye's or the camera's adaptation, with a tint; or any colour.
+    """A random light: a black body, partly compensated by the adaptation of eye or camera, with a tint; or any colour.
 
     From hardly visible to stronger than a bulb without white balance. Tints from magenta to green are those of
     fluorescent tubes and foliage.
@@ -166,7 +166,7 @@ class Exposure:
 
 
 def some_exposure(rng: np.random.Generator, *, least_factor: float = 1.5, least_sigma: float = 0.2) -> Exposure:
-    """Down to a sixtieth of the light, with noise up to most of what is seen."""
+    """Down to a sixtieth of the light, with noise up to most of the signal."""
     return Exposure(
         factor=float(np.exp(rng.uniform(np.log(least_factor), np.log(60)))),
         sigma=float(np.exp(rng.uniform(np.log(least_sigma), np.log(5)))),
@@ -213,7 +213,7 @@ def photon_noise(dark: Image, exposure: Exposure, rng: np.random.Generator) -> I
     ----------
     Foi, Trimeche, Katkovnik, Egiazarian: Practical Poissonian-Gaussian noise modeling and fitting for single-image
     raw-data, 2008, DOI 10.1109/TIP.2008.2001399. Wei, Chen, Guo, Yang: Deep Retinex decomposition for low-light
-    enhancement, 2018, arXiv 1808.04560 (how such photographs look: pairs of short and long exposures).
+    enhancement, 2018, arXiv 1808.04560 (pairs of short and long exposures).
     """
     light = linear_from_srgb(dark)
     mean = float(light.mean())

@@ -1,7 +1,7 @@
 """Combines several faults in one photograph, each at a known grade.
 
 In the order in which a camera brings them about: the light (exposure, cast), the lens (blur), the sensor (noise), the
-file (blocks). Every grade lies in [0, 1]; 0 leaves the photograph as it is, and the scales are chosen so that equal
+file (blocks). Every grade is in [0, 1]; 0 leaves the photograph as it is, and the scales are chosen so that equal
 steps look about equal. Images are (H, W, 3), float32, RGB, [0, 1].
 """
 

@@ -1,7 +1,7 @@
 """What repeats itself: facades, fabrics, grilles, ripples in sand.
 
-Few photographs show it, so that a network that has seen them alone takes faint stripes for noise, where a method that
-looks for similar patches keeps them. Nothing published is behind this; the limits say what was drawn.
+Few photographs contain them, so a network trained only on photographs removes faint stripes as noise. A method that
+searches for similar patches keeps them. The limits are our own choice.
 """
 
 import cv2
@@ -25,7 +25,7 @@ _ZOOM = 3
 
 
 def patterned(image: Image, rng: np.random.Generator) -> Image:
-    """The image (H, W, 3) in [0, 1] with stripes or a grid over all or a part of it, bent or seen in perspective."""
+    """The image (H, W, 3) in [0, 1] with stripes or a grid over all or a part of it, bent or in perspective."""
     angle = float(rng.uniform(0, np.pi) if rng.random() < 0.7 else rng.choice([0, np.pi / 2]))
     drawn = stripes(image.shape[:2], angle, rng)
     if rng.random() < 0.5:

@@ -18,7 +18,7 @@ VALIDATION_SHARE = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Decoded examples: photographs (H, W, 3) uint8, RGB, or whatever a recipe loads."""
+    """Decoded examples: photographs (H, W, 3) uint8, RGB, or the examples of a recipe."""
 
     training: Sequence[Any]
     #: Never trained on: chosen by a hash of the file name, so that the choice survives adding files.

@@ -46,7 +46,7 @@ class Recipe:
     id: str
     #: Builds the network with fresh weights. Its `forward` takes the inputs below in nchw and returns one tensor.
     network: Callable[[], nn.Module]
-    #: Names of the network's inputs, as they stand in the exported graph; the first one is the picture.
+    #: Names of the network's inputs, as in the exported graph; the first one is the picture.
     inputs: tuple[str, ...]
     #: From the data folder to the examples, those of training and those kept for validation.
     load: Callable[[Path], Split] = permissive

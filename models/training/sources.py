@@ -1,6 +1,6 @@
 """Lists the sources of training photographs and the uses that their licences permit.
 
-The name of a file begins with the key of its source (`cid22_0017.jpg`).
+The name of a file starts with the key of its source (`cid22_0017.jpg`).
 """
 
 from dataclasses import dataclass

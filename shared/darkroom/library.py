@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.errors import BadImage, BadPipeline
-from darkroom.domain.formats import EXTENSIONS
+from darkroom.domain.formats import FORMAT_OF_SUFFIX
 from darkroom.domain.job import Job
 from darkroom.domain.pipeline import Pipeline, parse_pipeline
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     #: What can be enhanced: a path, the bytes of a file, an array, or a Pillow image.
     Source: TypeAlias = str | PathLike[str] | bytes | NDArray[Any] | PillowImage
-
-#: Formats by the suffix of a file name, in lower case.
-_FORMATS = {f".{extension}": name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the stages have to say, in the order in which they ran."""
+        """The notes of the stages, in the order in which they ran."""
         return tuple(note for record in self.job.records for note in record.notes)
 
     @property
@@ -110,6 +107,7 @@ def enhance(
     *,
     preset: str | None = None,
     pipeline: Mapping[str, Any] | str | None = None,
+    mask: "Source | None" = None,
     name: str = "",
 ) -> Result:
     """Enhance one picture in this process.
@@ -123,6 +121,10 @@ def enhance(
         `auto` (the default), `restore`, `product` and so on; `darkroom presets` lists them.
     pipeline : mapping or str, optional
         A pipeline as in docs/stages.md, in place of a preset; a string is its JSON.
+    mask : path, bytes, ndarray or PIL.Image.Image, optional
+        The mask, a picture of the same size. For `repair` white is filled, and nothing is searched. If the
+        pipeline runs `background` and not `repair`, white belongs to the subject, black does not, and the rest is
+        decided by the stage. A preset without both runs `repair`.
     name : str, optional
         What the manifest calls the picture; by default the name of the file.
 
@@ -136,7 +138,7 @@ def enhance(
     BadImage
         The picture cannot be decoded, or exceeds a limit; the message names the value and the limit.
     BadPipeline
-        There is no such preset, or a parameter is not valid.
+        There is no such preset, a parameter is not valid, or the mask cannot be used (code `bad_mask`).
     ModelUnusable
         A network is missing or altered, and the pipeline allows no fallback.
 
@@ -147,14 +149,18 @@ def enhance(
     >>> enhance(grey, preset="optimize").pixels.shape
     (48, 64, 3)
     """
-    return _enhance(source, _pipeline(preset, pipeline), name)
+    return _enhance(source, _pipeline(preset, pipeline), name, mask)
 
 
-def _enhance(source: "Source", pipeline: Pipeline, name: str = "") -> Result:
-    from darkroom.execution.runner import run_pipeline
+def _enhance(source: "Source", pipeline: Pipeline, name: str = "", mask: "Source | None" = None) -> Result:
+    from darkroom.execution.runner import given_mask, run_pipeline
 
     data, known = _bytes_of(source)
-    made = run_pipeline(_runner(), name or known, data, pipeline)
+    runner = _runner()
+    if mask is not None:
+        drawn, mask_name = _bytes_of(mask)
+        runner, pipeline = given_mask(runner, pipeline, mask_name, drawn)
+    made = run_pipeline(runner, name or known, data, pipeline)
     return Result(data=made.data, content_type=made.content_type, job=made.job)
 
 
@@ -257,8 +263,10 @@ def _levels(values: NDArray[Any]) -> NDArray[Any]:
     """As uint8 or uint16; floats become 16 bits, so that nothing is lost that the pipeline could keep."""
     if values.dtype in (np.uint8, np.uint16):
         return values
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(values.dtype, np.floating):
-        raise BadImage(f"an array of {values.dtype}; expected uint8, uint16, or floats in [0, 1]")
+        raise BadImage(f"an array of {values.dtype}; expected uint8, uint16, bool, or floats in [0, 1]")
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if not (np.isfinite(values).all() and low >= 0.0 and high <= 1.0):
         raise BadImage(f"an array of floats from {low:g} to {high:g}; expected finite values in [0, 1]")
@@ -275,7 +283,9 @@ def _bytes_of_pillow(image: "PillowImage") -> bytes:
 
 
 def _format_of(path: Path) -> str:
-    name = _FORMATS.get(path.suffix.lower())
+    name = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if name is None:
-        raise BadPipeline(f"{path.suffix or 'no suffix'!r} names no format; expected one of {', '.join(_FORMATS)}")
+        raise BadPipeline(
+            f"{path.suffix or 'no suffix'!r} names no format; expected one of {', '.join(FORMAT_OF_SUFFIX)}"
+        )
     return name

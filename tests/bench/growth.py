@@ -16,7 +16,7 @@ from darkroom.cli.support.service import Service, find_job
 from darkroom.cli.support.wait import wait_for
 from darkroom.domain.job import Job
 from darkroom.domain.products.batches import Batch, Refusal, RowTotals
-from darkroom.handlers.batches import progress_of, refuse
+from darkroom.handlers.batches import progress_of, record_refusal
 from darkroom.runtime.ports import JobQuery, NewObject
 from darkroom.runtime.system import System
 from tests.bench.effort import Effort
@@ -150,7 +150,7 @@ def _view_of_batch(root: Path, size: int) -> Callable[[], object]:
     totals = RowTotals(accepted=size, duplicates=0, rejected=0)
     batch = Batch(id=_ID, kind="import", owner="anna", created_at=START, rows=totals)
     for number in range(size):
-        refuse(system, _ID, Refusal(what=str(number), code="url_failed", message="404"))
+        record_refusal(system, _ID, Refusal(what=str(number), code="url_failed", message="404"))
     return lambda: progress_of(system, batch)
 
 

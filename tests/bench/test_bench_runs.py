@@ -1,4 +1,4 @@
-"""The benches run and print their tables. What they measure is nobody's business here."""
+"""The benches run and print their tables. The figures themselves are not checked."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,13 @@ from tests.bench.photograph import damaged_jpeg
 
 #: Small, and large enough for the scratches not to hide the cast.
 TINY_MP = 0.1
+#: Benches of more than four seconds even with `--small`: `make bench` runs them at full size.
+SLOW = {"networks", "events", "stages", "startup", "sweep", "throughput", "memory"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.endurance if name in SLOW else ()) for name in NAMES]
+)
 def test_a_bench_prints_a_table_and_keeps_its_figures(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,15 +3,12 @@
 python -m tests.contract.local_writer ROOT crash STEP METHOD     dies by SIGKILL once STEP of METHOD is done
 python -m tests.contract.local_writer ROOT endless SEED          writes objects for ever, and says what is done
 python -m tests.contract.local_writer ROOT compete COUNT         tries to create COUNT objects and jobs first
-python -m tests.contract.local_writer ROOT fork COUNT            forks writers while its own threads are writing
 """
 
 import os
 import random
 import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.adapters.local.broker import LocalBroker
@@ -85,32 +82,6 @@ def compete(root: Path, count: str) -> None:
     say(won, *messages)
 
 
-def fork(root: Path, count: str) -> None:
-    """Fork while other threads write; parent and children all go on writing."""
-    jobs = LocalJobStore(root)
-
-    def write(who: str) -> None:
-        for number in range(int(count)):
-            jobs.create(make_job(f"{who}-{number}"))
-
-    threads = [threading.Thread(target=write, args=(f"thread{number}",)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    children = [_forked(write, f"child{number}") for number in range(CHILDREN)]
-    write("parent")
-    for thread in threads:
-        thread.join()
-    say(*[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
-
-
-def _forked(write: Callable[[str], None], who: str) -> int:
-    child = os.fork()
-    if child == 0:
-        write(who)
-        os._exit(0)
-    return child
-
-
 if __name__ == "__main__":
-    PROGRAMS = {"crash": crash, "endless": endless, "compete": compete, "fork": fork}
+    PROGRAMS = {"crash": crash, "endless": endless, "compete": compete}
     PROGRAMS[sys.argv[2]](Path(sys.argv[1]), *sys.argv[3:])

@@ -111,5 +111,5 @@ def test_without_any_figure_nobody_knows(monitoring: Monitoring, page: dict[str,
 @pytest.mark.parametrize("status", [403, 429, 500, 503])
 def test_an_error_of_the_service_passes(monitoring: Monitoring, status: int) -> None:
     monitoring.status = status
-    with pytest.raises(TransientError, match=f"could not ask for the backlog of project my-project .*{status}"):
+    with pytest.raises(TransientError, match=f"could not read the backlog of project my-project .*{status}"):
         monitoring.backlog().waiting_since()

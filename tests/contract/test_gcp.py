@@ -239,7 +239,7 @@ class TestFirestoreJobStore(JobStoreContract):
 
     def test_a_job_too_large_for_a_document_is_refused_with_size_and_limit(self, store: FirestoreJobStore) -> None:
         job = make_job(labels={"k": "x" * 1_040_000})
-        with pytest.raises(PermanentError, match=r"has 10\d{5} bytes, a document holds 1032192"):
+        with pytest.raises(PermanentError, match=r"has 10\d{5} bytes, the limit of a document is 1032192"):
             store.create(job)
 
 

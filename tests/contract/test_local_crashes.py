@@ -1,4 +1,4 @@
-"""Processes that die, start and fork at any moment leave the local store whole."""
+"""Processes that die and start at any moment leave the local store whole."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.local.broker import LocalBroker
-from darkroom.adapters.local.database import FILE_NAME, SCHEMA_VERSION, LocalDatabase
+from darkroom.adapters.local.database import FILE_NAME, SCHEMA_VERSION
 from darkroom.adapters.local.jobs import LocalJobStore
 from darkroom.adapters.local.objects import LocalObjectStore
 from darkroom.adapters.object_rules import crc32c_base64
@@ -25,7 +25,7 @@ from darkroom.adapters.system import SystemClock
 from darkroom.domain.errors import ConfigurationError, ObjectExists, ObjectNotFound, TransientError
 from darkroom.runtime.ports import NewObject
 from tests.contract.jobs import make_job
-from tests.contract.local_writer import CHILDREN, NOTIFY, new
+from tests.contract.local_writer import NOTIFY, new
 from tests.fakes.memory import ManualClock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -164,18 +164,6 @@ def test_processes_that_start_together_on_a_fresh_folder_share_everything_fairly
     assert len(received) + len(remaining) == len({*received, *remaining}) == count
 
 
-def test_a_process_may_fork_while_its_threads_write(tmp_path: Path) -> None:
-    count = 25
-    with running(tmp_path, "fork", str(count)) as process:
-        said, _ = process.communicate(timeout=60)
-    assert said.split() == ["0"] * CHILDREN
-    writers = ["parent", "thread0", "thread1", *(f"child{number}" for number in range(CHILDREN))]
-    expected = {f"{writer}-{number}" for writer in writers for number in range(count)}
-    assert LocalJobStore(tmp_path).absent(expected) == set()
-    with LocalDatabase(tmp_path).reading() as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
 def test_a_closed_store_opens_again(tmp_path: Path) -> None:
     jobs = LocalJobStore(tmp_path)
     job = jobs.create(make_job())
@@ -187,7 +175,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     LocalJobStore(tmp_path).create(make_job())
     with sqlite3.connect(tmp_path / FILE_NAME) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(ConfigurationError, match=f"schema {SCHEMA_VERSION + 1}, this code knows {SCHEMA_VERSION}"):
+    with pytest.raises(ConfigurationError, match=f"schema {SCHEMA_VERSION + 1}, this one has {SCHEMA_VERSION}"):
         LocalJobStore(tmp_path).get("job-1")
 
 

@@ -234,8 +234,8 @@ def test_what_people_may_have_meant_as_uploads_is_told_once_and_what_will_get_an
     told = store.take_ignored()
     assert sorted(told) == sorted(record.getMessage() for record in caplog.records)
     expected = {
-        "..%2fx.jpg": "a name that begins with a dot is hidden",
-        ".hid.PNG": "a name that begins with a dot is hidden",
+        "..%2fx.jpg": "a name that starts with a dot is hidden",
+        ".hid.PNG": "a name that starts with a dot is hidden",
         long: "its path is too long",
         "link.jpg": "symbolic links are not followed",
         "linked": "symbolic links are not followed",
@@ -297,3 +297,12 @@ def test_a_thousand_files_are_found_once_each(
     assert len(discovered(store)) == 1000
     assert len({event["name"] for event in events(tmp_path, clock)}) == 1000
     assert discovered(store) == []
+
+
+def test_the_file_that_describes_a_photograph_is_found_before_it(
+    store: LocalObjectStore, folder: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    drop(folder / "a.jpg", JPEG)
+    drop(folder / "a.jpg.darkroom.json", b"{}")
+    store.discover("uploads")
+    assert [info.ref.name for info in store.discover("uploads")] == ["a.jpg.darkroom.json", "a.jpg"]

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,7 +18,7 @@ from darkroom.domain.parameters import FinishParameters
 from darkroom.domain.pipeline import PRESETS
 from darkroom.runtime.ports import JobQuery
 from tests import networks
-from tests.pictures import jpeg_bytes
+from tests.pictures import jpeg_bytes, png_bytes
 from tests.world import World, memory_world
 
 DOCS = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
@@ -80,6 +81,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg_bytes(quality=80 + index))
+    (tmp_path / "mask.png").write_bytes(png_bytes(np.diag(np.full(64, 255, np.uint8))[:48]))
     (tmp_path / "pipeline.json").write_text('{"preset": "optimize"}')
     (tmp_path / "steps").mkdir()
     (tmp_path / "general-x4v3.onnx").write_bytes(networks.srvgg(4, 2))

@@ -159,7 +159,7 @@ def test_what_is_ignored_is_shown_and_the_logs_of_the_last_run_are_kept(tmp_path
             wait_until(lambda name=name: name in str(service.log("upload_ignored")), "the file to be ignored")
             wait_until(lambda: service.log("worker_started") != [], "the worker")
             _, output = service.end()
-        assert output.count(f"{name}': a name that begins with a dot is hidden.") == 1
+        assert output.count(f"{name}': a name that starts with a dot is hidden.") == 1
         assert len(service.log("supervisor_started")) == 1
     names = sorted(path.name for path in (tmp_path / "logs").glob("supervisor*"))
     assert names == ["supervisor.log", "supervisor.log.1"]
@@ -251,7 +251,7 @@ def test_the_command_tells_where_to_drop_and_where_the_result_lies(tmp_path: Pat
 
 
 def test_the_command_says_who_may_ask_the_api(tmp_path: Path) -> None:
-    for expected in ("This computer needs no key, and no other gets in.", "Every request needs a key."):
+    for expected in ("This computer needs no key; other computers are refused.", "Every request needs a key."):
         with Service(tmp_path, workers=1, options=["--port", "0"]) as service:
             wait_until(lambda: bool(service.log("supervisor_started")), "the start")
             _, output = service.end()

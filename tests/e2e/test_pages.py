@@ -70,20 +70,57 @@ def test_a_visitor_adds_a_photograph_sees_its_result_renames_and_deletes_it(
     assert watched.errors == []
 
 
-def test_the_page_does_not_look_again_while_somebody_fills_in_the_form(cloud: LocalCloud, watched: Watched) -> None:
+PHOTOGRAPH = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg_bytes(data.astronaut()[::4, ::4])}
+
+
+def test_the_page_takes_over_what_changed_and_keeps_form_scroll_and_preset(cloud: LocalCloud, watched: Watched) -> None:
     page = watched.page
-    page.clock.install()
+    page.set_viewport_size({"width": 600, "height": 300})
     page.goto(f"{home(cloud)}/")
-    photograph = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg_bytes(data.astronaut()[::2, ::2])}
-    page.set_input_files("input[type=file]", photograph)
+    page.select_option("select[name=preset]", "optimize")
+    page.set_input_files("input[type=file]", PHOTOGRAPH)
     page.click("form.add button")
-    page.wait_for_selector("p.notice")
-    page.set_input_files("input[type=file]", photograph)
-    page.clock.fast_forward(60_000)
+    page.wait_for_selector("#message.notice")
+    page.evaluate("window.isSame = true; window.scrollTo(0, 80)")
+    page.set_input_files("input[type=file]", PHOTOGRAPH)
+    page.wait_for_selector("li small:has-text('score')", timeout=WAIT_S * 1000)
+    assert page.evaluate("[window.isSame, window.scrollY]") == [True, 80]
     assert page.input_value("input[type=file]").endswith("a.jpg")
-    page.set_input_files("input[type=file]", [])
-    page.clock.fast_forward(60_000)
-    page.wait_for_selector("p.notice", state="detached")
+    assert page.inner_text("#count") == "1 of 2 photographs"
+    assert page.locator("button[aria-label='Rename a.jpg']").count() == 1
+    page.reload()
+    assert page.input_value("select[name=preset]") == "optimize"
+    assert watched.errors == []
+
+
+def test_a_dropped_file_goes_into_the_form_and_one_that_is_too_large_is_told_before_it_is_sent(
+    cloud: LocalCloud, watched: Watched
+) -> None:
+    page = watched.page
+    page.goto(f"{home(cloud)}/")
+    dropped = """(size) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(size)], "dropped.jpg", { type: "image/jpeg" }));
+      document.querySelector("h1").dispatchEvent(
+        new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }"""
+    page.evaluate(dropped, 10)
+    assert page.input_value("input[type=file]").endswith("dropped.jpg")
+    page.evaluate(dropped, 33 * 1024 * 1024)
+    assert page.inner_text("#message.problem") == "The file has 35 MB, the limit of this page is 34 MB."
+    assert page.input_value("input[type=file]") == ""
+
+
+def test_a_service_that_does_not_answer_is_told_until_it_does(cloud: LocalCloud, watched: Watched) -> None:
+    page = watched.page
+    page.goto(f"{home(cloud)}/")
+    page.route(f"{home(cloud)}/**", lambda route: route.abort())
+    page.set_input_files("input[type=file]", PHOTOGRAPH)
+    page.click("form.add button")
+    page.wait_for_selector("#away:visible")
+    assert page.input_value("input[type=file]").endswith("a.jpg")
+    page.unroute(f"{home(cloud)}/**")
+    page.wait_for_selector("#away", state="hidden")
 
 
 def test_a_refusal_is_told_on_the_page_and_the_album_stays(cloud: LocalCloud, watched: Watched, tmp_path: Path) -> None:
@@ -92,11 +129,11 @@ def test_a_refusal_is_told_on_the_page_and_the_album_stays(cloud: LocalCloud, wa
     watched.page.goto(f"{home(cloud)}/")
     watched.page.set_input_files("input[type=file]", notes)
     watched.page.click("form.add button")
-    watched.page.wait_for_selector("p.problem")
+    watched.page.wait_for_selector("#message.problem")
     assert watched.page.locator("form.add").count() == 1
 
 
-@pytest.mark.parametrize("width", [390, 1100])
+@pytest.mark.parametrize("width", [320, 1100])
 def test_nothing_sticks_out_of_the_page(cloud: LocalCloud, watched: Watched, width: int) -> None:
     watched.page.set_viewport_size({"width": width, "height": 800})
     for path in ("/", "/docs"):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
 from importlib.metadata import distribution
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from packaging.requirements import Requirement
@@ -22,40 +22,25 @@ from PIL import Image
 from darkroom.cli.support.degrade import Damage, degrade
 from darkroom.cli.support.scene import landscape
 from darkroom.domain.pipeline import PRESETS
+from tests.dockerfile import copied, environment, health_check, the
 from tests.e2e.service import ROOT
+from tests.emulators import free_port
 
-#: What the wheel is built from; anything else in the checkout must not matter.
-_SOURCES = (
-    "shared",
-    "functions",
-    "models",
-    "setup.py",
-    "MANIFEST.in",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-)
 #: Seconds for one command of the installed package on a busy machine.
 _TIMEOUT_S = 240
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources: no left-over of an earlier build can get into it."""
+    """The wheel, built from the files that the image copies: no left-over of an earlier build can get into it."""
     copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in _SOURCES:
-        _copy(ROOT / name, copy / name)
+    for name in copied():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, copy / name)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--no-build-isolation", "-w", str(out), str(copy)], check=True, cwd=out)
     (built,) = out.glob("*.whl")
     return built
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    else:
-        shutil.copyfile(source, target)
 
 
 @pytest.fixture(scope="module")
@@ -213,23 +198,51 @@ def test_the_library_enhances_a_photograph_without_any_google_client(programs: P
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "image/jpeg", "")
 
 
-def test_the_service_on_one_machine_runs_without_any_google_client(programs: Path, photo: Path, tmp_path: Path) -> None:
-    """`darkroom demo` starts the stages and the supervisor; `darkroom up` also starts the HTTP API."""
-    command = [str(programs / "darkroom"), "up", "--port", "0", "--workers", "1", "--quiet"]
+def test_the_service_runs_as_the_image_starts_it(programs: Path, photo: Path, tmp_path: Path) -> None:
+    """`darkroom demo` starts the stages and the supervisor; `darkroom up` also starts the HTTP API.
+
+    The folder of the volume and the port are this machine's; everything else stands in the Dockerfile.
+    """
+    port, volume = str(free_port()), str(tmp_path / "data")
+    settings = {
+        name: value.replace(the("VOLUME").argument, volume) for name, value in environment().items() if name != "PATH"
+    } | {"HOME": "/nonexistent"}
+    start, check = (
+        [word.replace(the("EXPOSE").argument, port) for word in words]
+        for words in (the("ENTRYPOINT").words + the("CMD").words, health_check())
+    )
+    refused = _run(programs, tmp_path, *start, settings=settings)
+    assert refused.returncode == 1
+    assert "would be open to the network: create a key first" in refused.stderr
+    created = _run(programs, tmp_path, "darkroom", "keys", "create", "ada", "admin", settings=settings)
+    (key,) = re.findall(r"dk_\w+", created.stdout)
     service = subprocess.Popen(
-        command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        [str(programs / start[0]), *start[1:]],
+        cwd=tmp_path,
+        env={"PATH": f"{programs}:/usr/bin:/bin", **settings},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
-        lines = iter(service.stdout)  # type: ignore[arg-type]
-        address = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
-        done = _run(programs, tmp_path, "darkroom", "submit", str(photo), "--preset", "optimize", "--wait")
+        assert (
+            next(iter(service.stdout))
+            == f"http://0.0.0.0:{port}/ is the album: add photographs and see their results.\n"
+        )  # type: ignore[arg-type]
+        done = _run(
+            programs, tmp_path, "darkroom", "submit", str(photo), "--preset", "optimize", "--wait", settings=settings
+        )
         assert done.returncode == 0, done.stderr
-        with urlopen(f"{address}/v1/jobs", timeout=_TIMEOUT_S) as response:
+        healthy = _run(programs, tmp_path, *check, settings=settings)
+        assert healthy.returncode == 0, healthy.stderr
+        request = Request(f"http://127.0.0.1:{port}/v1/jobs", headers={"X-Api-Key": key})
+        with urlopen(request, timeout=_TIMEOUT_S) as response:
             (job,) = json.load(response)["jobs"]
         assert job["status"] == "completed"
     finally:
         service.terminate()
         service.communicate(timeout=_TIMEOUT_S)
+    assert service.returncode == 0
+    assert _run(programs, tmp_path, *check, settings=settings).returncode == 1
 
 
 _GCP = {"DARKROOM_BACKEND": "gcp", "DARKROOM_PROJECT": "test-project"}

@@ -22,7 +22,7 @@ class MemoryReservationStore:
         owner = reservations.owner
         with self._lock:
             if self._stored.get(owner, Reservations(owner=owner)).version != reservations.version:
-                raise RevisionConflict(f"the reservations of {owner!r} were saved by somebody else")
+                raise RevisionConflict(f"the reservations of {owner!r} were saved by another process")
             if not reservations.entries:
                 self._stored.pop(owner, None)
                 return Reservations(owner=owner)

@@ -203,7 +203,7 @@ def test_with_fallback_the_classical_method_stands_in_and_a_person_must_look(tmp
     assert (job.status, job.qc_status) == ("completed", "needs_review")
     denoised = job.records[1]
     assert (denoised.degraded, denoised.method, denoised.model) == (True, "nlm", None)
-    assert "stands in for the model" in denoised.notes[0]
+    assert "ran instead of the model" in denoised.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_malformed_storage_event_is_named(data: object) -> None:
 
 @pytest.mark.parametrize("data", [None, b"bytes", {}, {"message": None}, {"message": {"data": "not base64!"}}])
 def test_a_malformed_push_is_named(data: object) -> None:
-    with pytest.raises(BadMessage, match="holds no Pub/Sub message"):
+    with pytest.raises(BadMessage, match="contains no Pub/Sub message"):
         parse_pubsub(data)
 
 

@@ -12,7 +12,7 @@ from darkroom.cli.support.wait import READ_ALL_S, wait_for
 from darkroom.domain.products.batches import Batch, Refusal, RowTotals, Selection
 from darkroom.domain.products.messages import Member
 from darkroom.domain.topology import STAGES, SUBSCRIPTIONS
-from darkroom.handlers.batches import progress_of, refusals, refuse, start_batch
+from darkroom.handlers.batches import progress_of, record_refusal, refusals, start_batch
 from tests.contract.jobs import START, make_job
 from tests.growth import Counted
 from tests.photographs import small_jpeg
@@ -28,7 +28,7 @@ def _import(size: int) -> tuple[World, Batch]:
     totals = RowTotals(accepted=size, duplicates=0, rejected=0)
     batch = Batch(id=ID, kind="import", owner="anna", created_at=START, rows=totals)
     for number in (*range(size), *range(size)):
-        refuse(world.system, ID, Refusal(what=str(number), code="url_failed", message="404"))
+        record_refusal(world.system, ID, Refusal(what=str(number), code="url_failed", message="404"))
     return world, batch
 
 

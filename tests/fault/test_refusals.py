@@ -112,7 +112,7 @@ def test_a_request_that_kills_its_stage_every_time_is_found_out_after_it_was_sen
     job = world.job(job_id)
     assert job.error is not None
     assert (job.error.code, job.error.stage) == ("delivery_exhausted", "denoise")
-    assert job.error.message == f"denoise began {MAX_FAILURES} times and never came to an end"
+    assert job.error.message == f"denoise began {MAX_FAILURES} times and never finished"
     assert deadly[0].deaths == MOST_ATTEMPTS + MAX_FAILURES
 
 

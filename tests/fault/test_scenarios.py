@@ -170,7 +170,7 @@ def test_an_event_ahead_of_its_job_is_refused_until_the_job_has_caught_up() -> N
     world = memory_world()
     job_id = world.drop("denoise/cat.jpg", data)
     world.deliver(limit=1)
-    with pytest.raises(TransientError, match="stands at step 0, the event is of 1"):
+    with pytest.raises(TransientError, match="is at step 0, the event is of step 1"):
         world.handle(ahead)
     world.deliver_all()
     assert world.job(job_id).status == "completed"
@@ -442,7 +442,7 @@ def test_notes_that_do_not_fit_beside_an_object_are_counted_and_not_fatal() -> N
     notes = ["Ω" * 300] * 20
     kept = fitting_notes(notes)
     assert sum(len(note.encode()) for note in kept) < 4100
-    assert kept[-1] == f"{20 - (len(kept) - 1)} more notes are left out"
+    assert kept[-1] == f"{20 - (len(kept) - 1)} more notes are omitted"
     assert fitting_notes(notes[:3]) == notes[:3]
 
 

@@ -35,19 +35,26 @@ def table(stage: str, name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> AddedModels:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> AddedModels:
     """Three installed networks, two of one stage."""
-    models = AddedModels(folder=tmp_path / "models")
+    models = AddedModels(folder=tmp_path_factory.mktemp("installed") / "models")
     models.add(table("background", "mine", cost=COST), b"graph of mine")
     models.add(table("background", "other"), b"graph of other")
     models.add(table("deblur", "sharp"), b"graph of sharp")
     return models
 
 
-@pytest.fixture
-def with_mine(installed: AddedModels, tmp_path: Path) -> dict[str, Staged]:
-    staged = stage_all(ROOT, tmp_path / "build", deployed=chosen(installed.folder, ["mine"]))
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the staged functions."""
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="module")
+def with_mine(installed: AddedModels, build: Path) -> dict[str, Staged]:
+    """Every function, staged with the network `mine`."""
+    staged = stage_all(ROOT, build, deployed=chosen(installed.folder, ["mine"]))
     return {each.function: each for each in staged}
 
 
@@ -71,15 +78,16 @@ def test_the_dispatcher_plans_with_it_and_all_others_do_not_know_it(with_mine: d
     assert planned.id == "mine"
 
 
-def test_terraform_is_told_the_size_that_its_cost_calls_for(with_mine: dict[str, Staged], tmp_path: Path) -> None:
-    told = json.loads((tmp_path / "build" / "staged.json").read_text(encoding="utf-8"))["functions"]
+def test_terraform_is_told_the_size_that_its_cost_calls_for(with_mine: dict[str, Staged], build: Path) -> None:
+    assert with_mine
+    told = json.loads((build / "staged.json").read_text(encoding="utf-8"))["functions"]
     assert {name: each["size"] for name, each in told.items() if "size" in each} == {
         "background": {"cpu": 2, "memory": "4Gi"}
     }
 
 
-def test_a_stage_on_a_gpu_carries_the_same_network(with_mine: dict[str, Staged], tmp_path: Path) -> None:
-    (source,) = stage_gpus(ROOT, with_mine.values(), tmp_path / "build", ["background"])
+def test_a_stage_on_a_gpu_carries_the_same_network(with_mine: dict[str, Staged], build: Path) -> None:
+    (source,) = stage_gpus(ROOT, with_mine.values(), build, ["background"])
     assert (source.folder / "darkroom" / "models" / "background-mine" / "model.onnx").read_bytes() == b"graph of mine"
 
 

@@ -11,18 +11,21 @@ import pytest
 from darkroom.costs.estimate import read_prices
 from infra.staging.gpu import NothingToAccelerate, gpu_requirements, stage_gpus
 from infra.staging.requirements import pins, read_pins
-from infra.staging.stage import MANIFEST, Staged, stage_all
+from infra.staging.stage import MANIFEST, Staged, stage
 from tests.infra.terraform import Rehearsal
 
 ON_GPU = "system: a_stage_on_a_gpu"
+ON_GPU_TOO = ["low_light", "denoise"]
 MONTH_S = 30 * 24 * 3600
 
 
 @pytest.fixture(scope="module")
 def target(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything staged, denoise and low_light for a GPU too."""
+    """Two stages, staged for a GPU too."""
     target = tmp_path_factory.mktemp("gpu")
-    stage_gpus(root, stage_all(root, target), target, ["low_light", "denoise"])
+    staged = [stage(root, name, target) for name in ON_GPU_TOO]
+    (target / MANIFEST).write_text('{"functions": {}}')
+    stage_gpus(root, staged, target, ON_GPU_TOO)
     return target
 
 
@@ -67,7 +70,8 @@ def test_terraform_is_told_the_digest_of_the_content(target: Path, root: Path, t
         "denoise": "denoise-gpu",
         "low_light": "low_light-gpu",
     }
-    again = stage_gpus(root, stage_all(root, tmp_path), tmp_path, ["denoise"])
+    (tmp_path / MANIFEST).write_text('{"functions": {}}')
+    again = stage_gpus(root, [stage(root, "denoise", tmp_path)], tmp_path, ["denoise"])
     assert [each.digest for each in again] == [told["denoise"]["digest"]]
     assert told["denoise"]["digest"] != told["low_light"]["digest"]
 

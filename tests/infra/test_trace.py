@@ -65,7 +65,7 @@ def test_every_message_about_a_job_carries_the_trace_of_its_lines() -> None:
 
 def test_a_line_without_a_job_has_no_trace(stream: io.StringIO) -> None:
     configure("INFO", stream, project="my-project")
-    log("INFO", "swept", "Drove 0.")
+    log("INFO", "swept", "Published 0 again.")
     assert TRACE not in lines(stream)[0]
 
 

@@ -1,5 +1,7 @@
 """People without a key: their album, the cookie that knows them again, and how much they may keep."""
 
+import re
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from darkroom.api.core.reading import MAX_BODY_BYTES
+from darkroom.api.pages.album import SHOWN
 from darkroom.runtime.settings import Settings
 from tests.api_client import Service, service
+from tests.contract.jobs import make_job
 from tests.photographs import small_jpeg
 from tests.pictures import truncated_jpeg
 
@@ -192,3 +196,17 @@ def test_without_the_switch_there_are_no_visitors() -> None:
 def test_visitors_on_google_cloud_need_a_key_that_signs_their_cookies() -> None:
     with pytest.raises(ValidationError, match="signing_key of at least 32"):
         Settings(backend="gcp", project="p", anonymous=True, signing_key="short")
+
+
+def test_older_photographs_are_on_the_next_page_and_what_was_cancelled_is_not_under_way() -> None:
+    api = service()
+    for number in range(SHOWN + 1):
+        job = make_job(f"{number:024x}", minutes=number, status="pending" if number else "cancelled")
+        api.world.raw_jobs.create(job)
+    first = api.client.get("/", headers=PAGE).text
+    (address,) = re.findall(r'class="more" href="([^"]+)"', first)
+    second = api.client.get(unescape(address), headers=PAGE).text
+    assert (first.count("<li "), first.count('" data-busy>')) == (SHOWN, SHOWN)
+    assert (second.count("<li "), second.count('" data-busy>'), 'class="more"' in second) == (1, 0, False)
+    assert re.search(r"<small>\s*cancelled\s*</small>", second)
+    assert f"{SHOWN + 1} photographs<" in first

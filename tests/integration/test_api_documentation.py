@@ -6,6 +6,7 @@ from pathlib import Path
 
 from darkroom.api.routes.table import ROUTES
 from darkroom.domain import http_errors
+from tests.api_client import service
 from tests.docs.pages import names, page, table
 
 PACKAGE = Path(http_errors.__file__).parents[1]
@@ -35,3 +36,17 @@ def refused() -> dict[str, int]:
 def test_the_page_lists_every_code_of_the_api_with_its_status() -> None:
     told = {names(cells[0])[0]: int(cells[1]) for cells in table("docs/http.md", "problem")}
     assert told == refused() | {"unexpected": 500}
+
+
+def test_a_browser_gets_a_problem_as_a_page_with_links_and_a_program_as_json() -> None:
+    api = service()
+    api.key("ada", "admin")
+    for path, status in (("/no<where>", 404), ("/", 401)):
+        page = api.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        document = api.client.get(path)
+        assert (page.status_code, page.mimetype) == (status, "text/html")
+        assert (document.status_code, document.mimetype) == (status, "application/problem+json")
+        assert document.get_json()["code"] in page.text
+        assert "<where>" not in page.text
+        assert re.findall(r'href="(/[a-z]*)"', page.text) == ["/", "/review", "/docs"]
+    assert page.headers["WWW-Authenticate"] == document.headers["WWW-Authenticate"]

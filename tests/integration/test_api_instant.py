@@ -475,10 +475,13 @@ def test_a_product_photograph_that_is_large_enough_is_not_enlarged(api: Service)
 
 
 def test_the_other_short_forms_answer_as_their_long_ones(api: Service) -> None:
-    assert api.client.post("/api/adjust?brightness=0.3", data=png_bytes()).data == (
-        api.client.post("/v1/adjust?brightness=0.3", data=png_bytes()).data
+    assert api.client.post("/api/adjust?brightness=30&smoothing=10&sharpness=50", data=jpeg_bytes()).data == (
+        api.client.post("/v1/adjust?brightness=0.3&smoothing=1&sharpness=1.5&format=png", data=jpeg_bytes()).data
     )
+    assert api.client.post("/api/adjust?contrast=101", data=jpeg_bytes()).status_code == 422
     assert api.client.post("/api/histogram", data=png_bytes()).get_json() == (
         api.client.post("/v1/histogram", data=png_bytes()).get_json()
     )
     assert api.client.post("/api/init_model").get_json()["status"] == "success"
+    assert api.client.get("/api/hello").get_json()["message"].startswith("Darkroom ")
+    assert api.client.post("/api/cleanup").get_json() == api.client.get("/api/debug-temp").get_json()

@@ -36,7 +36,7 @@ def locked() -> Service:
 
 def ask(api: Service, route: Route, headers: dict[str, str]) -> Any:
     """The route with a body that it refuses after it has let the caller in, or with none."""
-    path = route.path.replace("{job}", NOBODYS_ID).replace("{stage}", "sepia").replace("{n}", "0")
+    path = route.path.replace("{job}", NOBODYS_ID).replace("{stage}", "sepia").replace("{n}", "0").replace("{run}", "1")
     path = path.replace("{batch}", NOBODYS_ID).replace("{scope}", "sku").replace("{key}", "k").replace("{group}", "g")
     return api.client.open(path, method=route.method, headers=headers)
 

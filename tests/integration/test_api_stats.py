@@ -94,3 +94,17 @@ def test_an_estimate_is_the_bill_of_the_command_line_with_the_date_of_its_prices
 )
 def test_an_estimate_of_nothing_is_refused(api: Service, query: str) -> None:
     assert api.client.get(f"/v1/estimate{query}").status_code == 422
+
+
+def test_prometheus_reads_the_counts_and_the_age_of_what_waits(api: Service) -> None:
+    completed(api, 0, 10.0, "needs_review")
+    store(api, 1, status="failed")
+    api.post_job()
+    api.world.clock.advance(30)
+    answer = api.client.get("/metrics")
+    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+    lines = answer.get_data(as_text=True).splitlines()
+    assert {'darkroom_jobs{status="failed"} 1', 'darkroom_verdicts{qc_status="needs_review"} 1'} <= set(lines)
+    assert 'darkroom_oldest_message_seconds{subscription="dispatcher-uploads"} 30' in lines
+    names = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    assert {line.partition("{")[0] for line in lines if not line.startswith("#")} <= names

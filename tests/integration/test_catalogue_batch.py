@@ -13,9 +13,9 @@ from darkroom.handlers.batches import (
     CHOSEN_AT_ONCE,
     PAGE_SIZE,
     cancel_batch,
+    process_member,
     read_batch,
     send,
-    take,
 )
 from tests.api_client import Service, service
 from tests.contract.jobs import make_job
@@ -206,7 +206,7 @@ def test_a_job_that_was_taken_while_somebody_cancelled_is_cancelled_too(api: Ser
     system, batch = api.world.system, read_batch(api.world.system, told["id"])
     hidden = _Hidden(system.objects, f"{batch.id}/cancelled.json")
     cancel_batch(system, batch, who="")
-    take(replace(system, objects=hidden), batch, Member(kind="job", name=job))
+    process_member(replace(system, objects=hidden), batch, Member(kind="job", name=job))
     assert hidden.looks == 2
     assert api.world.job(job).status == "cancelled"
 

@@ -3,12 +3,16 @@
 import csv
 import io
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
-from darkroom.runtime.ports import JobQuery
+from darkroom.domain.messages import ObjectRef, StepRecord
+from darkroom.domain.products.batches import Batch
+from darkroom.handlers.batches import start_batch
+from darkroom.runtime.ports import JobQuery, NewObject
 from tests.api_client import Service, service
-from tests.contract.jobs import make_job
+from tests.contract.jobs import START, make_job
 from tests.pictures import jpeg_bytes
 from tests.world import memory_world
 
@@ -50,14 +54,14 @@ def test_a_sku_beats_its_group_and_that_beats_the_default_for_every_way_in(api: 
         return job
 
     assert preset_of(api, posted(api)) == ("auto", 75.0)
-    put(api, "group/LAMPS", {"pipeline": "product"})
-    assert preset_of(api, posted(api)) == preset_of(api, dropped("a.jpg")) == ("product", 75.0)
+    put(api, "group/LAMPS", {"pipeline": "color_cast"})
+    assert preset_of(api, posted(api)) == preset_of(api, dropped("a.jpg")) == ("color_cast", 75.0)
     put(api, "sku/LAMP-1", {"pipeline": {"preset": "sharpen"}, "qc_threshold": 90})
     assert preset_of(api, posted(api)) == preset_of(api, dropped("restore/b.jpg")) == ("sharpen", 90.0)
     assert preset_of(api, posted(api, labels="{}")) == ("auto", 75.0)
     assert preset_of(api, posted(api, pipeline="denoise")) == ("denoise", 75.0)
     assert api.client.delete("/v1/configs/sku/LAMP-1").get_json() == {"scope": "sku", "key": "LAMP-1"}
-    assert preset_of(api, posted(api)) == ("product", 75.0)
+    assert preset_of(api, posted(api)) == ("color_cast", 75.0)
 
 
 def test_a_threshold_alone_changes_the_verdict_and_nothing_else(api: Service) -> None:
@@ -228,6 +232,10 @@ def test_results_leave_as_a_table(api: Service) -> None:
     assert (line["job"], line["sku_id"], line["product_group_id"]) == (job_id, "LAMP-1", "LAMPS")
     assert (line["result"], float(line["score_after"])) == (job.result.name, job.after.score)
     assert (line["pipeline"], line["degraded"], line["error_code"]) == ("preset denoise", "false", "")
+    assert line["result_url"] == f"http://localhost/v1/jobs/{job_id}/result"
+    assert api.client.get(line["result_url"]).status_code == 200
+    (forwarded,) = lines(api, "?status=completed", **{"X-Forwarded-Proto": "https"})
+    assert forwarded["result_url"].startswith("https://localhost/")
 
 
 def test_a_table_of_many_pages_holds_every_job_once(api: Service) -> None:
@@ -283,3 +291,35 @@ def test_everybody_exports_their_own_jobs_and_reviewers_all(api: Service) -> Non
 @pytest.mark.parametrize("query", ["?label=a=b&batch=" + "0" * 24, "?status=sleeping", "?batch=x", "?unknown=1"])
 def test_a_filter_that_is_none_is_refused(api: Service, query: str) -> None:
     assert api.client.get(f"/v1/export.csv{query}").status_code == 422
+
+
+def finished(output: ObjectRef) -> StepRecord:
+    return StepRecord(
+        stage="finish", method="classical", parameters={}, output=output, elapsed_ms=1.0, peak_memory_mb=1.0, run=1
+    )
+
+
+def test_the_results_of_a_batch_are_one_zip_file_and_what_was_deleted_is_listed(api: Service) -> None:
+    batch = "b" * 24
+    start_batch(api.world.system, Batch(id=batch, kind="rework", owner="", created_at=START, budget=9))
+    for number, name in enumerate(("lamp.png", "../lamp.jpg", "gone.jpg", "failed.jpg")):
+        new = NewObject(data=b"picture %d" % number, content_type="image/jpeg")
+        result = api.world.raw_objects.create("results", f"{number}.jpg", new).ref
+        record = finished(result)
+        fields = {"status": "failed"} if name == "failed.jpg" else {"status": "completed", "records": (record,)}
+        job = make_job(f"{number:012x}{0:012x}", minutes=number, batches=(batch,), display_name=name, **fields)
+        api.world.raw_jobs.create(job)
+        if name == "gone.jpg":
+            api.world.raw_objects.delete(result)
+    answer = api.client.get(f"/v1/batch/{batch}/results.zip", buffered=False)
+    pieces = [bytes(piece) for piece in answer.response]
+    assert "Content-Length" not in answer.headers
+    with ZipFile(io.BytesIO(b"".join(pieces))) as file:
+        content = {name: file.read(name) for name in file.namelist()}
+        assert file.testzip() is None
+    assert content == {
+        "lamp.000000000000.jpg": b"picture 0",
+        "lamp.000000000001.jpg": b"picture 1",
+        "missing.txt": b"gone.000000000002.jpg\n",
+    }
+    assert len(pieces) >= 3  # each picture is sent before the next one is read

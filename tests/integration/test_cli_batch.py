@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from darkroom.cli.support.batch import carry_out_all
 from darkroom.cli.support.output_paths import Target
 from darkroom.cli.support.process_file import FileOutcome, Task, failed, parts
-from darkroom.cli.support.progress import tell_failures
+from darkroom.cli.support.progress import report
 from darkroom.domain.pipeline import Pipeline
 from darkroom.runtime.settings import Settings
 
@@ -85,9 +86,9 @@ def test_a_failure_that_nobody_expected_brings_its_traceback_and_shows_it_with_d
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     outcome = failed("a.jpg", KeyError("x"))
-    tell_failures([outcome], debug=False)
+    report([outcome], total=1, as_json=False, debug=False, counts=Counter())
     assert capsys.readouterr().err == "a.jpg: unexpected KeyError: 'x' (`darkroom --debug …` shows where)\n"
-    tell_failures([outcome], debug=True)
+    report([outcome], total=1, as_json=False, debug=True, counts=Counter())
     assert "KeyError: 'x'\na.jpg: unexpected" in capsys.readouterr().err
 
 

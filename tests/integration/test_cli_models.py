@@ -14,7 +14,7 @@ from darkroom.cli.main import cli
 from tests import networks
 from tests.photographs import small_jpeg
 
-UNCLEAR = "say what it is: --as NETWORK or --contract FILE"
+UNCLEAR = "name the network: --as NETWORK or --contract FILE"
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_what_differs_is_one_line_and_nothing_is_added(here: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "say what it is: --as NETWORK or --contract FILE"),
+        ([], "name the network: --as NETWORK or --contract FILE"),
         (
             ["--as", "realesr-general-x4v3", "--contract", "photo.jpg"],
-            "say what it is: --as NETWORK or --contract FILE",
+            "name the network: --as NETWORK or --contract FILE",
         ),
         (["--as", "realesr-general-x4v3", "--id", "upscale-x2"], "upscale has a model 'upscale-x2' already"),
     ],

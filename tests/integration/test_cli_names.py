@@ -1,6 +1,8 @@
 """Where do the results of `darkroom run` go?"""
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +10,16 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.cli.support.output_paths import PICTURE_SUFFIXES, Target, conflicts, disentangled, search, targets
+from darkroom.cli.main import cli
+from darkroom.cli.support.files import part_of
+from darkroom.cli.support.output_paths import Target, conflicts, disentangled, search, targets
+from darkroom.cli.support.progress import left_out_sentence
 from darkroom.cli.support.real_paths import RealPaths
+from darkroom.domain.formats import PICTURE_SUFFIXES
 from darkroom.domain.parameters import FinishParameters
 from darkroom.imaging.codec import ACCEPTED
 from tests.pictures import jpeg_bytes, png_bytes
@@ -86,6 +93,54 @@ def test_no_two_files_of_a_folder_ever_share_a_result(names: set[str], manifest:
     assert [each.source for each in found] == [each.source for each in planned]
 
 
+def test_a_result_that_is_there_keeps_its_name_when_a_rival_of_it_comes_later(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (source,) = make(photos, "a.jpg")
+    (done,) = make(out, "a.jpg")
+    came = source.stat().st_ctime_ns
+    os.utime(done, ns=(came, came))
+    while make(photos, "a.png")[0].stat().st_ctime_ns <= came:
+        pass  # the clock of a file system is coarse
+    assert results([photos], out, JPEG) == {"a.jpg": "a.jpg", "a.png": "a.png.jpg"}
+
+
+def test_a_result_that_may_be_of_either_of_two_pictures_belongs_to_none(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "a.jpg", "a.png")
+    make(tmp_path / "out", "a.jpg")
+    found = results([tmp_path / "photos"], tmp_path / "out", JPEG)
+    assert found == {"a.jpg": "a.jpg.jpg", "a.png": "a.png.jpg"}
+
+
+@pytest.mark.parametrize("letter", ["x", "ж", "猫"])
+def test_an_unfinished_file_has_a_name_that_fits_and_is_its_own(letter: str) -> None:
+    longest = letter * (250 // len(letter.encode()))
+    parts = {part_of(Path("out") / f"{longest[:-1]}{end}.jpg", 1) for end in ("1", "2")}
+    assert len(parts) == 2
+    assert all(len(os.fsencode(part.name)) <= 255 for part in parts)
+
+
+def test_links_are_followed_to_files_and_counted_otherwise(tmp_path: Path) -> None:
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    real, _ = make(elsewhere, "real.jpg", "more/b.jpg")
+    make(photos, "a.jpg")
+    (photos / "file.jpg").symlink_to(real)
+    (photos / "folder").symlink_to(elsewhere)
+    (photos / "nothing.jpg").symlink_to(tmp_path / "gone.jpg")
+    os.mkfifo(photos / "pipe.jpg")
+    looked = search([photos], tmp_path / "out")
+    assert [each.source.name for each in looked.found] == ["a.jpg", "file.jpg"]
+    assert {each.path.name: each.why for each in looked.left_out} == {
+        "folder": "link to a folder",
+        "nothing.jpg": "link to nothing",
+        "pipe.jpg": "neither file nor folder",
+    }
+    told = left_out_sentence(looked.left_out)
+    assert told == (
+        f"left out 1 link to a folder: {photos}/folder; 1 link to nothing: {photos}/nothing.jpg; "
+        f"1 special file: {photos}/pipe.jpg"
+    )
+
+
 def test_files_of_one_name_from_two_folders_are_refused(tmp_path: Path) -> None:
     one, two = make(tmp_path, "one/a.jpg", "two/a.jpg")
     found = targets(search([one, two], tmp_path / "out").found, tmp_path / "out", KEEP, cut_out=False)
@@ -107,7 +162,7 @@ def test_what_is_no_picture_is_left_out_and_what_promises_one_is_not(tmp_path: P
     (tmp_path / "photos" / "scan").write_bytes(png_bytes())
     looked = search([tmp_path / "photos"], tmp_path / "out")
     assert [each.source.name for each in looked.found] == ["a.jpg", "broken.jpg", "scan"]
-    assert [path.name for path in looked.left_out] == ["README.txt"]
+    assert [each.path.name for each in looked.left_out] == ["README.txt"]
 
 
 def test_the_ending_of_every_format_that_can_be_read_promises_a_picture() -> None:
@@ -159,12 +214,14 @@ def _deep(root: Path, levels: int) -> Path:
     return root
 
 
-@pytest.mark.skipif(os.pathconf("/", "PC_PATH_MAX") < 4096, reason="paths of 1,500 levels are too long here")
+@pytest.mark.skipif(os.pathconf("/", "PC_PATH_MAX") < 4096, reason="paths of 1,100 levels are too long here")
 def test_a_tree_deeper_than_the_stack_of_python_is_planned(tmp_path: Path) -> None:
-    found = search([_deep(tmp_path / "in", 1500)], tmp_path / "out").found
-    assert len(found) == 1500
-    assert found[-1].relative == Path(*["d"] * 1499, "a.jpg")
+    found = search([_deep(tmp_path / "in", 1100)], tmp_path / "out").found
+    assert len(found) == 1100
+    assert found[-1].relative == Path(*["d"] * 1099, "a.jpg")
     planned = disentangled(targets(found, tmp_path / "out", FinishParameters(), cut_out=False), manifest=True)
+    # Python cannot remove so deep a tree itself, and would fail when it removes the folders of old test runs.
+    subprocess.run(["rm", "-rf", tmp_path / "in"], check=True)
     assert conflicts(planned, manifest=True) == []
 
 
@@ -208,3 +265,28 @@ def test_links_and_dots_lead_to_the_real_path(tmp_path: Path, monkeypatch: pytes
     for text in ("real/deep/a.jpg", "link/a.jpg", "link/../deep/a.jpg", "again", "./real/../link/a.jpg", "none/a.jpg"):
         assert paths.file(Path(text)) == Path(text).resolve()
         assert paths.folder(Path(text).parent) == Path(text).parent.resolve()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["rnu", "a.jpg"], "run"),
+        (["run", "a.jpg", "-o", "b.jpg", "--preset", "restor"], "restore"),
+        (["run", "a.jpg", "-o", "b.jpg", "--pipeline", '{"preset": "low-light"}'], "low_light"),
+        (["run", "a.jpg", "-o", "b.jpg", "--stages", "denoisee"], "denoise"),
+        (["run", "a.jpg", "-o", "b.jpg", "--pipeline", '{"stages": {"upscal": true}}'], "upscale"),
+        (["stages", "denoize"], "denoise"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_name_that_was_meant(
+    arguments: list[str], meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").write_bytes(b"")
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert re.search(f"[Dd]id you mean '{meant}'", result.stderr)
+
+
+def test_a_word_that_is_like_no_name_is_answered_without_a_guess() -> None:
+    assert "did you mean" not in CliRunner().invoke(cli, ["stages", "sepia"]).stderr.lower()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,3 +181,17 @@ def test_an_unknown_command_is_refused() -> None:
     result = CliRunner().invoke(cli, ["develop"])
     assert result.exit_code == 2
     assert "No such command 'develop'" in result.stderr
+
+
+def test_on_a_terminal_results_and_failures_stand_on_lines_of_their_own_above_the_bar(tmp_path: Path) -> None:
+    for name, data in {"a.jpg": jpeg_bytes(), "b.jpg": b"these are no pixels", "c.jpg": jpeg_bytes()}.items():
+        (tmp_path / name).write_bytes(data)
+    ours, theirs = os.openpty()
+    command = [SCRIPT, "run", "a.jpg", "b.jpg", "c.jpg", "-o", "out", "--jobs", "1", "--preset", "optimize"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = everything_from(ours).decode()
+    assert process.wait(timeout=60) == 1
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", seen).replace("\r", "\n")
+    starts = [line.split()[0] for line in plain.splitlines() if re.match(r"[abc]\.jpg\b", line)]
+    assert starts == ["a.jpg", "b.jpg:", "c.jpg"]

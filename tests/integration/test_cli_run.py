@@ -100,7 +100,7 @@ def test_a_picture_that_was_painted_over_is_called_one_for_a_person(here: Path) 
     telea = ("--stages", "repair:method=telea")
     (done,) = map(json.loads, run("a.png", "-o", "out", "--json", *telea).stdout.splitlines())
     assert done["qc_status"] == "needs_review"
-    assert [reason["code"] for reason in done["review_reasons"]][-1:] == ["painted_over"]
+    assert [reason["code"] for reason in done["review_reasons"]][:1] == ["painted_over"]
     stream = run("-", *telea, given=png_bytes(scratched))
     assert stream.stderr.startswith("needs review: repair painted over")
     assert "needs review: repair painted over" in run("a.png", "-o", "again", *telea).stdout
@@ -256,7 +256,8 @@ def test_a_folder_without_pictures_is_a_failure(here: Path) -> None:
     write("photos/README.txt", b"text")
     result = run("photos", "-o", "out")
     assert result.exit_code == 1
-    assert result.stderr == "darkroom: there is no picture in photos; 1 other file\n"
+    told = "darkroom: there is no picture in photos; left out 1 file that is no picture: photos/README.txt\n"
+    assert result.stderr == told
 
 
 def test_settings_that_are_wrong_are_told_in_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,3 +275,19 @@ def test_a_folder_that_cannot_be_written_fails_the_file_and_says_why(here: Path)
     result = run("a.jpg", "-o", "out/deeper", *FAST)
     assert result.exit_code == 1
     assert result.stderr.startswith("a.jpg: ")
+
+
+def test_a_dry_run_prints_the_stages_and_the_names_and_writes_nothing(here: Path) -> None:
+    for name in ("photos/a.jpg", "photos/b.png", "out/photos/c.jpg"):
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg_bytes())
+    before = sorted(here.rglob("*"))
+    result = CliRunner().invoke(cli, ["run", "photos", "-o", "out", "--preset", "cutout", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    stages, first, second, total = result.stdout.splitlines()
+    assert stages == "preset cutout: background, finish"
+    assert first.startswith("photos/a.jpg → out/a.")
+    assert second.startswith("photos/b.png → out/b.")
+    assert total.startswith("2 pictures to do")
+    assert sorted(here.rglob("*")) == before

@@ -117,7 +117,7 @@ class TestSubmit:
         result = darkroom(world, "submit", "photo.jpg", "--wait", "--timeout", "5", pause=pass_time)
         assert result.exit_code == 1
         warning, failure = result.stderr.splitlines()
-        assert warning == "nothing moves: nobody serves .darkroom; run `darkroom up` in another terminal"
+        assert warning == "nothing moves: no service runs in .darkroom; run `darkroom up` in another terminal"
         assert failure.startswith("darkroom: not ended after 5 s: 1 job (")
 
     def test_an_interruption_says_that_the_service_goes_on(self, world: World, here: Path) -> None:

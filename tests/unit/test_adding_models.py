@@ -97,7 +97,7 @@ def test_whoever_exports_the_answer_alone_needs_no_further_outputs() -> None:
 def test_a_graph_exported_for_one_size_is_used_at_that_size_and_says_so() -> None:
     candidate = examined("realesr-general-x4v3", networks.srvgg(4, 2, 4, (64, 64)))
     assert (candidate.contract.size, candidate.contract.halo) == ((64, 64), 16)
-    assert "the graph takes 64x64 alone" in candidate.notes
+    assert "the graph accepts only 64x64" in candidate.notes
     assert any("a halo of 16 pixels instead of 34" in note for note in candidate.notes)
 
 

@@ -54,7 +54,7 @@ def test_a_row_needs_a_sku_and_a_url_and_takes_no_notice_of_other_fields() -> No
         ("image_url", "https://shop.example:port/", "is no URL", None),
         ("image_url", "https://[::1/", "is no URL", None),
         ("image_url", "https://me:secret@shop.example/a.jpg", "user name or a password", None),
-        ("image_url", "https://shop.example/a b.jpg", "blanks", None),
+        ("image_url", "https://shop.example/a b.jpg", "spaces", None),
         ("image_url", "https://...", "no name can be", None),
         ("image_url", f"https://{'a' * 64}.example/a.jpg", "no name can be", None),
         ("image_url", "https://shop.example/" + "a" * 2000, "2021 characters exceed 2000", 2000),

@@ -48,8 +48,12 @@ def test_a_row_shows_input_classical_model_and_reference_with_what_ran_and_how_c
         "model: denoise model",
         "reference",
     )
-    assert float(given.told.split(" dB")[0]) < float(classical.told.split(" dB")[0]) < float(model.told.split(" dB")[0])
-    assert "score" in model.told
+    assert (
+        float(given.caption.split(" dB")[0])
+        < float(classical.caption.split(" dB")[0])
+        < float(model.caption.split(" dB")[0])
+    )
+    assert "score" in model.caption
 
 
 def test_a_scene_without_a_reference_has_no_fourth_column() -> None:
@@ -60,7 +64,7 @@ def test_a_scene_without_a_reference_has_no_fourth_column() -> None:
 
 def test_a_sheet_holds_all_cells_whatever_their_sizes() -> None:
     tall, wide = np.zeros((900, 300, 3), np.uint8), np.zeros((10, 1000, 3), np.uint8)
-    cells = [Cell(title="tall", pixels=tall, told="x" * 200), Cell(title="wide", pixels=wide, told="")]
+    cells = [Cell(title="tall", pixels=tall, caption="x" * 200), Cell(title="wide", pixels=wide, caption="")]
     page = sheet("sizes", [cells, cells[:1]])
     assert page.width > 2 * WIDTH
     assert page.height > 2 * 900 * WIDTH // 300
@@ -71,7 +75,7 @@ def test_an_example_shows_the_same_part_of_pictures_of_any_size() -> None:
     small[20:60, 100:140] = 255
     example = Example(scene=Scene(name="", given=small, wanted=None), left=0.5, top=0.2, side=0.2)
     for pixels in (small, small.repeat(2, axis=0).repeat(2, axis=1)):
-        part = example.of(Cell(title="", pixels=pixels, told="")).pixels
+        part = example.of(Cell(title="", pixels=pixels, caption="")).pixels
         assert part.shape[:2] == (pixels.shape[0] * 2 // 5,) * 2
         assert part.min() == 255
 
@@ -80,5 +84,5 @@ def test_an_example_shows_the_same_part_of_pictures_of_any_size() -> None:
 def test_every_example_shows_a_whole_square_or_all_there_is(name: str) -> None:
     for example in CARDS[name].examples():
         wanted = example.scene.wanted if example.scene.wanted is not None else example.scene.given
-        part = example.of(Cell(title="", pixels=wanted, told="")).pixels
+        part = example.of(Cell(title="", pixels=wanted, caption="")).pixels
         assert part.shape[0] == part.shape[1] or part.shape == wanted.shape

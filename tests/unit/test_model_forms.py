@@ -213,8 +213,8 @@ def test_an_answer_that_is_not_a_number_is_refused_by_its_name() -> None:
             "expected [1, 3, 'any', 'any']",
         ),
         (same(), {"answer": "matte", "outputs": ["y"], "channels": "luma"}, "'x' has shape [1, 3, 'height', 'width']"),
-        (same(), {"answer": "matte", "outputs": ["z"]}, "the graph gives ['y'], the contract says 'z'"),
-        (same(), {"answer": "matte", "outputs": ["y"], "extra": ["hints"]}, "the contract says ['hints', 'x']"),
+        (same(), {"answer": "matte", "outputs": ["z"]}, "the graph has outputs ['y'], the contract 'z'"),
+        (same(), {"answer": "matte", "outputs": ["y"], "extra": ["hints"]}, "the contract ['hints', 'x']"),
         (same((1, 3, 64, 64)), {"output": "y", "halo": 1, "size": (64, 64), "scale": 2}, "expected [1, 3, 128, 128]"),
     ],
 )

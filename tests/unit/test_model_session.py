@@ -109,9 +109,9 @@ def test_a_file_that_is_no_graph_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('input = "image"', 'input = "picture"', "the graph takes ['image', 'sigma'], the contract says ['picture', "),
-        ('output = "restored"', 'output = "result"', "the graph gives ['restored'], the contract says 'result'"),
-        ('scalars = ["sigma"]', "scalars = []", "the graph takes ['image', 'sigma'], the contract says ['image']"),
+        ('input = "image"', 'input = "picture"', "the graph has inputs ['image', 'sigma'], the contract ['picture', "),
+        ('output = "restored"', 'output = "result"', "the graph has outputs ['restored'], the contract 'result'"),
+        ('scalars = ["sigma"]', "scalars = []", "the graph has inputs ['image', 'sigma'], the contract ['image']"),
         ('scalars = ["sigma"]', 'scalars = ["image"]', "'image' has shape [1, 3, 'height', 'width'], expected [1]"),
         ('input = "image"', 'input = "sigma"', "'sigma' has shape [1], expected [1, 3, 'any', 'any']"),
     ],

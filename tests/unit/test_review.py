@@ -3,6 +3,7 @@
 import pytest
 
 from darkroom.domain.messages import StepRecord
+from darkroom.domain.places import Place
 from darkroom.domain.review import percentage, review_reasons, step_reasons
 from tests.jobs import new_job, record, report
 
@@ -37,8 +38,8 @@ def test_one_painted_pixel_is_a_reason(share: float) -> None:
 
 def test_every_reason_of_every_step_is_named_in_a_sentence() -> None:
     reasons = step_reasons([step(degraded=True), step(doubtful=True, notes=("its edge is open",))])
-    assert [reason.code for reason in reasons] == ["degraded", "uncertain"]
-    assert reasons[1].message.endswith("is not sure of its result: its edge is open")
+    assert [reason.code for reason in reasons] == ["uncertain", "degraded"]
+    assert reasons[0].message.endswith("is not sure of its result: its edge is open")
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,35 @@ def test_every_reason_of_every_step_is_named_in_a_sentence() -> None:
 )
 def test_small_shares_are_not_rounded_to_nothing(share: float, text: str) -> None:
     assert percentage(share) == text
+
+
+def test_the_worst_reason_comes_first() -> None:
+    doubtful = step(doubtful=True, values={"matte_doubt": 0.9})
+    painted = step(values={"damaged_share": 0.01}, degraded=True)
+    assert codes(painted, doubtful, score=10.0) == ["uncertain", "painted_over", "low_score", "degraded"]
+    assert codes(painted, step(doubtful=True), score=10.0)[:2] == ["painted_over", "uncertain"]
+
+
+def test_a_reason_names_the_position_of_its_most_important_place() -> None:
+    boxes = [
+        {"top": 0.0, "left": 0.1, "height": 0.2, "width": 0.1},
+        {"top": 0.9, "left": 0.9, "height": 0.1, "width": 0.1},
+    ]
+    (reason,) = step_reasons([step(values={"damaged_share": 0.01, "places": boxes})])
+    assert reason.message == "repair painted over 1 % of the picture, at the top left"
+    assert [place.model_dump() for place in reason.places] == boxes
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0.1, 0.7, 0.1, 0.2), "at the top right"),
+        ((0.4, 0.0, 0.2, 0.2), "at the left"),
+        ((0.8, 0.0, 0.2, 1.0), "at the bottom"),
+        ((0.4, 0.4, 0.1, 0.1), "in the middle"),
+        ((0.0, 0.4, 1.0, 0.1), "in the middle"),
+        ((0.0, 0.1, 0.9, 0.9), ""),
+    ],
+)
+def test_a_place_has_words_for_its_position(box: tuple[float, ...], words: str) -> None:
+    assert Place(**dict(zip(("top", "left", "height", "width"), box, strict=True))).words == words

@@ -1,4 +1,4 @@
-# One function with an account of its own, or, with `gpu`, a service in its place. Whoever calls it is named one by one.
+# One function with its own account, or, with `gpu`, a service instead. Each caller is named.
 
 locals {
   on_gpu      = var.gpu != null
@@ -82,14 +82,14 @@ resource "google_cloudfunctions2_function" "this" {
 
 # A function cannot have a GPU; a service of Cloud Run can. It runs the image that the buildpack made of the staged
 # folder, under the function's account and with the function's environment. Another name than the function's, since a
-# function is a service of its own name, and the one may be made before the other has gone.
+# function is a service with another name, so that one can be created before the other is deleted.
 resource "google_cloud_run_v2_service" "gpu" {
   count = local.on_gpu ? 1 : 0
 
   name                = "${var.name}-gpu"
   location            = var.region
   ingress             = "INGRESS_TRAFFIC_INTERNAL_ONLY"
-  deletion_protection = false # it holds nothing
+  deletion_protection = false # it stores nothing
   labels              = { function = var.name }
 
   template {

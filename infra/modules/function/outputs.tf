@@ -27,7 +27,7 @@ output "environment" {
 }
 
 output "invokers" {
-  description = "Who may call the function."
+  description = "Allowed callers of the function."
   value       = { for name, grant in google_cloud_run_service_iam_member.invoker : name => grant.member }
 }
 
@@ -40,7 +40,7 @@ output "ingress" {
 }
 
 output "connector" {
-  description = "The VPC connector through which everything goes out that the function sends, or null."
+  description = "The VPC connector for all outgoing traffic of the function, or null."
   value       = var.connector
 }
 

@@ -72,13 +72,13 @@ variable "gpu" {
 }
 
 variable "upload_event" {
-  description = "The bucket whose finalized objects call the function, and the account in whose name; null for a function that is called over HTTP."
+  description = "The bucket whose finalized objects call the function, and the account that calls it; null for a function that is called over HTTP."
   type        = object({ bucket = string, service_account = string })
   default     = null
 }
 
 variable "invokers" {
-  description = "Who may call the function, as IAM members, under any name."
+  description = "Allowed callers of the function: IAM members, by any key."
   type        = map(string)
   nullable    = false
 }
@@ -90,7 +90,7 @@ variable "public" {
 }
 
 variable "exposed" {
-  description = "Whether the function has an address on the internet; who may call it is another question."
+  description = "Whether the function has an address on the internet. The callers are a separate setting."
   type        = bool
   default     = false
 }
@@ -102,13 +102,13 @@ variable "kms_key" {
 }
 
 variable "connector" {
-  description = "The VPC connector through which everything goes out that the function sends; null leaves its egress open."
+  description = "The VPC connector for all outgoing traffic of the function; null leaves its egress open."
   type        = string
   default     = null
 }
 
 variable "secrets" {
-  description = "Variables that hold a secret: id and version of each, by the variable's name."
+  description = "Variables that contain a secret: id and version of each, by the variable's name."
   type        = map(object({ secret = string, version = string }))
   default     = {}
   nullable    = false

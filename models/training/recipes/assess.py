@@ -1,9 +1,9 @@
-"""The judge: how good a picture looks without its original, from patches at native resolution and one reduced view.
+"""The score network: the quality of a picture without its original, from patches and one reduced view.
 
 Kang, Ye, Li, Doermann: Convolutional neural networks for no-reference image quality assessment, 2014, DOI
 10.1109/CVPR.2014.224 (patches); Bosse, Maniry, Müller et al.: Deep neural networks for no-reference and full-reference
-image quality assessment, 2018, arXiv 1612.01697 (weighted pooling of patches). Noise, blur and blocks are seen in the
-patches, light and colour in the view. It learns to guess `fidelity.quality`, and the grade of each fault.
+image quality assessment, 2018, arXiv 1612.01697 (weighted pooling of patches). Noise, blur and blocks are measured in
+the patches, light and colour in the view. It learns to guess `fidelity.quality`, and the grade of each fault.
 """
 
 from itertools import pairwise
@@ -58,7 +58,7 @@ SPREAD = (0.21, 0.19, 0.22, 0.08, 0.08, 0.08, 0.36, 0.35, 0.27, 0.26, 0.08, 0.06
 def with_detail(image: Tensor) -> Tensor:
     """(N, 3, H, W) to (N, 16, H/2, W/2): its pixels around 0, and its fine detail in luma, ten times magnified.
 
-    Noise, blur and blocks lie in differences between neighbours that are faint beside the picture itself; local
+    Noise, blur and blocks are small differences between neighbours compared with the picture itself; local
     normalisation is how Kang et al. bring them out, too.
     """
     luma = image.mean(dim=1, keepdim=True)
@@ -170,7 +170,7 @@ class Encoder(nn.Module):
         return torch.cat([mean, torch.sqrt(spread + 1e-4)], dim=1)
 
 
-class Judge(nn.Module):
+class ScoreNetwork(nn.Module):
     """A view (N, 3, 96, 96) and patches (N, P, 3, 96, 96), P any, to (N, 6): quality and parts, about 0 to 1."""
 
     def __init__(self) -> None:
@@ -200,18 +200,18 @@ class Judge(nn.Module):
 
 
 class Verdict(nn.Module):
-    """The judge's answer as it is read: quality (1, 1) and parts (1, 5), 0 to 100.
+    """The network's output in the units of the contract: quality (1, 1) and parts (1, 5), 0 to 100.
 
     The quality is stretched along `SCALE`, which changes no order: of unharmed photographs half are guessed to be below
-    0.83 and one in ten below 0.73; they are to lie above 75, the usual threshold of approval.
+    0.83 and one in ten below 0.73; they must be above 75, the usual threshold of approval.
     """
 
-    def __init__(self, judge: nn.Module) -> None:
+    def __init__(self, score_network: nn.Module) -> None:
         super().__init__()
-        self.judge = judge
+        self.score_network = score_network
 
     def forward(self, image: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
-        answer = self.judge(image, patches).clamp(0, 1)
+        answer = self.score_network(image, patches).clamp(0, 1)
         quality, parts = answer[:, :1], answer[:, 1:]
         most = GRAVE + MILDER * parts.amin(dim=1, keepdim=True)
         return 100 * torch.minimum(stretched(quality), most), 100 * parts
@@ -310,7 +310,7 @@ def closeness(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> flo
 
 RECIPE = Recipe(
     id="assess",
-    network=Judge,
+    network=ScoreNetwork,
     inputs=("image", "patches"),
     outputs=("quality", "parts"),
     train_sample=train_sample,

@@ -3,7 +3,7 @@
 After U2-Net (Qin, Zhang, Huang et al.: U2-Net: Going deeper with nested U-structure for salient object detection,
 2020, arXiv 2005.09007) in what it answers and in judging every level, and BASNet (Qin, Zhang, Huang et al., 2019,
 https://doi.org/10.1109/CVPR.2019.00766) in the loss: cross-entropy and soft intersection over union.
-Most of the channels lie where they are cheap: three quarters of the arithmetic are done at an eighth and below.
+Most of the channels are at low resolution: three quarters of the arithmetic are at an eighth and below.
 """
 
 from functools import partial
@@ -50,7 +50,7 @@ SIDE_WEIGHT = 0.4
 
 
 class SubjectNet(nn.Module):
-    """(N, 3, H, W) in [0, 1] to logits (N, 4, H, W): the matte, and what 1/4, 1/8 and 1/16 alone say of it.
+    """(N, 3, H, W) in [0, 1] to logits (N, 4, H, W): the matte, and its estimates from 1/4, 1/8 and 1/16 alone.
 
     H and W are multiples of 32.
     """
@@ -92,7 +92,7 @@ def _enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class Matte(nn.Module):
-    """The matte (N, 1, H, W) in [0, 1]: the mean of what the network says of the picture and of its mirror image.
+    """The matte (N, 1, H, W) in [0, 1]: the mean of the outputs for the picture and for its mirror image.
 
     The loss rewards finding all of the subject more than finding nothing else, so that a logit of 0 is too generous,
     and its doubts are too grey for a matte: the logits are moved and steepened as served the validation pairs best.
@@ -107,7 +107,7 @@ class Matte(nn.Module):
 
 
 def fused(network: nn.Module) -> nn.Module:
-    """The network with each normalisation made part of the convolution before it."""
+    """The network with each normalisation merged into the convolution before it."""
     network.eval()
     for module in network.modules():
         if is_normalised(module):
@@ -171,7 +171,7 @@ def _window(rng: np.random.Generator) -> tuple[NDArray[np.float32], float]:
 
 
 def _warped(pair: Pixels, window: NDArray[np.float32], side: int) -> Pixels:
-    """The pair seen through `window`, beyond its frame mirrored, `side` pixels wide."""
+    """The part `window` of the pair, mirrored beyond its frame, `side` pixels wide."""
     matrix = window.astype(np.float64)
     matrix[:, 2] = matrix[:, 2] * pair.shape[0] + (matrix[:, :2].sum(axis=1) * pair.shape[0] / side - 1) / 2
     matrix[:, :2] *= pair.shape[0] / side

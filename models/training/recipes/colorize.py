@@ -31,7 +31,7 @@ SIDE = 128
 REDUCTION = 4
 #: Channels at 1/4, 1/8, 1/16 and 1/32 of the height and width, residual blocks there, and channels of the decoder.
 WIDTHS, BLOCKS, DECODED = (48, 96, 160, 224), (1, 1, 2, 2), (48, 64, 96)
-#: The palette: chroma of each ring in CIE Lab units, and hues on it. Finer near grey, where most colours lie.
+#: The palette: chroma of each ring in CIE Lab units, and hues on it. Finer near grey, where most colours are.
 RINGS = ((0, 1), (5, 6), (10, 8), (16, 10), (23, 12), (31, 12), (41, 12), (53, 12), (68, 10), (86, 8))
 #: A colour counts for the palette's colours around it by a Gaussian of this width, in Lab units.
 SOFTNESS = 6.0
@@ -42,7 +42,7 @@ HINTED = 0.25
 
 
 def palette() -> Tensor:
-    """(Q, 2): a* and b* of every colour that is told apart."""
+    """(Q, 2): a* and b* of every colour of the palette."""
     colours = [
         (radius * np.cos(angle), radius * np.sin(angle))
         for number, (radius, hues) in enumerate(RINGS)
@@ -118,7 +118,7 @@ def _resized(photograph: Pixels, side: int) -> Pixels:
 
 
 def _grey(cut: Pixels, lab: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """What a grey picture may hold: mostly luma, now and then lightness itself, or what film saw (more blue)."""
+    """The grey plane: mostly luma, sometimes lightness, or the response of film (more blue)."""
     kind = rng.random()
     if kind < 0.7:
         return _lightness_of(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY))
@@ -136,7 +136,7 @@ _LIGHTNESS = lab_from_image(np.repeat(np.linspace(0, 1, 256, dtype=np.float32), 
 
 
 def _weathered(lightness: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Other tone, less contrast, noise or softness: what grey pictures are like when they were not made of colour."""
+    """Other tone, less contrast, noise or softness, as in pictures that were taken in grey."""
     if rng.random() < 0.25:
         low, high = rng.uniform(0, 20), rng.uniform(80, 100)
         tone = (np.clip(lightness, 0, 100) / 100) ** np.float32(np.exp(rng.normal(0, 0.25)))
@@ -217,7 +217,7 @@ def _enlivened(logits: Tensor) -> Tensor:
 class Colours(nn.Module):
     """Chroma (N, 2, h, w) in Lab units, and confidence (N, 1, h, w) in [0, 1]: the chance that it is nearly right.
 
-    Of the mean of what the network says of the picture and of its mirror image.
+    Of the mean output of the network for the picture and for its mirror image.
     """
 
     def __init__(self, network: nn.Module) -> None:

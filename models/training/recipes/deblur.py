@@ -1,10 +1,10 @@
 """The reader of blur: from the spectrum of a photograph to the kernel that blurred it.
 
 Sharp photographs have much the same spectrum, which falls with the frequency. A blur multiplies it by its own, and so
-leaves dark stripes (motion) or rings (defocus) in it that tell direction and size. The network sees nothing but the
-spectrum, averaged over overlapping windows, and its cepstrum; it answers with a kernel and with how far the kernel may
-be undone. Training undoes it, by Wiener's filter, and looks only at what comes out: so what the spectrum leaves open
-(it does not know left from right) costs as much as it harms the picture, and no more.
+leaves dark stripes (motion) or rings (defocus) in it, which show direction and size. The input of the network is only
+the spectrum, averaged over overlapping windows, and its cepstrum; it answers with a kernel and with how far the kernel
+may be undone. Training undoes it, by Wiener's filter, and compares only the result: so what the spectrum leaves open
+(it cannot distinguish left from right) costs as much as it harms the picture, and no more.
 
 Cannon: Blind deconvolution of spatially invariant image blurs with phase, 1976, DOI 10.1109/TASSP.1976.1162770 (blur
 read from the averaged spectrum and cepstrum). Welch: The use of fast Fourier transform for the estimation of power
@@ -110,7 +110,7 @@ def _fourier() -> dict[str, Tensor]:
 
 
 class Undone(nn.Module):
-    """The reader, and what its answer makes of the luma: (N, 3, H, W) to the middle (N, 1, JUDGED, JUDGED)."""
+    """The reader, and the luma deblurred by its output: (N, 3, H, W) to the middle (N, 1, JUDGED, JUDGED)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """What undoing a blur leaves behind is cleaned: amplified noise, ripples beside edges, and detail that was given up.
 
-The denoiser's network, told always the same strength, behind Wiener's filter: the filter brings back what the blur has
-left of each frequency, the network what photographs look like. It sees what the stage makes with the delivered reader
+The denoiser's network with a constant strength, after Wiener's filter: the filter restores what the blur has left of
+each frequency, the network restores typical detail. Its input is the result of the stage with the delivered reader
 of blur, its errors among it, and so must be trained again when that one changes.
 
 Schuler, Burger, Harmeling, Schölkopf: A machine learning approach for non-blind image deconvolution, 2013, DOI

@@ -31,7 +31,7 @@ WIDTHS, BLOCKS = (32, 64, 96), (2, 2, 2)
 MARGIN = 8
 #: The sides of the padded picture are multiples of this, in pixels.
 MULTIPLE = 8
-#: Sigma (0-255 scale) up to which most training samples lie.
+#: Sigma (0-255 scale) below which most training samples are.
 COMMON_SIGMA = 55.0
 #: Largest sigma (0-255 scale) of a training sample.
 HIGHEST_SIGMA = 75.0
@@ -55,7 +55,7 @@ class Denoiser(nn.Module):
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:
-    """A photograph with noise or JPEG blocks; now and then white in part or patterned, or less noisy than is told."""
+    """A photograph with noise or JPEG blocks; sometimes partly white or patterned, or less noisy than its sigma."""
     clean = _scene(clean, rng)
     if rng.random() < 0.1:
         return _blocky(clean, rng)
@@ -66,14 +66,14 @@ def sample(clean: Image, rng: np.random.Generator) -> Sample:
 
 
 def _blocky(clean: Image, rng: np.random.Generator) -> Sample:
-    """A photograph as a JPEG of low quality, told as noise of about the error's size."""
+    """A photograph as a JPEG of low quality, with a sigma of about the error's size."""
     stored = jpeg(clean, int(rng.integers(8, 70)))
     error = 255 * float(np.sqrt(np.square(stored - clean).mean()))
     return Sample(inputs=(stored, error * float(rng.uniform(0.7, 1.4))), target=clean)
 
 
 def _scene(clean: Image, rng: np.random.Generator) -> Image:
-    """Photographs, but also what few of them show and catalogues are full of: pure white, flat colour, patterns."""
+    """Photographs, and what few of them show and most product pictures do: pure white, flat colour, patterns."""
     kind = rng.random()
     if kind < 0.05:
         return overexposed(clean, float(rng.uniform(1, 4)))
@@ -93,7 +93,7 @@ def _noisy(clean: Image, sigma: float, rng: np.random.Generator) -> Image:
 
 
 def _weakened(clean: Image, noisy: Image, rng: np.random.Generator) -> Image:
-    """Less noise than is told, everywhere or in one part: where there is none, none must be imagined."""
+    """Less noise than the given sigma, everywhere or in one part: clean parts must stay unchanged."""
     kind = rng.random()
     if kind < 0.05:
         return clean + (noisy - clean) * np.float32(rng.uniform(0, 1))

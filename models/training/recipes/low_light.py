@@ -1,7 +1,7 @@
 """The exposure: one curve each for red, green and blue, from a reduction of the picture.
 
 The network sees the picture as it is and once more divided by its mean light, which is the same for every exposure.
-The curves are piecewise linear over knots that lie densest in the dark, and rise everywhere.
+The curves are piecewise linear and increasing; their knots are densest in the dark.
 """
 
 from itertools import pairwise
@@ -18,13 +18,13 @@ from models.training.layers import Residual
 from models.training.lighting import photon_noise, some_exposure, underexposed
 from models.training.recipe import Recipe, Sample
 
-#: Side of the reduction; samples are made at twice that.
+#: Side of the reduction; samples are created at twice that.
 SIDE = 64
 #: Channels after each of the three halvings.
 WIDTHS = (32, 64, 96)
-#: Pieces of a curve; knot k lies at (k / PIECES) squared.
+#: Pieces of a curve; knot k is at (k / PIECES) squared.
 PIECES = 16
-#: Linear light below which a logarithm says nothing.
+#: Linear light below which a logarithm is not meaningful.
 FLOOR = 0.0003
 #: Share of the photographs that are exposed well and should stay as they are.
 WELL_EXPOSED = 0.18

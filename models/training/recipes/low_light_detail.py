@@ -1,6 +1,6 @@
 """What lifting brings up is cleaned: noise, its colour, and the steps between few levels.
 
-The denoiser's network, told always the same strength. Noise after lifting depends on the level, the curve, the sensor
+The denoiser's network with a constant strength. Noise after lifting depends on the level, the curve, the sensor
 and on what the camera did, for which there is no one number, so it finds by itself what is noise. Its training goes on
 from a checkpoint of the denoiser (copy `denoise.pt` to `low_light_detail.pt` and use --resume), which has learned what
 photographs look like; from fresh weights it takes as long as the denoiser.
@@ -16,8 +16,8 @@ from models.training.lighting import photon_noise, raised, some_exposure, undere
 from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_db
 from models.training.recipes.denoise import Denoiser
 
-#: The strength that the denoiser is told, on the 0-255 scale.
-TOLD_SIGMA = 25.0
+#: The constant strength of the denoiser, on the 0-255 scale.
+GIVEN_SIGMA = 25.0
 #: Residual blocks at a half, a quarter and an eighth: one at the finest, where the denoiser has two.
 BLOCKS = (1, 2, 2)
 #: Side of the training patches.
@@ -31,7 +31,7 @@ class Cleaner(Denoiser):
         super().__init__(BLOCKS)
 
     def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]  # the noise is fixed
-        return super().forward(image, torch.full((len(image),), TOLD_SIGMA, device=image.device))
+        return super().forward(image, torch.full((len(image),), GIVEN_SIGMA, device=image.device))
 
 
 def sample(clean: Image, rng: np.random.Generator) -> Sample:

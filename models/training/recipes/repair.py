@@ -102,7 +102,7 @@ class Repairer(nn.Module):
 
 
 def hats(image: Tensor) -> list[Tensor]:
-    """Bright and dark marks (N, 1, H, W) that do not hold a square, for each of SQUARES, stretched to be seen."""
+    """Bright and dark marks (N, 1, H, W) that do not contain a square, for each of SQUARES, with stretched contrast."""
     light = image.mean(dim=1, keepdim=True)
     found = []
     for side in SQUARES:
@@ -161,9 +161,9 @@ def undamaged(photograph: Pixels, rng: np.random.Generator) -> Sample:
 
 
 def softened(planes: tuple[Image, ...], rng: np.random.Generator) -> tuple[Image, ...]:
-    """All of them as soft as a scan or an enlargement makes them, now and then.
+    """Blur all of them sometimes, as a scan or an enlargement does.
 
-    A network that never saw this takes sharpness for the mark of damage, and finds nothing on a soft scan.
+    Without such samples the network uses sharpness as the sign of damage and finds nothing on a soft scan.
     """
     if rng.random() >= SOFTENED:
         return planes
@@ -200,7 +200,7 @@ def always_damaged(clean: Image, rng: np.random.Generator) -> Sample:
 
 
 def answer(clean: Image, image: Image, hidden: Plane) -> Image:
-    """The target (H, W, 5). Damage of the colour of what it hides cannot be seen, and does not count for the mask."""
+    """The target (H, W, 5). Damage with the colour of the covered pixels is invisible and not part of the mask."""
     changed = np.abs(image - clean).max(axis=-1) > VISIBLE
     counts = changed | (hidden <= VISIBLE)
     return np.dstack([clean, changed, counts]).astype(np.float32)
@@ -215,7 +215,7 @@ def _stored(image: Image, rng: np.random.Generator) -> Image:
 def loss(output: Tensor, target: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:  # noqa: ARG001
     """Cross-entropy of the mask, its soft IoU patch by patch, L1 of the fill under it, and a little beside it.
 
-    By the IoU of its own patch a small false find in an undamaged one weighs as much as a whole scratch missed.
+    With the IoU of each patch, a small false detection in an undamaged patch would weigh as much as a missed scratch.
     """
     logits, mask, counts = output[:, MASK], target[:, MASK], target[:, COUNTS]
     entropy = (F.binary_cross_entropy_with_logits(logits, mask, reduction="none") * counts).mean()

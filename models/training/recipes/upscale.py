@@ -1,9 +1,9 @@
-"""The upscalers: a trunk at the low resolution, whose answer is added to the bicubic enlargement.
+"""The upscalers: a trunk at the low resolution, whose output is added to the bicubic enlargement.
 
 Shi, Caballero, Huszár et al.: Real-time single image and video super-resolution using an efficient sub-pixel
 convolutional neural network, 2016, arXiv 1609.05158 (trunk at low resolution, pixel shuffle at the end).
 Lim, Son, Kim et al.: Enhanced deep residual networks for single image super-resolution, 2017, arXiv 1707.02921
-(no normalisation; what was learned for x2 is where x4 begins).
+(no normalisation; x4 starts from the weights of x2).
 """
 
 import numpy as np
@@ -21,16 +21,16 @@ from models.training.recipe import Recipe, Sample, on_centres, on_patches, psnr_
 CHANNELS = 32
 CONVOLUTIONS = 8
 #: Channels and residual blocks at half the low resolution, which the first half of the trunk feeds; where more than one
-#: pixel in two is missing. For x2 they brought what longer training brings too, and took 2.3 times as long.
+#: pixel in two is missing. For x2 they gain as much as longer training and need 2.3 times as long.
 COARSE_CHANNELS, COARSE_BLOCKS = 64, 3
 #: Pixels around the picture that the convolutions need, each of them one.
 MARGIN = CONVOLUTIONS
 
 
 class Upscaler(nn.Module):
-    """(N, 3, H, W) to what `scale` makes of all but its MARGIN: (N, 3, scale·(H - 16), scale·(W - 16)).
+    """(N, 3, H, W) to the enlargement of all but its MARGIN: (N, 3, scale·(H - 16), scale·(W - 16)).
 
-    H and W are multiples of 2 where pixels are also looked at from farther away.
+    H and W are multiples of 2 where there are blocks at half the resolution.
     """
 
     bicubic: Tensor
@@ -66,7 +66,7 @@ class Bordered(nn.Module):
 
 
 class Coarse(nn.Module):
-    """What can be told from farther away: residual blocks at half the resolution, answering nothing at first."""
+    """Context at half the resolution: residual blocks with zero output at the start."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -53,9 +53,9 @@ class PubsubBacklog:
             "interval.endTime": now.isoformat(),
         }
         while True:
-            asked = {"filter": _FILTER, **interval, **({"pageToken": token} if token else {})}
-            with translated(f"ask for the backlog of project {self._project}"):
-                answer = self._session.get(self._url, params=asked, timeout=TIMEOUT_S)
+            parameters = {"filter": _FILTER, **interval, **({"pageToken": token} if token else {})}
+            with translated(f"read the backlog of project {self._project}"):
+                answer = self._session.get(self._url, params=parameters, timeout=TIMEOUT_S)
                 answer.raise_for_status()
                 page = answer.json()
             yield from (series for series in page.get("timeSeries", ()) if series.get("points"))

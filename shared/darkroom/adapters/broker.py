@@ -1,6 +1,6 @@
 """The contract of message brokers, and the rules that all brokers share.
 
-    publish ──▶ waiting ──lease──▶ leased ──ack──▶ gone
+    publish ──▶ waiting ──lease──▶ leased ──ack──▶ deleted
                   ▲                  │
                   ├──── deadline ────┤
                   └─ nack, backoff ──┴─ after max_attempts ──▶ topic dead-letters
@@ -43,7 +43,7 @@ class Delivery:
 
 
 class Broker(Publisher, Protocol):
-    """Keeps messages until they are acknowledged. Time comes with each call; nothing here waits.
+    """Keeps messages until they are acknowledged. The caller passes the time; no call waits.
 
     Clocks are set back now and then: a message that is not leased and was published later than now is due.
     """
@@ -53,23 +53,23 @@ class Broker(Publisher, Protocol):
 
         Those of greater precedence come first, and of the same precedence the oldest. See `precedence_of`.
 
-        Messages that were delivered `max_attempts` times and whose last lease ran out become dead letters here.
+        Messages that were delivered `max_attempts` times and whose last lease has expired become dead letters here.
         """
 
     def ack(self, delivery: Delivery) -> bool:
-        """Forget the message. False, and nothing changes, if it was leased again or is gone already."""
+        """Delete the message. Return False and change nothing if it was leased again or deleted already."""
 
     def nack(self, delivery: Delivery, now: datetime) -> bool:
         """Deliver the message again after its backoff, or make it a dead letter if that was its last attempt.
 
-        False, and nothing changes, if it was leased again or is gone already.
+        Returns False and changes nothing if it was leased again or deleted already.
         """
 
     def release_leases(self, now: datetime) -> int:
         """Make all leased messages available at once, and return how many they were.
 
         For a deliverer that starts after it was killed. The deliveries that it broke off count as attempts like those
-        whose lease ran out: what killed it may be the message itself, by taking all memory for instance, and must
+        whose lease expired: the message itself may have crashed it, for example by using all memory, and must
         become a dead letter in the end.
         """
 
@@ -114,7 +114,7 @@ class Routes:
 def precedence_of(subscription: Subscription, attributes: Mapping[str, str]) -> int:
     """The precedence of a message in a queue on one machine: the number of finished steps of its job.
 
-    So a job that was begun is finished before the next one begins, and few artifacts exist at the same time. Messages
+    So a started job is finished before the next one starts, and few artifacts exist at the same time. Messages
     of the subscription's urgent types go before all others.
     """
     if attributes.get("type") in subscription.urgent_types:
@@ -148,7 +148,7 @@ def backoff_s(subscription: Subscription, attempts: int, scale: float) -> float:
 
 
 def dead_letter_attributes(delivery: Delivery) -> dict[str, str]:
-    """The attributes under which a message comes to the dead-letter topic, as Pub/Sub sets them.
+    """The attributes of a message on the dead-letter topic, as Pub/Sub sets them.
 
     https://cloud.google.com/pubsub/docs/dead-letter-topics#how_dead_letter_topics_work
     """

@@ -25,7 +25,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def content_type_of(head: bytes, name: str) -> str:
-    """The content type of a file that begins with `head` and is called `name`."""
+    """The content type of a file with the first bytes `head` and the name `name`."""
     for pattern, content_type in _PATTERNS:
         if pattern.match(head):
             return content_type

@@ -1,7 +1,7 @@
 """The order of job queries, and the cursors of their pages.
 
-Every job store pages by key: a cursor holds the sort key and the id of the last job of its page, so it stays valid
-whatever happens to jobs meanwhile.
+Every job store pages by key: a cursor contains the sort key and the id of the last job of its page. It stays valid
+when jobs change.
 """
 
 import base64
@@ -27,7 +27,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Behind which job a page begins."""
+    """The job after which a page starts."""
 
     moment: datetime
     job_id: str
@@ -41,7 +41,7 @@ def order_of(query: JobQuery) -> Order:
 
 
 def position_of(query: JobQuery) -> Position | None:
-    """Where the page begins, None at the start.
+    """The start of the page; None for the first page.
 
     Raises BadMessage if the cursor does not belong to this kind of query, the limit is out of range, or two conditions
     exclude each other.
@@ -53,7 +53,7 @@ def position_of(query: JobQuery) -> Position | None:
 
 
 def check_conditions(query: JobQuery) -> None:
-    """Raises BadMessage for conditions that no store can meet together: Firestore looks into one array only."""
+    """Raises BadMessage for conditions that no store can meet together: Firestore supports one array condition only."""
     if query.label is not None and query.batch is not None:
         raise BadMessage(f"label {query.label[0]!r} and batch {query.batch!r} exclude each other", code="bad_query")
 
@@ -95,7 +95,7 @@ def _decode(cursor: str, field: str) -> Position:
         stored, moment, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         position = Position(moment=datetime.fromisoformat(moment), job_id=str(job_id))
     except (ValueError, TypeError) as exc:
-        raise BadMessage(f"cursor {cursor[:80]!r} was not made by a query", code="bad_cursor") from exc
+        raise BadMessage(f"cursor {cursor[:80]!r} was not returned by a query", code="bad_cursor") from exc
     if stored != field or position.moment.tzinfo is None:
         raise BadMessage(
             f"cursor {cursor[:80]!r} belongs to a query sorted by {stored}, not {field}", code="bad_cursor"

@@ -60,5 +60,5 @@ def generation_gone(ref: ObjectRef) -> ObjectNotFound:
 
 
 def already_there(bucket: str, name: str) -> ObjectExists:
-    """The error for an object that somebody has created before us."""
+    """The error for an object that another process has created first."""
     return ObjectExists(f"object {bucket}/{name} exists already")

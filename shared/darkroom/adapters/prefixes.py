@@ -1,11 +1,11 @@
-"""The range of texts that begin with a prefix, in the order of their UTF-8 bytes."""
+"""Computes the range of texts with a prefix, in the order of their UTF-8 bytes."""
 
 #: The last character of Unicode, and the two between which there are none (surrogates are no characters).
 _LAST, _BEFORE_SURROGATES, _AFTER_SURROGATES = "\U0010ffff", "\ud7ff", "\ue000"
 
 
 def end_of_prefix(prefix: str) -> str | None:
-    """The first text after all that begin with `prefix`; None if there is none.
+    """The first text after all texts with the prefix `prefix`; None if there is none.
 
     >>> end_of_prefix("ab")
     'ac'

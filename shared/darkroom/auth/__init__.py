@@ -1,1 +1,1 @@
-"""Who calls the API and what the caller may do."""
+"""Identifies the caller of the API and checks the caller's rights."""

@@ -24,7 +24,7 @@ from darkroom.domain.job import Job
 from darkroom.domain.products.batches import Batch
 from darkroom.runtime.settings import Settings
 
-#: Who may use a route; each role may do what those before it may.
+#: The roles that a route can require; each role includes those before it.
 Access = Literal["anyone", "submitter", "reviewer", "admin"]
 _RANKS: dict[Access, int] = {"anyone": 0, "submitter": 1, "reviewer": 2, "admin": 3}
 
@@ -78,13 +78,13 @@ class Principal:
         """Raises Forbidden if the batch may be read but has another owner, BatchNotFound if it may not be read."""
         self.require_read_batch(batch)
         if self.role != "admin" and batch.owner != self.owner:
-            raise Forbidden(f"batch {batch.id} belongs to somebody else; only its owner and admins may change it")
+            raise Forbidden(f"batch {batch.id} belongs to another owner; only its owner and admins may change it")
 
     def require_write(self, job: Job) -> None:
         """Raises Forbidden if the job may be read but has another owner, JobNotFound if it may not be read."""
         self.require_read(job)
         if self.role != "admin" and job.owner != self.owner:
-            raise Forbidden(f"job {job.id} belongs to somebody else; only its owner and admins may change it")
+            raise Forbidden(f"job {job.id} belongs to another owner; only its owner and admins may change it")
 
 
 ANONYMOUS = Principal(owner="", role="submitter")
@@ -95,9 +95,9 @@ class Authenticator:
     """Lets callers in."""
 
     keys: Keys
-    #: Whether this is the local backend, where nobody needs a key as long as there is none and no visitors are let in.
+    #: Whether this is the local backend, where no key is needed if none exists and visitors are not allowed.
     is_local: bool
-    #: Origins whose pages may ask.
+    #: Origins whose pages may call the API.
     origins: Collection[str]
     #: Lets people without a key in as visitors; None where everybody needs one.
     visitors: Visitors | None = None
@@ -110,7 +110,7 @@ class Authenticator:
         return self.is_local and self.visitors is None and not self.keys.any()
 
     def caller(self, request: Request, access: Access) -> Principal:
-        """Who asks. Raises NotAuthenticated, Forbidden or CrossOrigin."""
+        """The caller. Raises NotAuthenticated, Forbidden or CrossOrigin."""
         if access == "anyone":
             return ANONYMOUS
         text = key_text(request)
@@ -137,7 +137,7 @@ class Authenticator:
             raise NotAuthenticated("an API key is needed: `Authorization: Bearer dk_…`")
         if request.remote_addr not in _LOOPBACK_ADDRESSES or "X-Forwarded-For" in request.headers:
             raise NotAuthenticated(
-                "without API keys only this computer itself may ask; `darkroom keys create` makes one"
+                "without API keys only this computer may call the API; `darkroom keys create` creates a key"
             )
         self._require_own_page(request)
         return Principal(owner="", role="admin")
@@ -145,8 +145,8 @@ class Authenticator:
     def _visitor(self, visitors: Visitors, request: Request) -> Principal:
         origin, own = request.headers.get("Origin"), {f"{way}://{request.host}" for way in ("http", "https")}
         if origin is not None and origin not in own | set(self.origins):
-            # The cookie does not come along from other sites; and without it, nobody is to fill up the buckets.
-            raise CrossOrigin(f"pages of {origin[:80]!r} may not ask without a key", value=origin[:80])
+            # Browsers do not send the cookie from other sites. Without a cookie no photograph is stored.
+            raise CrossOrigin(f"pages of {origin[:80]!r} need a key", value=origin[:80])
         owner, cookie = visitors.owner_of(request), ""
         if owner is None:
             owner, cookie = visitors.newcomer()
@@ -157,7 +157,7 @@ class Authenticator:
         if not _LOOPBACK_HOST.fullmatch(host):
             raise CrossOrigin(f"host {host[:80]!r} is not this computer's", value=host[:80])
         if origin is not None and origin not in (f"http://{host}", *self.origins):
-            raise CrossOrigin(f"pages of {origin[:80]!r} may not ask without a key", value=origin[:80])
+            raise CrossOrigin(f"pages of {origin[:80]!r} need a key", value=origin[:80])
 
 
 def key_text(request: Request) -> str:
@@ -167,7 +167,7 @@ def key_text(request: Request) -> str:
 
 
 def address(request: Request, *, is_local: bool) -> str:
-    """Where a request comes from; Google's front end appends the address that it saw to what the client claims."""
+    """The address of the client; Google's front end appends it to the addresses that the client claims."""
     claimed = request.headers.get("X-Forwarded-For", "")
     if is_local or not claimed:
         return rate_limit_key(request.remote_addr or "unknown")

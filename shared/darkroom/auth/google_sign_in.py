@@ -16,7 +16,7 @@ from darkroom.auth.roles import Role
 from darkroom.domain.errors import TransientError
 from darkroom.domain.http_errors import Forbidden, NotAuthenticated
 
-#: Three parts of base64url with dots between them: no API key looks so.
+#: Three parts of base64url separated by dots; no API key has this form.
 TOKEN = re.compile(r"[\w-]{1,2000}\.[\w-]{1,6000}\.[\w-]{1,2000}")
 CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 ISSUERS = ("accounts.google.com", "https://accounts.google.com")
@@ -34,7 +34,7 @@ class GoogleSignIn:
     audience: str
     #: The role of an account, by its address or by the domain of its address.
     roles: Mapping[str, Role]
-    #: Where the certificates lie that Google signs with.
+    #: Address of the certificates of Google's signatures.
     certificates: str = CERTIFICATES
     _known: OrderedDict[str, tuple[str, float]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

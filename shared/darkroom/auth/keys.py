@@ -34,7 +34,7 @@ class ApiKey(Record):
     """A key as it is stored: everything but the secret."""
 
     id: str = Field(pattern=r"^[0-9a-f]{12}$")
-    #: Whose jobs the key sees and makes.
+    #: Owner of the jobs that the key can read and create.
     owner: str = Field(min_length=1, max_length=100)
     role: Role
     #: SHA-256 of the whole key, in hexadecimal digits.

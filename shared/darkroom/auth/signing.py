@@ -12,7 +12,7 @@ KEY_FILE = "signing-key"
 def signing_key(settings: Settings) -> str:
     """The key of all signatures; empty if the deployment has none.
 
-    The local backend makes one for itself on first use, readable by its user alone.
+    The local backend creates one on first use; only its user can read it.
     """
     if settings.signing_key or settings.backend != "local":
         return settings.signing_key

@@ -1,6 +1,6 @@
 """Identifies visitors, who use the API without a key where that is allowed.
 
-A cookie signed by this system holds a random id, which is the owner of the visitor's jobs. Nothing else about a
+A signed cookie contains a random id, which is the owner of the visitor's jobs. Nothing else about a
 visitor is stored.
 """
 
@@ -16,14 +16,14 @@ from werkzeug.wrappers import Response
 COOKIE = "user_id"
 #: Seconds after which a cookie that was not renewed is forgotten.
 MAX_AGE_S = 365 * 24 * 3600
-#: What the owner of a visitor's jobs begins with; no key can have it, since names of owners hold no colon.
+#: Prefix of the owner of a visitor's jobs. No key can have it, because names of owners contain no colon.
 PREFIX = "visitor:"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitors:
-    """Knows visitors again."""
+    """Recognizes visitors by their cookies."""
 
     #: The key of the signatures, read on first use.
     key: Callable[[], str]
@@ -47,11 +47,11 @@ class Visitors:
 
 
 def remember(response: Response, request: Request, value: str) -> None:
-    """Give the visitor the cookie; no script and no other site's page gets to use it."""
+    """Set the visitor's cookie; scripts and pages of other sites cannot use it."""
     secure = is_https(request)
     response.set_cookie(COOKIE, value, max_age=MAX_AGE_S, httponly=True, samesite="Strict", secure=secure)
 
 
 def is_https(request: Request) -> bool:
-    """Whether the client asks over https, by itself or as far as the front end that hands the request on."""
+    """Whether the request uses https, directly or up to the front end that forwards it."""
     return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"

@@ -15,17 +15,18 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Here, without a server": {
         "run": ("run", "Develop files or whole folders on this machine."),
         "up": ("up", "Run the whole service on this machine until Ctrl-C."),
-        "demo": ("demo", "Send a photograph through the service on this machine and show what came of it."),
+        "demo": ("demo", "Send a photograph through the service on this machine and show the result."),
     },
-    "The service (this machine's, or Google Cloud's if the settings say so)": {
-        "submit": ("submit", "Drop photographs into the uploads bucket."),
+    "The service (on this machine, or on Google Cloud if so configured)": {
+        "submit": ("submit", "Upload photographs to the uploads bucket."),
         "jobs": ("jobs", "List jobs, newest first."),
         "show": ("jobs", "Show one job."),
-        "explain": ("explain", "Tell what happened to a job, why, and what to do next."),
+        "explain": ("explain", "Explain what happened to a job, why, and what to do next."),
         "get": ("get", "Fetch a result, its manifest, the original, or the picture after a stage."),
         "cancel": ("job_actions", "Stop jobs."),
         "replay": ("job_actions", "Let failed jobs go on from the step that failed."),
         "review": ("job_actions", "Approve or reject a result, or have it done again in another way."),
+        "verdict": ("verdict", "Fit the verdict to the decisions of reviewers."),
         "keys": ("keys", "Create, list and revoke keys of the HTTP API."),
     },
     "What there is": {
@@ -50,6 +51,14 @@ class Darkroom(click.Group):
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"darkroom.cli.commands.{module}"), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as exc:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx) from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, commands in SECTIONS.items():

@@ -1,7 +1,7 @@
 """From measured seconds and list prices to a bill, line by line.
 
 Every number is either measured (`figures.json`), a price (`prices.toml`), counted from the code (messages, objects and
-documents of a job), or an assumption that stands in `Assumptions` with its reason.
+documents of a job), or an assumption from `Assumptions`, with its reason.
 """
 
 import json
@@ -23,16 +23,16 @@ _GIB = 2.0**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What was neither measured nor looked up; each errs towards the expensive side."""
+    """Values that were neither measured nor published; each is chosen on the expensive side."""
 
-    #: Seconds of a step on the network: look up, read, write, publish. Nobody could measure them without the service.
+    #: Seconds of a step on the network: look up, read, write, publish. They could not be measured without the service.
     io_s: float = 0.2
     #: Seconds of the dispatcher for one event, most of it waiting; several events share an instance.
     dispatch_s: float = 0.15
     dispatch_sharing: float = 4.0
     #: Bytes per pixel: of an upload (JPEG from a camera); of a result (the mean of three that `product` made of
-    #: scikit-image's photographs; white compresses well); of what lies between the stages (lossless WebP), as a whole
-    #: picture and as a cut-out, which hides a part (the largest of eight).
+    #: scikit-image's photographs; white compresses well); of the pictures between the stages (lossless WebP), as a
+    #: whole picture and as a cut-out, which hides a part (the largest of eight).
     upload_bytes: float = 0.35
     result_bytes: float = 0.15
     working_bytes: float = 1.9
@@ -62,8 +62,8 @@ class Size:
 
     cpu: float = 1.0
     memory_gib: float = 2.0
-    #: How many times slower one of its processors is than the one that was measured on. Nobody has measured it; that
-    #: one had AVX2 at half width and other work beside it, and is meant to be the slowest to be had there.
+    #: How many times slower one of its processors is than the one that was measured on. This was not measured. That
+    #: machine had AVX2 at half width and other work; it is assumed to be as slow as the slowest processor there.
     slowdown: float = 1.0
 
 
@@ -97,7 +97,7 @@ class Estimate:
     megapixels: float
     steps: tuple[Work, ...]
     lines: tuple[Line, ...]
-    #: Of the lines of Cloud Run, what the monthly free tier takes off.
+    #: The part of the Cloud Run lines that the monthly free tier covers.
     free_tier: float
 
     @property
@@ -144,7 +144,7 @@ def steps_of(stages: Sequence[Stage], megapixels: float, registry: Registry, giv
 
 
 def _model_seconds(stage: Stage, method: str, megapixels: float, registry: Registry) -> float | None:
-    """Seconds by the cost that an installed default states; None for the built-in models, which the figures tell."""
+    """Seconds from the stated cost of an installed default; None for the built-in models, which the figures cover."""
     entry = registry.default(stage) if method == "model" else None
     return entry.cost.seconds(megapixels) if entry and entry.cost else None
 
@@ -220,10 +220,10 @@ def _services(
 
 
 def _sweeps(pictures: int, prices: Mapping[str, Mapping[str, float]], a: Assumptions) -> tuple[Line, ...]:
-    """A month of sweeps, which costs the same whatever there is to do, and what every picture adds."""
+    """A month of sweeps: a fixed cost, and the cost of each picture."""
     run, storage, firestore = prices["run"], prices["storage"], prices["firestore"]
     second = run["vcpu_second"] + 0.5 * run["gib_second"]
-    # A tick asks for the backlog of every subscription, and reads how far the look through the uploads has come.
+    # A sweep reads the backlog of every subscription and the state of the scan of the uploads.
     looked_up = (
         firestore["read"] * a.sweep_reads + storage["read"] * 2 + prices["monitoring"]["series"] * len(SUBSCRIPTIONS)
     )

@@ -98,7 +98,7 @@ def _attributes(message: Message) -> dict[str, str]:
         attributes |= {"job_id": message.job_id, "event_id": copy_id}
     else:
         copy_id = event_id(message)
-        # The answer to a step comes before the first request of another job.
+        # The answer to a step is delivered before the first request of another job.
         steps_done = message.index + (0 if isinstance(message, StageRequested) else 1)
         attributes |= {"job_id": message.job_id, "stage": message.stage, "event_id": copy_id}
         attributes[STEPS_DONE] = str(steps_done)

@@ -139,6 +139,7 @@ class RevisionConflict(DarkroomError):
 INPUT_FAULTS = frozenset(
     {
         "bad_image",
+        "bad_mask",
         "bad_object_name",
         "bad_pipeline",
         "corrupt",

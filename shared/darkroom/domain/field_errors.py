@@ -40,7 +40,7 @@ def _fields(error: ValidationError, within: tuple[str, ...]) -> Iterator[FieldPr
 def _field(item: Mapping[str, Any], place: tuple[str, ...]) -> FieldProblem:
     where, context = ".".join(place) or "value", item.get("ctx", {})
     if "error" in context:
-        # What a rule of ours raised says by itself what may be told of the value: no password of a URL, for instance.
+        # Our own validators decide which part of the value is shown: for example, not the password of a URL.
         error = context["error"]
         value, limit = getattr(error, "value", None), getattr(error, "limit", None)
         return FieldProblem(where=where, problem=str(error), value=shown(value), limit=limit)
@@ -50,9 +50,9 @@ def _field(item: Mapping[str, Any], place: tuple[str, ...]) -> FieldProblem:
 
 
 def shown(value: object) -> JsonValue:
-    """A value that was sent, if it is a single one, cut to what a document may hold."""
+    """The received value if it is a scalar, cut to the length that a document may contain."""
     if isinstance(value, str):
         return value[:_MAX_VALUE]
     if isinstance(value, float) and not isfinite(value):
-        return None  # 1e999 is JSON, and what Python makes of it is not
+        return None  # 1e999 is valid JSON, but Python reads it as infinity, which is not
     return value if isinstance(value, (bool, int, float)) else None

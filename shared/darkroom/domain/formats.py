@@ -11,16 +11,19 @@ from darkroom.domain.parameters import FinishParameters
 EXTENSIONS: dict[str, str] = {"jpeg": "jpg", "png": "png", "webp": "webp", "tiff": "tif", "avif": "avif"}
 
 #: Content type of each format that can be written.
-CONTENT_TYPES: dict[str, str] = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "tiff": "image/tiff",
-    "avif": "image/avif",
+CONTENT_TYPES: dict[str, str] = {name: f"image/{name}" for name in EXTENSIONS}
+
+#: Format that can be written, by the suffix of a file name in lower case.
+FORMAT_OF_SUFFIX: dict[str, str] = {f".{extension}": name for name, extension in EXTENSIONS.items()} | {
+    ".jpeg": "jpeg",
+    ".tiff": "tiff",
 }
 
 #: What "keep" writes for an input whose own format is read but not written.
 SUBSTITUTES: dict[str, str] = {"heic": "jpeg", "heif": "jpeg", "bmp": "png", "gif": "png"}
+
+#: Suffixes, in lower case, of the names of pictures that can be read.
+PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
 
 #: Formats that can be written but carry no alpha channel.
 OPAQUE_FORMATS: frozenset[str] = frozenset({"jpeg"})
@@ -29,8 +32,8 @@ OPAQUE_FORMATS: frozenset[str] = frozenset({"jpeg"})
 def output_format(parameters: FinishParameters, source_format: str, *, has_alpha: bool) -> str:
     """The format that `finish` writes.
 
-    `has_alpha` says that the finished picture may be transparent somewhere: the source is, or a subject is cut out.
-    A format asked for by name is written as asked; what it cannot carry is composited, and noted. "keep" never loses
+    `has_alpha` states that the result may have transparent parts: the source has them, or a subject is cut out.
+    A requested format is always written; content that it cannot store is composited, with a note. "keep" never loses
     transparency: where the source's format has no alpha channel, PNG is written instead.
     """
     if parameters.format != "keep":
@@ -42,7 +45,7 @@ def output_format(parameters: FinishParameters, source_format: str, *, has_alpha
 
 
 def stays_transparent(parameters: FinishParameters) -> bool:
-    """Whether an alpha channel survives compositing: no colour and no picture is to lie under it."""
+    """Whether the alpha channel remains after compositing: neither a colour nor a picture replaces it."""
     return parameters.background in ("keep", "transparent") and parameters.background_object is None
 
 

@@ -20,7 +20,7 @@ class HistoryEntry(Record):
     #: Stable word for what happened, for instance `stage_completed`.
     action: str
     text: str
-    #: Who did it, if a person did.
+    #: The person who did it, if there is one.
     who: str | None = None
     #: Earlier entries of the same action that were folded into this one, which is the last of them.
     repeats: int = 0
@@ -44,7 +44,7 @@ def occurrences(entries: Iterable[HistoryEntry]) -> int:
 
 
 def entries_since(history: Sequence[HistoryEntry], seen: int) -> Sequence[HistoryEntry]:
-    """The entries after the first `seen` occurrences; of those that were folded meanwhile, the one that stands."""
+    """The entries after the first `seen` occurrences; of entries that were merged since, the merged one."""
     missing = occurrences(history) - seen
     first = len(history)
     while first > 0 and missing > 0:

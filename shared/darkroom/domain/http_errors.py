@@ -37,7 +37,7 @@ class NotAuthenticated(HttpError):
 
 
 class Forbidden(HttpError):
-    """Who asks may not do this."""
+    """The caller is not allowed to do this."""
 
     status = 403
     code = "forbidden"
@@ -51,7 +51,7 @@ class QuotaReached(HttpError):
 
 
 class CrossOrigin(HttpError):
-    """A page of another origin asks, or under a name that is not this computer's."""
+    """The request comes from a page of another origin, or uses a host name that is not this computer's."""
 
     status = 403
     code = "cross_origin"
@@ -79,7 +79,7 @@ class ProductNotFound(HttpError):
 
 
 class WrongMethod(HttpError):
-    """The path knows other methods."""
+    """The path supports other methods."""
 
     status = 405
     code = "wrong_method"
@@ -92,8 +92,15 @@ class Conflict(HttpError):
     code = "conflict"
 
 
+class PreconditionFailed(HttpError):
+    """The content has another version than the request expects."""
+
+    status = 412
+    code = "precondition_failed"
+
+
 class TooLarge(HttpError):
-    """More than this way takes."""
+    """The request is larger than this endpoint accepts."""
 
     status = 413
     code = "too_large"
@@ -104,6 +111,13 @@ class UnreadableType(HttpError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class RangeNotSatisfiable(HttpError):
+    """The requested range is outside of the content."""
+
+    status = 416
+    code = "range_not_satisfiable"
 
 
 class Invalid(HttpError):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from darkroom.domain.acceptance import NO_CALIBRATIONS, Acceptance, Calibrations, acceptance, evidence
 from darkroom.domain.errors import NotAllowed
 from darkroom.domain.history import PROGRESS, HistoryEntry, occurrences, with_entry
 from darkroom.domain.messages import (
@@ -67,7 +68,7 @@ class Job(Record):
     #: How often the run was replayed after a failure.
     replays: int = 0
     source: Upload
-    #: What people call the photograph; the upload's file name unless its metadata say otherwise.
+    #: Name of the photograph for people; the upload's file name unless its metadata contain a name.
     display_name: str
     owner: str = ""
     labels: dict[str, str] = {}
@@ -77,10 +78,12 @@ class Job(Record):
     #: The steps of the current run; only `assess` until that has answered.
     plan: tuple[Step, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    #: What each finished step of the current run did. The job stands at step `len(records)`.
+    #: The record of each finished step of the current run. The current step has the index `len(records)`.
     records: tuple[StepRecord, ...] = ()
     before: Report | None = None
     after: Report | None = None
+    #: How probably a person would accept the result; None if the pipeline is not calibrated.
+    acceptance: Acceptance | None = None
     error: JobError | None = None
     history: tuple[HistoryEntry, ...] = ()
     created_at: datetime
@@ -92,7 +95,7 @@ class Job(Record):
     answered_by: str = ""
     #: Grows by one with every save; the compare-and-set of all writers.
     revision: int = Field(0, ge=0)
-    #: How the store that returned the job knows this state of it again; no part of what is stored.
+    #: Identifies this state of the job in the store that returned it; not part of the stored document.
     version: str = Field("", exclude=True, repr=False)
 
     @property
@@ -114,10 +117,10 @@ class Job(Record):
 
     @property
     def review_reasons(self) -> tuple[ReviewReason, ...]:
-        """Why a person must look at the result of a completed job; empty if it may be approved."""
+        """Why a person must review the result of a completed job; empty if it may be approved."""
         if self.status != "completed":
             return ()
-        return review_reasons(self.records, self.after, self.pipeline.qc_threshold)
+        return review_reasons(self.records, self.after, self.pipeline.qc_threshold, self.acceptance)
 
     @property
     def run_started_at(self) -> datetime:
@@ -126,16 +129,16 @@ class Job(Record):
 
     @property
     def progressed_at(self) -> datetime:
-        """When the job came to the step at which it stands; the request of that step is as old."""
+        """When the job reached its current step; the request of that step has the same age."""
         return next((entry.at for entry in reversed(self.history) if entry.action in PROGRESS), self.created_at)
 
     def times(self, action: str) -> int:
-        """How often `action` happened since the job came to the step at which it stands."""
+        """How often `action` happened since the job reached its current step."""
         since = takewhile(lambda entry: entry.action not in PROGRESS, reversed(self.history))
         return occurrences(entry for entry in since if entry.action == action)
 
     def awaits(self, message: StageRequested | StageEvent) -> bool:
-        """Whether the job stands at the step of `message`; a failure from before a replay counts for nothing."""
+        """Whether the job is at the step of `message`; a failure from before a replay does not count."""
         is_old = message.replay < self.replays and not isinstance(message, StageCompleted)
         is_here = message.run == self.run and message.index == len(self.records)
         return self.status not in FINAL and is_here and not is_old
@@ -148,7 +151,7 @@ class Job(Record):
     def results_prefix(self) -> str:
         """How the names of all results and manifests begin; those of other jobs may begin so too, see `owns`."""
         tag, extension = f"{self.short_id}.r{2**31}", "extension"
-        # With the longest ending the stem is cut most, so what is left begins every name.
+        # The longest suffix shortens the stem most, so this prefix is common to all names.
         return name_beside(self.source.ref.name, tag, extension).removesuffix(f".{tag}.{extension}")
 
     def owns(self, result_name: str) -> bool:
@@ -185,7 +188,7 @@ class Job(Record):
         return max(now, self.updated_at)
 
     def planned(self, now: datetime, steps: tuple[Step, ...], skipped: tuple[Skipped, ...]) -> "Job":
-        """The job with the whole plan, made from what `assess` found."""
+        """The job with the whole plan, made from the report of `assess`."""
         stages = " → ".join(step.stage for step in steps)
         changed = self.model_copy(update={"plan": steps, "skipped": skipped})
         return changed.noted(now, "planned", stages)
@@ -199,13 +202,14 @@ class Job(Record):
         text = f"{record.stage} by {record.model.id if record.model else record.method}, {how}"
         return self.model_copy(update=update).noted(now, "stage_completed", text)
 
-    def completed(self, now: datetime) -> "Job":
-        """The finished job with its quality verdict.
+    def completed(self, now: datetime, calibrations: Calibrations = NO_CALIBRATIONS) -> "Job":
+        """The finished job with its acceptance and its quality verdict.
 
-        Approved if `darkroom.domain.review` knows no reason against it; otherwise a person decides.
+        Approved if `darkroom.domain.review` finds no reason for a review; otherwise a person decides.
         """
         now = self._not_before(now)
-        done = self.model_copy(update={"status": "completed", "completed_at": now})
+        estimated = acceptance(calibrations, self.pipeline, evidence(self.records, self.before, self.after))
+        done = self.model_copy(update={"status": "completed", "completed_at": now, "acceptance": estimated})
         reasons = done.review_reasons
         verdict = "needs_review" if reasons else "auto_approved"
         score = self.after.score if self.after else 0.0
@@ -231,7 +235,7 @@ class Job(Record):
     def replayed(self, now: datetime, expires_at: datetime, *, who: str | None = None) -> "Job":
         """The failed job, standing again at the step that failed. Raises NotAllowed for any other job.
 
-        A job that failed because it could not be planned stands at `assess` again, whose answer is planned anew.
+        A job that failed because it could not be planned is at `assess` again, and its answer is planned again.
         """
         if self.status != "failed":
             raise NotAllowed(f"job {self.id} is {self.status}, only failed jobs can be replayed")

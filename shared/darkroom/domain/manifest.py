@@ -26,6 +26,7 @@ def build_manifest(job: Job) -> dict[str, Any]:
         "status": job.status,
         "qc_status": job.qc_status,
         "qc_threshold": job.pipeline.qc_threshold,
+        "acceptance": job.acceptance.model_dump(mode="json") if job.acceptance else None,
         "review_reasons": [reason.model_dump(mode="json") for reason in job.review_reasons],
         "source": job.source.model_dump(mode="json"),
         "result": job.result.model_dump(mode="json") if job.result else None,

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """One picture as numbers; every shade is of the sRGB-encoded picture, as it is seen."""
+    """The measurements of one picture; all shades are those of the sRGB-encoded picture."""
 
     #: Height in pixels, orientation applied.
     height: int
@@ -27,17 +27,19 @@ class Measurements:
     has_alpha: bool = False
     #: Whether no pixel has a visible colour; a sepia print is not greyscale.
     greyscale: bool = False
+    #: Whether all colours are one hue that follows from lightness, as in a sepia print or a cyanotype.
+    toned: bool = False
     #: Standard deviation of the noise of a colour channel at native resolution, on the 0-255 scale; clean: below 2.
     noise_sigma: float = 0.0
     #: How steep the picture's steepest edges are, 0-1: the step across one pixel as a share of the whole edge.
     sharpness: float = 0.0
     #: Deviation in pixels of a Gaussian that explains the steepest edges; 0.1 to 0.9 in sharp pictures, 0 unknown.
     blur_radius: float = 0.0
-    #: Share of the pixels that lie on edges steep enough to judge sharpness by, 0-1; near 0 nothing is known of it.
+    #: Share of the pixels on edges steep enough to judge sharpness by, 0-1; near 0 the sharpness is unknown.
     edge_share: float = 0.0
     #: Mean luma, 0-1; without plain white backgrounds.
     exposure_mean: float = 0.0
-    #: Luma below which half of the picture lies, 0-1; without plain white backgrounds.
+    #: Median luma, 0-1; without plain white backgrounds.
     exposure_median: float = 0.0
     #: Share of the pixels whose luma is at the lower end of the range, 0-1.
     clipped_shadows: float = 0.0
@@ -51,7 +53,8 @@ class Measurements:
     colourfulness: float = 0.0
     #: Strength of an overall colour cast, 0-1; from about 0.45 a cast is more likely than a coloured scene.
     cast_strength: float = 0.0
-    #: How probably one colour lies over the whole picture, 0-1: the darkest values are lifted, the range compressed.
+    #: Probability that one colour covers the whole picture like a veil, 0-1: the darkest values are lifted, the range
+    #: compressed.
     veil: float = 0.0
     #: Red, green and blue of the estimated illuminant in linear light; their mean is 1.
     illuminant_red: float = 1.0
@@ -85,7 +88,7 @@ class Measurements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A quality verdict in one number, with the parts that it is made of."""
+    """A quality score in one number, with its parts."""
 
     #: 0-100; larger is better.
     value: float

@@ -37,7 +37,7 @@ class ModelRef(Record):
     #: Hex digest of the model's file.
     sha256: str
     licence: str
-    #: Hex digest of the model's int8 variant, if that ran in its place. A plan never says so: the machine decides.
+    #: Hex digest of the model's int8 variant, if that ran instead. A plan never has one, because the machine decides.
     int8_sha256: str | None = None
 
 
@@ -111,7 +111,7 @@ class StageRequested(Record):
     resent: int = Field(0, ge=0)
     step: Step
     input: ObjectRef
-    #: The upload, for its metadata, whichever stage asks.
+    #: The upload, for its metadata; the same for every stage.
     source: ObjectRef
 
     @property

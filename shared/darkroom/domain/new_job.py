@@ -9,6 +9,8 @@ from darkroom.domain.planner import Buckets, ModelRegistry, first_step
 
 #: Prefix of the metadata keys of an upload that become labels of its job.
 LABEL_PREFIX = "label-"
+#: End of the name of an object that describes a photograph: `cat.jpg.darkroom.json` describes `cat.jpg`.
+SIDECAR_SUFFIX = ".darkroom.json"
 #: Metadata key of the batch to which an upload belongs.
 BATCH_KEY = "batch"
 
@@ -32,5 +34,5 @@ def new_job(upload: Upload, *, now: datetime, expires_at: datetime) -> Job:
 
 
 def with_first_step(job: Job, buckets: Buckets, registry: ModelRegistry) -> Job:
-    """The job with the plan that every run begins with: `assess` alone."""
+    """The job with the first plan of every run: only `assess`."""
     return job.model_copy(update={"plan": (first_step(job, buckets, registry),)})

@@ -56,9 +56,9 @@ REPAIR_EVIDENCE = 0.01
 
 
 class Parameters(BaseModel):
-    """What every stage understands."""
+    """The parameters of every stage."""
 
-    #: Strict: true is no number, and neither is "88".
+    #: Strict: true is not a number, and "88" is not a number.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     #: The classical methods of the stage, the default one first; empty if there is none.
@@ -66,11 +66,20 @@ class Parameters(BaseModel):
 
 
 class RestorationParameters(Parameters):
-    """What every stage that changes the picture by a model or a classical method understands."""
+    """The parameters of every stage that changes the picture by a model or a classical method."""
 
     strength: float = Field(1.0, ge=0.0, le=1.0, description="blend with the stage's input; 0 returns the input")
     fallback: bool = Field(False, description="run the classical method, marked as degraded, if the model cannot run")
     model: str | None = Field(None, description="id of a registered model instead of the stage's default one")
+
+
+class MaskedParameters(RestorationParameters):
+    """The parameters of the stages that take a mask."""
+
+    mask_object: ObjectName | None = Field(
+        None,
+        description="name of an object in the uploads bucket that is the mask: one of the same owner, or a shared one",
+    )
 
 
 class AssessParameters(Parameters):
@@ -81,8 +90,8 @@ class AssessParameters(Parameters):
     )
 
 
-class RepairParameters(RestorationParameters):
-    """Find scratches, dust, creases and tears, and paint in what they hide."""
+class RepairParameters(MaskedParameters):
+    """Find scratches, dust, creases and tears, or take them from a mask, and fill them in."""
 
     classical: ClassVar[tuple[str, ...]] = ("telea",)
     method: Literal["auto", "model", "telea"] = "auto"
@@ -93,10 +102,16 @@ class RepairParameters(RestorationParameters):
         0.0, ge=0.0, le=1.0, description="share of the picture that must surely be damaged before anything is repaired"
     )
 
+    @model_validator(mode="after")
+    def _a_mask_is_filled_classically(self) -> "RepairParameters":
+        if self.mask_object is not None and (self.method == "model" or self.model is not None):
+            raise ValueError("a model finds damage itself and takes no mask; with a mask method is auto or telea")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _from_0_1_0(cls, values: Any) -> Any:
-        """Read `least_marks` of version 0.1.0, which stored jobs, planned steps and configurations still hold."""
+        """Read `least_marks` of version 0.1.0, which stored jobs, plans and configurations still contain."""
         if not isinstance(values, Mapping) or "least_marks" not in values:
             return values
         marks = values["least_marks"]
@@ -174,7 +189,7 @@ class Hint(BaseModel):
 
 #: Most hints that a picture may be given.
 MAX_HINTS = 64
-#: JSON has lists and no tuples. The schema stands where it is used, so that it can be shown without its definitions.
+#: JSON has lists but no tuples. The schema is repeated where it is used, so that it needs no separate definitions.
 Hints = Annotated[
     tuple[Hint, ...],
     Field(strict=False, max_length=MAX_HINTS),
@@ -183,17 +198,18 @@ Hints = Annotated[
 
 
 class ColorizeParameters(RestorationParameters):
-    """Give colour to a greyscale picture; there is no classical method."""
+    """Give colour to a greyscale or toned picture; there is no classical method."""
 
     method: Literal["auto", "model"] = "auto"
     force: bool = Field(False, description="colorize a picture that has colour already")
+    keep_tint: bool = Field(False, description="lay the colours over the tint of a toned print; else it is taken off")
     hints: Hints = Field(
         (), description="colours of your choice: each has `x`, `y` (shares of width and height) and `color`"
     )
 
 
-class BackgroundParameters(RestorationParameters):
-    """Cut out the subject: its matte becomes the alpha channel."""
+class BackgroundParameters(MaskedParameters):
+    """Cut out the subject: its matte becomes the alpha channel. A mask corrects it."""
 
     classical: ClassVar[tuple[str, ...]] = ("grabcut",)
     method: Literal["auto", "model", "grabcut"] = "auto"
@@ -224,7 +240,7 @@ class UpscaleParameters(RestorationParameters):
 
 
 class FinishParameters(Parameters):
-    """Composite, adjust, size and write the result. Everything is off unless asked for."""
+    """Composite, adjust, size and write the result. Everything is off by default."""
 
     classical: ClassVar[tuple[str, ...]] = ("classical",)
 
@@ -238,11 +254,11 @@ class FinishParameters(Parameters):
     temperature: Adjustment = Field(0.0, description="above 0 warmer, below 0 cooler")
 
     background: HexColor | Literal["keep", "transparent"] = Field(
-        "keep", description="what lies under transparent parts: a colour, or nothing (keep the alpha channel)"
+        "keep", description="what is shown under transparent parts: a colour, or nothing (keep the alpha channel)"
     )
     background_object: ObjectName | None = Field(
         None,
-        description="name of an object in the uploads bucket to lie under the subject: one of the same owner, or a "
+        description="name of an object in the uploads bucket to show behind the subject: one of the same owner, or a "
         "shared one",
     )
     crop_to_subject: bool = Field(False, description="cut away what is transparent around the subject")

@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 
 from darkroom.domain.errors import BadPipeline
 from darkroom.domain.messages import Record, describe
+from darkroom.domain.nearness import nearest, suggestion
 from darkroom.domain.parameters import PARAMETERS, RESTORATION_STAGES, Stage, object_names
 
 Preset = Literal[
@@ -39,7 +40,7 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "auto"
 #: Which default models a pipeline uses: the built-in ones, or the best that are installed.
 Quality = Literal["fast", "best"]
-#: A result that scores above this needs no person's look.
+#: Default threshold of the score, 0-100, above which a result needs no review.
 DEFAULT_QC_THRESHOLD = 75.0
 
 
@@ -58,6 +59,15 @@ class StageChoice(Record):
             return {"stage": value.get("stage"), "parameters": {k: v for k, v in value.items() if k != "stage"}}
         return value
 
+    @field_validator("stage", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PARAMETERS:
+            names = ", ".join(RESTORATION_STAGES)
+            hint = suggestion(value, RESTORATION_STAGES)
+            raise ValueError(f"stage {value[:80]!r} is unknown, expected any of {names}{hint}")
+        return value
+
     @model_validator(mode="after")
     def _valid(self) -> "StageChoice":
         check_parameters(self.stage, self.parameters)
@@ -65,18 +75,25 @@ class StageChoice(Record):
 
 
 class Pipeline(Record):
-    """What a user asks for; the planner turns it into steps."""
+    """The requested processing; the planner turns it into steps."""
 
     preset: Preset = DEFAULT_PRESET
     #: A list: exactly these stages, in this order. A mapping: true or parameters switch a stage on, false off.
     stages: tuple[StageChoice, ...] | dict[Stage, bool | dict[str, JsonValue]] = {}
-    #: Wishes for the result: parameters of `finish` on top of the preset's.
+    #: Options of the result: parameters of `finish` on top of the preset's.
     output: dict[str, JsonValue] = {}
     #: Results that score above this are approved without a person, 0 to 100.
     qc_threshold: float = Field(DEFAULT_QC_THRESHOLD, ge=0.0, le=100.0, strict=True)
     quality: Quality = Field(
         "best", description="which default models: `fast` takes the built-in ones, `best` the best that are installed"
     )
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PRESETS:
+            raise ValueError(_unknown_preset(value))
+        return value
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -87,7 +104,10 @@ class Pipeline(Record):
         if not isinstance(value, dict):
             raise ValueError(f"expected a list of stages or a mapping from stages to switches, not {value!r}")
         if unknown := sorted(str(key) for key in value if key not in PARAMETERS):
-            raise ValueError(f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}")
+            hint = suggestion(unknown[0], RESTORATION_STAGES)
+            raise ValueError(
+                f"stage {', '.join(unknown)} is unknown, expected any of {', '.join(RESTORATION_STAGES)}{hint}"
+            )
         for stage, switch in value.items():
             if not isinstance(switch, (bool, dict)):
                 raise ValueError(f"{stage}: expected true, false or parameters, not {switch!r}")
@@ -101,7 +121,7 @@ class Pipeline(Record):
             if stage not in RESTORATION_STAGES:
                 raise ValueError(f"{stage} is always part of a pipeline; its parameters belong to output")
         if len(set(choices)) < len(choices):
-            raise ValueError(f"a stage stands twice in {', '.join(choices)}")
+            raise ValueError(f"a stage occurs twice in {', '.join(choices)}")
         check_parameters("finish", self.output)
         return self
 
@@ -154,12 +174,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
+def _unknown_preset(name: str) -> str:
+    return f"preset {name[:80]!r} is unknown, expected one of {', '.join(PRESETS)}{suggestion(name, PRESETS)}"
+
+
 def preset_pipeline(name: str) -> Pipeline:
     """The pipeline of a preset. Raises BadPipeline, naming the presets, if there is none of that name."""
     if name not in PRESETS:
-        raise BadPipeline(
-            f"preset {name!r} is unknown, expected one of {', '.join(PRESETS)}", code="unknown_preset", value=name
-        )
+        raise BadPipeline(_unknown_preset(name), code="unknown_preset", value=name)
     return build_pipeline({"preset": name})
 
 
@@ -175,6 +197,17 @@ def pipeline_of_path(name: str) -> Pipeline:
     """The pipeline that an upload's first folder names; the default one if it names none."""
     first = name.split("/", 1)[0] if "/" in name else ""
     return preset_pipeline(first if first in PRESETS else DEFAULT_PRESET)
+
+
+def near_preset(name: str) -> str | None:
+    """The preset that a word nearly names, None for a preset's own name and for any other word.
+
+    >>> near_preset("Restored"), near_preset("color-cast"), near_preset("restore"), near_preset("wedding")
+    ('restore', 'color_cast', None, None)
+    """
+    if name in PRESETS:
+        return None
+    return nearest(name, PRESETS)
 
 
 def parse_stages(text: str) -> tuple[StageChoice, ...]:

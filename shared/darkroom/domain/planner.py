@@ -26,6 +26,7 @@ from darkroom.domain.parameters import (
     AssessParameters,
     FinishParameters,
     Parameters,
+    RepairParameters,
     RestorationParameters,
     Stage,
     UpscaleParameters,
@@ -50,7 +51,7 @@ class ModelRegistry(Protocol):
         """
 
     def model_seconds(self, stage: Stage, model_id: str, megapixels: float) -> float | None:
-        """Processor seconds that the model takes for a picture of that size; None if that was never measured."""
+        """Processor seconds that the model takes for a picture of that size; None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +65,16 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRequest:
-    """A stage that may run, before the measurements have their say."""
+    """A stage that may run, before the measurements are applied."""
 
     stage: Stage
     parameters: Mapping[str, JsonValue]
-    #: `asked` by the user, `preset` if the preset always runs it, `needed` if only the measurements can call for it.
+    #: `asked`: requested by the user. `preset`: always run by the preset. `needed`: run if the measurements require it.
     origin: str
 
 
 def first_step(job: Job, buckets: Buckets, model_registry: ModelRegistry) -> Step:
-    """The `assess` with which every run begins."""
+    """The `assess` at the start of every run."""
     return _assess(_Chain(job, buckets), model_registry, {}, reason="every photograph is measured first")
 
 
@@ -120,7 +121,7 @@ def requested_stages(pipeline: Pipeline) -> list[StageRequest]:
     if isinstance(pipeline.stages, tuple):
         return [StageRequest(stage=c.stage, parameters=c.parameters, origin="asked") for c in pipeline.stages]
     rules = PRESET_RULES[pipeline.preset].stages
-    found = (_wish(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
+    found = (_stage_request(stage, rules.get(stage), pipeline.stages.get(stage)) for stage in RESTORATION_STAGES)
     return [request for request in found if request]
 
 
@@ -130,7 +131,7 @@ def finish_parameters(pipeline: Pipeline) -> FinishParameters:
     return FinishParameters.model_validate({**preset, **pipeline.output})
 
 
-def _wish(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> StageRequest | None:
+def _stage_request(stage: Stage, rule: Rule | None, switch: bool | dict[str, JsonValue] | None) -> StageRequest | None:
     if switch is False:
         return StageRequest(stage=stage, parameters={}, origin="off") if rule else None
     if switch is None and rule is None:
@@ -185,7 +186,7 @@ def _obstacle(
     """Why a wanted stage has nothing to do, or None if it can run."""
     if isinstance(parameters, UpscaleParameters) and not has_work(parameters, *size):
         return f"{size[1]}x{size[0]} is large enough already"
-    if getattr(parameters, "force", True) is False and not measured.greyscale:
+    if getattr(parameters, "force", True) is False and not (measured.greyscale or measured.toned):
         return "the picture has colour already; force=true colorizes it all the same"
     stage = _stage_of(parameters)
     if not parameters.classical and model_registry.model_ref(stage, parameters.model) is None:
@@ -208,6 +209,8 @@ def _method(
     method: str = getattr(parameters, "method")  # noqa: B009  every restoration stage has one, each its own Literal
     if method not in ("auto", "model"):
         return method, None
+    if isinstance(parameters, RepairParameters) and parameters.mask_object is not None:
+        return parameters.classical[0], None
     factor = model_factor(parameters, *size) if isinstance(parameters, UpscaleParameters) else 1.0
     model = model_registry.model_ref(stage, parameters.model, factor, quality=quality)
     if model or method == "model" or parameters.model:

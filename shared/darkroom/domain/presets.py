@@ -14,24 +14,24 @@ from darkroom.domain.measurements import Measurements
 from darkroom.domain.parameters import REPAIR_EVIDENCE, Stage
 from darkroom.domain.pipeline import Preset
 
-#: Noise below this (0-255 scale) is not worth the risk to fine texture.
+#: Noise sigma (0-255 scale) above which noise is removed; below it the risk to fine texture is larger than the gain.
 NOISE_SIGMA = 4.0
-#: Steps at 8x8 block borders above this show.
+#: Blockiness above which JPEG blocks are visible.
 BLOCKINESS = 0.25
-#: Blur above this radius in pixels shows at full size; sharp photographs measure about 0.5.
+#: Blur radius in pixels above which blur is visible at full size; sharp photographs measure about 0.5.
 BLUR_RADIUS = 1.0
-#: Median luma below this looks underexposed.
+#: Median luma below which a picture is underexposed.
 DARK_MEDIAN = 0.18
-#: From this strength on a cast is more likely than a coloured scene.
+#: Strength above which a cast is more likely than a coloured scene.
 CAST_STRENGTH = 0.45
 #: From this strength on a network looks for a cast; it leaves the picture alone if there is none. Source: all but
 #: 2 of 921 pictures under coloured light that it visibly improves reach it.
 POSSIBLE_CAST = 0.02
 #: Probability from which one colour covers the picture. Source: none of 65 clean photographs reaches it.
 VEIL = 0.9
-#: Restored prints are enlarged if their shorter side has fewer pixels.
+#: Shorter side in pixels below which a restored print is enlarged.
 RESTORE_MIN_SIDE = 1200
-#: Catalogue pictures are squares with sides of at least so many pixels.
+#: Smallest side in pixels of the square of a product picture.
 PRODUCT_MIN_SIDE = 1500
 
 
@@ -74,7 +74,7 @@ def has_veil(m: Measurements) -> bool:
 
 def _cast(m: Measurements) -> str | None:
     if has_veil(m):
-        return f"a colour lies over the picture, probability {m.veil:.2f} above {VEIL:g}"
+        return f"the picture has a colour veil, probability {m.veil:.2f} above {VEIL:g}"
     if m.greyscale or m.cast_strength <= CAST_STRENGTH:
         return None
     return f"colour cast {m.cast_strength:.2f} above {CAST_STRENGTH:g}"
@@ -88,7 +88,9 @@ def _possible_cast(m: Measurements) -> str | None:
 
 
 def _greyscale(m: Measurements) -> str | None:
-    return "the picture is greyscale" if m.greyscale else None
+    if m.greyscale:
+        return "the picture is greyscale"
+    return "the picture has a single hue" if m.toned else None
 
 
 def _small(m: Measurements) -> str | None:

@@ -1,4 +1,4 @@
-"""Places that an owner holds for photographs which are not jobs yet.
+"""Reserved places of an owner for photographs that are not jobs yet.
 
 A photograph counts against the limit of its owner as soon as its place is reserved. When its job is stored, the job
 itself counts in its stead.
@@ -22,7 +22,7 @@ class Reservation(Record):
     count: int = Field(1, ge=1)
     #: When the places are free again if nothing came of them.
     expires_at: datetime
-    #: Whether clients hold a signature for the object, with which they can upload without the API.
+    #: Whether clients have a signature for the object, with which they can upload without the API.
     signed: bool = False
     #: Whether the job of a signed upload was deleted: the signature may not be used a second time.
     spent: bool = False

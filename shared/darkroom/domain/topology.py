@@ -20,7 +20,7 @@ from darkroom.domain.webhooks import CALLBACKS_TOPIC
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-#: Topic of storage notifications on the laptop; on Google Cloud an event trigger stands in its place.
+#: Topic of storage notifications on the laptop; on Google Cloud an event trigger replaces it.
 UPLOADS_TOPIC = "uploads"
 #: Seconds for which Pub/Sub keeps an unacknowledged message.
 RETENTION_S = 7 * 24 * 3600
@@ -32,7 +32,7 @@ MOST_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """Who receives the messages of a topic, and with how much patience."""
+    """The receiver of a topic's messages, with its deadline, backoff and number of attempts."""
 
     name: str
     topic: str

@@ -19,7 +19,7 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.messages import Record
 
 CALLBACKS_TOPIC = "callbacks"
-#: Metadata key of an upload that holds the callback URL.
+#: Metadata key of the callback URL of an upload.
 CALLBACK_KEY = "callback-url"
 
 

@@ -27,7 +27,7 @@ from darkroom.stages.restore import restore
 
 #: Sides of the probe picture in pixels: odd, and several tiles of a small graph.
 PROBE_SIZE = (203, 309)
-#: A restored probe that is farther from the probe than this, in dB, was hardly made by the network that was meant.
+#: Smallest PSNR in dB between the probe picture and its restoration; below it, the network is probably another one.
 LIKENESS_DB = 15.0
 
 
@@ -38,9 +38,9 @@ class Candidate:
     #: Its `[[model]]` table, without `file`.
     table: Mapping[str, Any]
     contract: Contract
-    #: What a person should know before using it.
+    #: Warnings for the user before its use.
     notes: tuple[str, ...]
-    #: Processor seconds that the stage took with it for the probe picture.
+    #: Processor seconds of the stage with this network for the probe picture.
     probe_cpu_s: float
 
 
@@ -87,7 +87,7 @@ def completed(
 
 
 def _answer(described: ModelManifest, outputs: Sequence[Port]) -> str:
-    """Whoever exported a network may have kept its answer alone."""
+    """The output of a network; an export may have only one of several outputs."""
     if len(outputs) == 1:
         return outputs[0].name
     if described.answer_at >= len(outputs):
@@ -106,7 +106,7 @@ def _sized(given: dict[str, Any], image: Port | None) -> tuple[str, ...]:
         return ()
     given.pop("longest_side", None)
     given["size"] = size
-    notes = [f"the graph takes {size[0]}x{size[1]} alone"]
+    notes = [f"the graph accepts only {size[0]}x{size[1]}"]
     largest_halo = min(size) // 4
     if given.get("halo", 0) > largest_halo:
         notes.append(f"a halo of {largest_halo} pixels instead of {given['halo']} fits its tiles: seams may show")
@@ -115,7 +115,7 @@ def _sized(given: dict[str, Any], image: Port | None) -> tuple[str, ...]:
 
 
 def probe(stage: Stage, model: Model) -> tuple[str, ...]:
-    """Run the stage with the model on a generated picture; what a person should know of the result.
+    """Run the stage with the model on a generated picture; returns warnings about the result.
 
     Raises ModelUnusable if the stage cannot use the model's answer.
     """
@@ -153,7 +153,7 @@ def _psnr_db(one: Pixels, other: Pixels) -> float:
 
 
 def probe_pixels(stage: Stage) -> Pixels:
-    """A coloured object with fine stripes before a soft background; dark or grey where the stage wants that."""
+    """A coloured object with fine stripes before a soft background; dark or grey where the stage needs that."""
     height, width = PROBE_SIZE
     down, across = np.mgrid[0:height, 0:width].astype(np.float32)
     scene = np.stack([60 + 0.3 * across, 110 + 0.2 * down, 170 - 0.2 * across], axis=-1).astype(np.uint8)

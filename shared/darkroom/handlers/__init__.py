@@ -13,6 +13,7 @@
     stalled       part of the sweep: jobs whose message was lost are published again
     orphans       part of the sweep: uploads without a job get one
 
-Handlers are plain functions over `System`. All keep one order, which makes every crash harmless: write the object,
-save the job, publish the next message. A handler that runs again finds what is done and does the rest.
+Handlers are plain functions over `System`. All use the same order of writes, so that a crash at any point does no harm:
+write the object, save the job, publish the next message. A handler that runs again finds what is done and does the
+rest.
 """

@@ -4,8 +4,8 @@
                   ▲                      │
                   └──── the next page ───┘
 
-A page is chosen among the jobs that have not changed since the batch began, the oldest change first. A job that the
-batch has taken is changed by that, so it cannot be chosen again.
+A page is chosen among the jobs that have not changed since the batch began, the oldest change first. Adding a job to
+the batch changes the job, so it cannot be chosen again.
 
 A cancellation is stored first; then the jobs with the id of the batch are cancelled. A job that joins the batch is
 saved with that id first; then the cancellation is checked. So no job can escape a cancellation.
@@ -61,7 +61,7 @@ CANCELLED_AT_ONCE = 100
 
 
 def start_batch(system: System, batch: Batch) -> None:
-    """Write the batch down and begin to choose its jobs."""
+    """Store the batch and begin to choose its jobs."""
     write_once(system, batch_name(batch.id), batch)
     log("INFO", "batch_started", f"Began batch {batch.id} of at most {batch.budget} pictures.", event_id=batch.id)
     send(system, PageRequested(batch_id=batch.id, page=0, room=batch.budget))
@@ -87,8 +87,8 @@ def _cancellation(system: System, batch_id: str) -> Cancelled | None:
     return find_record(system, cancelled_name(batch_id), Cancelled)
 
 
-def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
-    """Write down, once, why something was not taken; the metadata hold it too, so that a listing tells it."""
+def record_refusal(system: System, batch_id: str, refusal: Refusal) -> None:
+    """Store, once, why an item of the batch was refused; the metadata repeat it, so that a listing contains it."""
     metadata = {"what": refusal.what[:200], "code": refusal.code, "message": refusal.message[:500]}
     metadata |= {"image_url": refusal.image_url} if refusal.image_url else {}
     name = refused_name(batch_id, refusal.what)
@@ -98,7 +98,7 @@ def refuse(system: System, batch_id: str, refusal: Refusal) -> None:
 
 
 def handle_batch_message(system: System, message: ProductMessage) -> None:
-    """Choose, take or cancel. Raises PermanentError for a message that belongs elsewhere."""
+    """Choose, process or cancel jobs. Raises PermanentError for a message of another kind."""
     try:
         batch = read_batch(system, message.batch_id)
     except BatchNotFound as exc:
@@ -108,7 +108,7 @@ def handle_batch_message(system: System, message: ProductMessage) -> None:
         choose_page(system, batch, message)
     elif isinstance(message, JobsChosen):
         for member in message.members:
-            take(system, batch, member)
+            process_member(system, batch, member)
     elif isinstance(message, BatchCancelled):
         cancel_some(system, batch)
     else:
@@ -116,14 +116,14 @@ def handle_batch_message(system: System, message: ProductMessage) -> None:
 
 
 def choose_page(system: System, batch: Batch, request: PageRequested) -> None:
-    """Choose the next jobs, have them taken, and go on with the page after."""
+    """Choose the next jobs, publish their messages, and publish the request for the next page."""
     name = page_name(batch.id, request.page)
     page = find_record(system, name, Page)
     if page is None:
         stopped = is_cancelled(system, batch.id)
         chosen = Page(members=()) if stopped else _choose(system, batch, request)
         metadata = {"count": str(len(chosen.members)), "last": str(chosen.cursor is None).lower()}
-        # Of two that choose at the same moment the first is right, for both.
+        # If two processes choose at the same moment, both use the page that was stored first.
         page = chosen if write_once(system, name, chosen, metadata=metadata) else read_record(system, name, Page)
     if page.cursor is None:
         total = batch.budget - request.room + len(page.members)
@@ -165,14 +165,14 @@ def _parts(members: tuple[Member, ...]) -> Iterator[tuple[Member, ...]]:
         yield part
 
 
-def take(system: System, batch: Batch, member: Member) -> None:
-    """Have one picture done as the batch asks, or write down why it cannot be."""
+def process_member(system: System, batch: Batch, member: Member) -> None:
+    """Process one picture with the options of the batch, or record why that is not possible."""
     try:
         if is_cancelled(system, batch.id):
-            raise NotAllowed("the batch was cancelled before this was taken", code="batch_cancelled")
-        job = _take_job(system, batch, member.name) if member.kind == "job" else _take_object(system, batch, member)
+            raise NotAllowed("the batch was cancelled before this picture began", code="batch_cancelled")
+        job = _add_job(system, batch, member.name) if member.kind == "job" else _add_object(system, batch, member)
     except (PermanentError, JobNotFound, ObjectNotFound) as exc:
-        refuse(system, batch.id, Refusal(what=member.name, code=exc.code, message=str(exc)))
+        record_refusal(system, batch.id, Refusal(what=member.name, code=exc.code, message=str(exc)))
         return
     cancel_if_cancelled(system, batch.id, job)
 
@@ -183,7 +183,7 @@ def cancel_if_cancelled(system: System, batch_id: str, job: Job) -> None:
         _cancel(system, job.id, found.by)
 
 
-def _take_job(system: System, batch: Batch, job_id: str) -> Job:
+def _add_job(system: System, batch: Batch, job_id: str) -> Job:
     def change(job: Job) -> Job:
         if batch.id in job.batches:
             return job
@@ -204,8 +204,8 @@ def _require_read(batch: Batch, job: Job) -> None:
         raise JobNotFound(f"there is no job {job.id}")
 
 
-def _take_object(system: System, batch: Batch, member: Member) -> Job:
-    """The job of an object of the uploads bucket, begun if it has none yet."""
+def _add_object(system: System, batch: Batch, member: Member) -> Job:
+    """The job of an object of the uploads bucket, created if it does not exist."""
     missing = ObjectNotFound(f"there is no object {member.name[:200]!r} in the uploads bucket")
     try:
         info = system.objects.stat(system.settings.uploads_bucket, member.name)
@@ -216,11 +216,11 @@ def _take_object(system: System, batch: Batch, member: Member) -> Job:
         raise missing
     found = job_id(info.ref)
     if not system.jobs.absent([found]):
-        return _take_job(system, batch, found)
+        return _add_job(system, batch, found)
     job = accept_upload(system, _with_options(upload_of(info), batch.pipeline, batch.id))
     if job is None:
         raise missing
-    # Another process may have begun the job a moment before, without the batch.
+    # Another process may have created the job a moment before, without the batch.
     return change_job(system, job.id, lambda job: job.in_batch(batch.id))
 
 
@@ -231,9 +231,9 @@ def _with_options(upload: Upload, pipeline: Pipeline | None, batch_id: str) -> U
 
 
 def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
-    """Take nothing more into the batch, and begin to cancel what it has not finished. Twice is as once.
+    """Add no more jobs to the batch, and begin to cancel its unfinished jobs. A second call changes nothing.
 
-    A batch that has come to its end stays as it is.
+    A completed batch stays as it is.
     """
     if progress_of(system, batch).state == "completed":
         return
@@ -243,7 +243,7 @@ def cancel_batch(system: System, batch: Batch, *, who: str) -> None:
 
 
 def cancel_some(system: System, batch: Batch) -> None:
-    """Cancel some of the batch's unfinished jobs, and ask for the others."""
+    """Cancel some of the batch's unfinished jobs, and publish a request for the others."""
     found = _cancellation(system, batch.id)
     who = found.by if found else ""
     for status in ("pending", "processing"):
@@ -259,11 +259,11 @@ def _cancel(system: System, job_id: str, who: str) -> None:
     try:
         cancel_job(system, job_id, who=who)
     except (NotAllowed, JobNotFound):
-        return  # it has ended meanwhile
+        return  # the job has ended in the meantime
 
 
 def progress_of(system: System, batch: Batch) -> BatchProgress:
-    """How far a batch is, counted now."""
+    """The progress of a batch, counted now."""
     counts = {status: system.jobs.count(JobQuery(batch=batch.id, status=status)) for status in STATUSES}
     return BatchProgress(
         total=batch.rows.accepted if batch.rows else _chosen(system, batch.id),
@@ -275,7 +275,7 @@ def progress_of(system: System, batch: Batch) -> BatchProgress:
 
 
 def _chosen(system: System, batch_id: str) -> int | None:
-    """How many jobs were chosen; None while there are more to come."""
+    """The number of chosen jobs; None before all are chosen."""
     if found := find_record(system, chosen_name(batch_id), Chosen):
         return found.total
     # A batch of release 0.1.0 has only its pages: at most one for each 200 of 100,000 jobs.
@@ -286,7 +286,7 @@ def _chosen(system: System, batch_id: str) -> int | None:
 
 
 def refusals(system: System, batch_id: str, limit: int) -> list[Refusal]:
-    """The first things that were refused, rows in order of their numbers."""
+    """The first refusals, rows in the order of their numbers."""
     found = islice(list_records(system, f"{folder(batch_id)}refused/"), limit)
     return [
         Refusal(

@@ -24,7 +24,7 @@ def read_config(system: System, owner: str, scope: Scope, key: str) -> Config:
 
 
 def save_config(system: System, config: Config) -> None:
-    """Set it, in the place of what was set before."""
+    """Set a configuration and replace an existing one."""
     overwrite(system, _name(config.owner, config.scope, config.key), config)
 
 
@@ -34,7 +34,7 @@ def delete_config(system: System, owner: str, scope: Scope, key: str) -> None:
 
 
 def _name(owner: str, scope: Scope, key: str) -> str:
-    """Owners and keys may hold any character, names of objects better not."""
+    """Owners and keys may contain any character; object names use a safe encoding of them."""
     return f"configs/{_digest(owner)}/{scope}/{_digest(key)}.json"
 
 

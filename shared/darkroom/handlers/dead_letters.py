@@ -1,4 +1,4 @@
-"""Handles messages that were given up after their last delivery.
+"""Handles messages that failed in their last delivery.
 
 A step fails its job. A callback is noted in its job. Every picture that a message of a batch would have processed is
 recorded as refused, so that each batch ends and its progress states what is missing.
@@ -21,7 +21,7 @@ from darkroom.domain.products.messages import (
 )
 from darkroom.domain.topology import MAX_FAILURES, RETENTION_S
 from darkroom.domain.webhooks import CallbackDue
-from darkroom.handlers.batches import refuse
+from darkroom.handlers.batches import record_refusal
 from darkroom.handlers.events import apply_stage_event, write_manifest
 from darkroom.handlers.imports import give_up_row
 from darkroom.handlers.job_updates import change_job, send
@@ -33,9 +33,9 @@ from darkroom.runtime.system import System
 
 
 def record_dead_letter(system: System, letter: DeadLetter) -> None:
-    """Fail the job whose message was given up, saying why; keep the message itself if it names no job.
+    """Fail the job of the message, with the reason. Store the message itself if it names no job.
 
-    A job that had come to its end all the same keeps it, and gets the manifest that may not have been written.
+    A job that has ended in the meantime stays as it is. Its manifest is written if it does not exist.
     """
     try:
         message = decode(letter.data)
@@ -59,7 +59,7 @@ def _give_up_step(system: System, message: StageMessage, letter: DeadLetter) -> 
 
 
 def _continued(system: System, message: StageMessage, letter: DeadLetter) -> bool:
-    """Whether the job goes on all the same: its deliveries may have been refused for want of an instance."""
+    """Whether the job can continue: the deliveries may have been refused because no instance was free."""
     job = system.jobs.get(message.job_id)
     if not job.awaits(message) or letter.deliveries <= MAX_FAILURES:
         return False
@@ -75,12 +75,12 @@ def _continued(system: System, message: StageMessage, letter: DeadLetter) -> boo
 
 
 def _applied(system: System, event: StageEvent) -> bool:
-    """Whether the event, whose delivery was given up, could be applied now. Raises TransientError."""
+    """Apply the event of the dead letter; return whether this succeeded. Raises TransientError."""
     try:
         apply_stage_event(system, event)
     except (TransientError, JobNotFound):
         raise
-    except Exception as exc:  # noqa: BLE001  whatever it is, the job fails of it, and the line has the traceback
+    except Exception as exc:  # noqa: BLE001  any other error fails the job; the log line has the traceback
         log_unexpected(f"{type(event).__name__} cannot be applied: {exc}.", job_id=event.job_id)
         return False
     return True
@@ -144,11 +144,11 @@ def _give_up_page(system: System, message: PageRequested, deliveries: int) -> No
     if write_once(system, name, Page(members=()), metadata=metadata):
         reason = f"the pictures from page {message.page} on were never chosen: given up after {deliveries} attempts"
         what = f"page {message.page}"
-        refuse(system, message.batch_id, Refusal(what=what, code="delivery_exhausted", message=reason))
+        record_refusal(system, message.batch_id, Refusal(what=what, code="delivery_exhausted", message=reason))
 
 
 def _refuse_unless_taken(system: System, message: JobsChosen, what: str, deliveries: int) -> None:
     taken = not system.jobs.absent([what]) and message.batch_id in system.jobs.get(what).batches
     if not taken:
         reason = f"given up after {deliveries} attempts"
-        refuse(system, message.batch_id, Refusal(what=what, code="delivery_exhausted", message=reason))
+        record_refusal(system, message.batch_id, Refusal(what=what, code="delivery_exhausted", message=reason))

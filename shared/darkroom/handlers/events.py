@@ -28,13 +28,14 @@ from darkroom.domain.topology import MAX_FAILURES
 from darkroom.handlers.job_updates import change_job, given_up_name, publish_next_step
 from darkroom.handlers.objects import pin_objects
 from darkroom.handlers.webhooks import enqueue_webhook
+from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject
 from darkroom.runtime.system import System
 
 
 def apply_stage_event(system: System, event: StageEvent, *, message_id: str = "") -> None:
-    """Change the job as the event says, and send the next message or write the manifest.
+    """Apply the event to the job, and send the next message or write the manifest.
 
     The message that changed the job sends the follow-up, in each of its deliveries; other copies of the event leave it
     to that one, or each of them would double every stage behind. A message without an id sends it always.
@@ -58,18 +59,18 @@ def apply_stage_event(system: System, event: StageEvent, *, message_id: str = ""
 
 
 def _tell_given_up(system: System, event: StageAttemptFailed) -> None:
-    """Let the stage know, at its next failure, that it need not try again."""
+    """Store that the stage need not retry at its next failure."""
     with suppress(ObjectExists):
-        note = NewObject(data=b"nobody waits for this step", content_type="text/plain")
+        note = NewObject(data=b"no job waits for this step", content_type="text/plain")
         system.objects.create(system.settings.artifacts_bucket, given_up_name(event), note)
 
 
 def _transition(system: System, event: StageEvent, message_id: str) -> Callable[[Job], Job]:
     def change(job: Job) -> Job:
         if event.run == job.run and event.index > len(job.records) and job.status not in FINAL:
-            raise TransientError(f"job {job.id} stands at step {len(job.records)}, the event is of {event.index}")
+            raise TransientError(f"job {job.id} is at step {len(job.records)}, the event is of step {event.index}")
         if not job.awaits(event) or (message_id and message_id == job.answered_by):
-            log("INFO", "event_ignored", f"{type(event).__name__} comes too late to change anything.", job_id=job.id)
+            log("INFO", "event_ignored", f"{type(event).__name__} arrived too late and changes nothing.", job_id=job.id)
             return job
         return _changed(system, job, event).model_copy(update={"answered_by": message_id})
 
@@ -89,7 +90,7 @@ def _completed(system: System, job: Job, event: StageCompleted) -> Job:
         return _planned(system, job)
     if len(job.records) < len(job.plan):
         return job
-    return job.completed(now)
+    return job.completed(now, read_calibrations(system.settings.acceptance))
 
 
 def _planned(system: System, job: Job) -> Job:

@@ -24,7 +24,7 @@ from darkroom.domain.new_job import BATCH_KEY, LABEL_PREFIX
 from darkroom.domain.products.batches import Batch, Refusal, Rows, attempt_name, batch_name, rows_name
 from darkroom.domain.products.messages import ProductMessage, RowRequested, RowsListed
 from darkroom.domain.products.rows import MAX_TEXT_BYTES, Numbered, Row
-from darkroom.handlers.batches import cancel_if_cancelled, is_cancelled, read_batch, refuse
+from darkroom.handlers.batches import cancel_if_cancelled, is_cancelled, read_batch, record_refusal
 from darkroom.handlers.job_updates import change_job, send
 from darkroom.handlers.records import find_record, read_record, write_once
 from darkroom.handlers.uploads import (
@@ -85,7 +85,7 @@ def _import_row(system: System, batch: Batch, request: RowRequested, fetch: Fetc
         job = _job_of(system, batch, request.picture, fetch)
     except PermanentError as exc:
         log("WARNING", "row_refused", f"Row {request.row}: {exc}.", event_id=batch.id)
-        refuse(system, batch.id, _refusal(request, exc.code, str(exc)))
+        record_refusal(system, batch.id, _refusal(request, exc.code, str(exc)))
         return
     except TransientError as exc:
         log("WARNING", "row_attempt_failed", f"Row {request.row} will be tried again: {exc}.", event_id=batch.id)
@@ -99,7 +99,7 @@ def _refusal(request: RowRequested, code: str, message: str) -> Refusal:
 
 
 def _job_of(system: System, batch: Batch, row: Row, fetch: Fetch) -> Job:
-    """The job of a row, which belongs to the batch: begun by its upload's own event, or found."""
+    """The job of a row, as a member of the batch. The event of its upload may have created it already."""
     bucket, name = system.settings.uploads_bucket, f"{FOLDER}/{row.identity(batch.owner)}"
     try:
         info = system.objects.stat(bucket, name)
@@ -123,7 +123,7 @@ def _upload(system: System, name: str, new: NewObject) -> ObjectInfo:
 
 
 def _new_object(batch: Batch, row: Row, data: bytes) -> NewObject:
-    """What `darkroom.handlers.uploads` reads of an upload. What the picture is, its bytes will say."""
+    """The metadata that `darkroom.handlers.uploads` reads. The format is detected later, from the bytes."""
     metadata = {BATCH_KEY: batch.id, SOURCE_URL_KEY: row.image_url, "display-name": _display_name(row)}
     metadata |= {LABEL_PREFIX + name: value for name, value in row.labels.items()}
     metadata |= {"owner": batch.owner} if batch.owner else {}
@@ -144,4 +144,4 @@ def give_up_row(system: System, request: RowRequested, deliveries: int) -> None:
     first = find_record(system, attempt_name(request.batch_id, request.row), Refusal)
     cause = f"; the first one: {first.message}" if first else ""
     message = f"given up after {deliveries} attempts{cause}"
-    refuse(system, request.batch_id, _refusal(request, "delivery_exhausted", message))
+    record_refusal(system, request.batch_id, _refusal(request, "delivery_exhausted", message))

@@ -14,7 +14,7 @@ from darkroom.handlers.uploads import check_size
 from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.system import System
 
-#: Looks at the very state of a job that is to be changed, again in every round; what it raises ends the change.
+#: Checks the state of a job before each attempt to change it. An exception from it ends the change.
 Check = Callable[[Job], None]
 
 
@@ -45,7 +45,7 @@ def replay_job(system: System, job_id: str, *, who: str = "") -> Job:
 def review_job(
     system: System, job_id: str, *, approved: bool, who: str, notes: str = "", check: Check = unchecked
 ) -> Job:
-    """Record a person's verdict. Raises NotAllowed unless the job is completed, and whatever `check` raises."""
+    """Record a person's verdict. Raises NotAllowed unless the job is completed, and the exceptions of `check`."""
 
     def change(job: Job) -> Job:
         check(job)
@@ -60,7 +60,7 @@ def rework_job(
     """Reject the result and begin the next run with another pipeline; artifacts are reused up to the first change.
 
     Raises NotAllowed unless the job has ended, PermanentError for an upload that no pipeline may read, ObjectNotFound
-    if the pipeline names an object that the job's owner may not read, and whatever `check` raises.
+    if the pipeline names an object that the job's owner may not read, and the exceptions of `check`.
     """
 
     def change(job: Job) -> Job:
@@ -99,7 +99,7 @@ def describe_job(
 def delete_job(system: System, job_id: str) -> None:
     """Delete a job with its upload, artifacts, results and manifests.
 
-    The record goes last: whoever is interrupted finds it, and can do the rest. A stage that is at work meanwhile
+    The record is deleted last, so that an interrupted deletion can be repeated. A stage that is running meanwhile
     leaves its artifact behind, which a lifecycle rule of the bucket removes. Raises JobNotFound.
     """
 

@@ -1,6 +1,7 @@
 """Changes jobs by compare-and-set, and publishes messages.
 
-A change reads the job, changes it and saves it. If another process has saved it meanwhile, it starts again.
+A change reads the job, changes it and saves it. If another process has saved the job in the meantime, the change starts
+again.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,8 @@ MAX_ATTEMPTS = 20
 def change_job(system: System, job_id: str, change: Callable[[Job], Job]) -> Job:
     """The job after `change`, saved; unchanged, and not saved, if `change` returns the very job it was given.
 
-    `change` may run several times and must have no effect of its own. What became of the job is logged once it is
-    saved. Raises JobNotFound, and whatever `change` raises; TransientError if others kept saving in between.
+    `change` may run several times and must have no side effect. The new state is logged after it was saved. Raises
+    JobNotFound, the exceptions of `change`, and TransientError if other processes saved the job every time.
     """
     for _ in range(MAX_ATTEMPTS):
         job = system.jobs.get(job_id)

@@ -1,9 +1,9 @@
 """The one rule for objects of the uploads bucket that a pipeline names.
 
 A job may read an object if both have the same owner, or if an admin has shared the object. The rule is applied when a
-pipeline is posted, and again by the dispatcher when it plans: the plan then holds the generation that may be read, and
-a stage reads that generation and nothing else. So a stage needs no database and decides nothing, and whoever takes the
-name of an object after the check does not change what is read.
+pipeline is posted, and again by the dispatcher when it plans: the plan then states the generation that may be read, and
+a stage reads only that generation. So a stage needs no database, and an object that is replaced after the check is not
+read.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from darkroom.domain.pipeline import Pipeline
 from darkroom.runtime.ports import ObjectInfo
 from darkroom.runtime.system import System
 
-#: What the names of shared objects begin with. The API lets only admins write there.
+#: Prefix of the names of shared objects. Only admins can write them through the API.
 SHARED_PREFIX = "shared/"
 
 

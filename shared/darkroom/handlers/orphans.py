@@ -1,8 +1,8 @@
-"""Uploads without a job get one.
+"""Creates the jobs of orphans: uploads without a job.
 
-A bucket can only be listed by name. So it is looked through once every `orphan_scan_s`, and only uploads that came
-since the last time are looked up; once a day all of the last `orphan_window_s` are. How far that has come is kept in
-the bucket of the catalogue: a look that takes longer than one sweep goes on in the next.
+A bucket can only be listed by name. Therefore it is scanned once every `orphan_scan_s`, and only uploads since the last
+scan are looked up in the job store. Once a day all uploads of the last `orphan_window_s` are looked up. The state of
+the scan is stored in the products bucket, so that the next sweep can continue a scan.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,80 +18,80 @@ from darkroom.handlers.uploads import accept_upload, upload_of
 from darkroom.runtime.ports import ObjectInfo
 from darkroom.runtime.system import System
 
-#: Where it is kept how far the looks have come.
+#: Name of the object that stores the state of the scans.
 STATE_NAME = "sweep/orphans.json"
-#: Objects that are listed, and at most looked up in the job store, at once.
+#: Largest number of objects that are listed, and looked up in the job store, at once.
 _AT_ONCE = 1000
-#: Time between two looks at all uploads of the window.
+#: Time between two scans of all uploads of the window.
 _WHOLE = timedelta(days=1)
-#: How far the clocks of the buckets and of the functions may differ.
+#: Largest difference between the clocks of the buckets and of the functions.
 _CLOCKS = timedelta(minutes=1)
 
 
-class Look(Record):
-    """One look through the bucket."""
+class Scan(Record):
+    """One scan of the bucket."""
 
     began_at: datetime
-    #: Uploads that came from this moment on are looked up.
+    #: Uploads from this moment on are looked up.
     since: datetime
-    #: Name of the last object that was seen.
+    #: Name of the last object that was listed.
     cursor: str = ""
 
 
-class Looks(Record):
-    """How far the looks have come."""
+class ScanState(Record):
+    """The progress of the scans."""
 
-    #: Uploads that came before have been looked up.
+    #: Uploads before this moment have been looked up.
     until: datetime | None = None
-    #: When the last look at the whole window began.
+    #: When the last scan of the whole window began.
     whole_at: datetime | None = None
-    #: The look that is under way.
-    look: Look | None = None
+    #: The scan that has begun and not ended.
+    scan: Scan | None = None
 
 
 def adopt_orphans(system: System, deadline: Deadline) -> int:
-    """Begin the jobs of uploads whose event was lost; how many they were."""
-    looks = _read(system)
-    if looks.look is None and not _is_due(system, looks):
+    """Create the jobs of uploads whose event was lost; return their number."""
+    state = _read(system)
+    if state.scan is None and not _is_due(system, state):
         return 0
-    looks = looks if looks.look else _begun(system, looks)
-    look, adopted = looks.look, 0
-    assert look is not None
-    for infos in _pages(system, look.cursor):
-        adopted += _adopt(system, _candidates(system, look, infos))
-        look = look.model_copy(update={"cursor": infos[-1].ref.name})
+    state = state if state.scan else _begun(system, state)
+    scan, adopted = state.scan, 0
+    assert scan is not None
+    for infos in _pages(system, scan.cursor):
+        adopted += _adopt(system, _candidates(system, scan, infos))
+        scan = scan.model_copy(update={"cursor": infos[-1].ref.name})
         if deadline.has_passed:
-            overwrite(system, STATE_NAME, looks.model_copy(update={"look": look}))
+            overwrite(system, STATE_NAME, state.model_copy(update={"scan": scan}))
             return adopted
-    overwrite(system, STATE_NAME, looks.model_copy(update={"until": _youngest(system, look), "look": None}))
+    overwrite(system, STATE_NAME, state.model_copy(update={"until": _youngest(system, scan), "scan": None}))
     return adopted
 
 
-def _read(system: System) -> Looks:
+def _read(system: System) -> ScanState:
     try:
-        return read_record(system, STATE_NAME, Looks)
-    except (ObjectNotFound, PermanentError):  # the first time, or after another release: the whole window again
-        return Looks()
+        return read_record(system, STATE_NAME, ScanState)
+    except (ObjectNotFound, PermanentError):  # the first time, or state of another release: scan the whole window
+        return ScanState()
 
 
-def _is_due(system: System, looks: Looks) -> bool:
-    if looks.until is None:
+def _is_due(system: System, state: ScanState) -> bool:
+    if state.until is None:
         return True
-    age = system.clock.now() - looks.until
+    age = system.clock.now() - state.until
     return age >= timedelta(seconds=system.settings.orphan_after_s + system.settings.orphan_scan_s)
 
 
-def _begun(system: System, looks: Looks) -> Looks:
+def _begun(system: System, state: ScanState) -> ScanState:
     now, settings = system.clock.now(), system.settings
     oldest = now - timedelta(seconds=settings.orphan_window_s)
-    is_whole = looks.until is None or looks.whole_at is None or now - looks.whole_at >= _WHOLE
-    since = oldest if is_whole or looks.until is None else max(oldest, looks.until - _CLOCKS)
-    look = Look(began_at=now, since=since)
-    return looks.model_copy(update={"look": look, "whole_at": now if is_whole else looks.whole_at})
+    is_whole = state.until is None or state.whole_at is None or now - state.whole_at >= _WHOLE
+    since = oldest if is_whole or state.until is None else max(oldest, state.until - _CLOCKS)
+    scan = Scan(began_at=now, since=since)
+    return state.model_copy(update={"scan": scan, "whole_at": now if is_whole else state.whole_at})
 
 
-def _youngest(system: System, look: Look) -> datetime:
-    return look.began_at - timedelta(seconds=system.settings.orphan_after_s)
+def _youngest(system: System, scan: Scan) -> datetime:
+    return scan.began_at - timedelta(seconds=system.settings.orphan_after_s)
 
 
 def _pages(system: System, cursor: str) -> Iterator[list[ObjectInfo]]:
@@ -100,9 +100,9 @@ def _pages(system: System, cursor: str) -> Iterator[list[ObjectInfo]]:
         yield page
 
 
-def _candidates(system: System, look: Look, infos: list[ObjectInfo]) -> dict[str, ObjectInfo]:
-    youngest = _youngest(system, look)
-    return {job_id(info.ref): info for info in infos if look.since <= info.created_at <= youngest}
+def _candidates(system: System, scan: Scan, infos: list[ObjectInfo]) -> dict[str, ObjectInfo]:
+    youngest = _youngest(system, scan)
+    return {job_id(info.ref): info for info in infos if scan.since <= info.created_at <= youngest}
 
 
 def _adopt(system: System, candidates: Mapping[str, ObjectInfo]) -> int:

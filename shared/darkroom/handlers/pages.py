@@ -11,7 +11,7 @@ from darkroom.runtime.system import System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """The moment at which a piece of work stops, to be gone on with another time."""
+    """The moment at which a piece of work stops; a later call continues it."""
 
     clock: Clock
     at: datetime
@@ -21,12 +21,12 @@ class Deadline:
         return self.clock.now() >= self.at
 
 
-def all_jobs(system: System, query: JobQuery, deadline: Deadline) -> Iterator[Job]:
-    """The jobs of all pages until the deadline; one page is held at a time."""
+def all_jobs(system: System, query: JobQuery, deadline: Deadline | None = None) -> Iterator[Job]:
+    """The jobs of all pages, until the deadline if there is one; one page is held at a time."""
     while True:
         page = system.jobs.query(query)
         for job in page.jobs:
-            if deadline.has_passed:
+            if deadline is not None and deadline.has_passed:
                 return
             yield job
         if page.next_cursor is None:

@@ -1,6 +1,6 @@
 """Log lines about what jobs have come to.
 
-They are made from the job's history after it was saved, so each stands in the log once, whoever changed the job and
+The lines are derived from the job's history after the job was saved. So each line is logged once, for every caller and
 however often the change had to be tried.
 """
 

@@ -1,9 +1,9 @@
-"""How many photographs an owner keeps, counted and reserved in one atomic step.
+"""Limits the number of photographs of an owner; counting and reserving is one atomic step.
 
-Kept are the jobs of the owner, and the reservations for photographs that have no job yet. A reservation is saved only
-if no other process saved one of the same owner since it was counted, so of any number of parallel requests exactly as
-many succeed as there is room for. A reservation whose job is stored counts no more: the job does. One that nothing
-came of ends by itself at its expiry, so a process that dies between the two loses no place for long.
+The jobs of the owner count, and so do the reservations for photographs without a job yet. A reservation is saved only
+if no other process has saved one of the same owner since the count. Of any number of parallel requests, exactly as many
+succeed as there are free places. When the job of a reservation is stored, the job counts instead. An unused reservation
+expires, so a process that crashes in between blocks its place only for that time.
 """
 
 import secrets
@@ -17,9 +17,9 @@ from darkroom.domain.quota import Reservation, Reservations
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
-#: Attempts of the compare-and-set; at least one of several writers succeeds in each.
+#: Largest number of attempts of the compare-and-set; at least one of several writers succeeds in each.
 MAX_ROUNDS = 100
-#: Reservations that one owner may hold: each takes about 200 bytes of a document of 1 MiB in Firestore.
+#: Largest number of reservations of one owner; each needs about 200 bytes of a Firestore document of at most 1 MiB.
 MAX_ENTRIES = 4000
 
 Entries = Mapping[str, Reservation]
@@ -27,7 +27,7 @@ Entries = Mapping[str, Reservation]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What came of a reservation."""
+    """The outcome of a reservation."""
 
     #: Photographs that the owner keeps, reserved places included, before the reservation.
     kept: int
@@ -61,7 +61,7 @@ def release(system: System, owner: str, key: str) -> None:
 
 
 def job_deleted(system: System, job: Job) -> None:
-    """Give the place of a deleted job back, whatever it was reserved by.
+    """Release the place of a deleted job, for every kind of reservation.
 
     Called after the job is deleted. The signature of a signed upload may not be used for a second photograph.
     """
@@ -119,7 +119,7 @@ def _places(reservation: Reservation) -> int:
 def _settled(system: System, owner: str, entries: Entries) -> tuple[Entries, int]:
     """The reservations that are still needed, and the photographs that the owner keeps with them.
 
-    Jobs are counted between two equal looks at the reservations, so none is counted twice, as a job and as a
+    Jobs are counted between two equal reads of the reservations, so none is counted twice, as a job and as a
     reservation, and none is skipped.
     """
     open_places = _open_places(system, entries)

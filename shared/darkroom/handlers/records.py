@@ -18,7 +18,10 @@ Kept = TypeVar("Kept", bound=Record)
 
 
 def read_record(system: System, name: str, kind: type[Kept]) -> Kept:
-    """The record of that name. Raises ObjectNotFound, or PermanentError if the object is not such a record."""
+    """The record with this name.
+
+    Raises ObjectNotFound, or PermanentError if the object is not a record of this kind.
+    """
     bucket = system.settings.products_bucket
     content = system.objects.read_latest(bucket, name)
     try:
@@ -45,7 +48,7 @@ def write_once(system: System, name: str, record: Record, *, metadata: Mapping[s
 
 
 def overwrite(system: System, name: str, record: Record) -> None:
-    """Write a record in the place of any other."""
+    """Write a record and replace an existing one."""
     system.objects.put(system.settings.products_bucket, name, _content(record, {}))
 
 

@@ -1,6 +1,6 @@
-"""Every few minutes: what was lost is driven again, what was never begun begins, what has expired is purged.
+"""The sweep, every few minutes: publishes lost messages again, starts jobs of missed uploads, purges expired jobs.
 
-A sweep has a budget of time, shared among the three; what it does not come to, the next one does.
+The three tasks share a time budget. The next sweep continues where this one stopped.
 """
 
 from dataclasses import asdict, dataclass
@@ -9,47 +9,51 @@ from datetime import datetime, timedelta
 from darkroom.domain.job import FINAL, Job
 from darkroom.handlers.orphans import adopt_orphans
 from darkroom.handlers.pages import Deadline, all_jobs
-from darkroom.handlers.stalled import drive_stalled
+from darkroom.handlers.stalled import republish_stalled
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
-#: Seconds for one sweep, where the caller does not say; the function's own limit is 540 s.
+#: Default time budget of one sweep, in seconds; the function's own limit is 540 s.
 BUDGET_S = 240.0
-#: Purged jobs from one line of the log to the next.
+#: Number of purged jobs between two log lines.
 _LOGGED_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a sweep did."""
+    """The counts of one sweep."""
 
     #: Jobs whose message was lost and was published again.
     driven: int
-    #: Of these, the jobs whose message had been published again before.
+    #: Those of them whose message had been published again before.
     stuck: int
-    #: Jobs that got nowhere until the retention of messages had passed, and were given up.
+    #: Jobs that failed because no answer arrived until the retention of messages ended.
     failed: int
-    #: Uploads without a job that got one.
+    #: Uploads without a job, for which one was created.
     adopted: int
     #: Expired jobs that were deleted with their artifacts.
     purged: int
 
 
 def sweep(system: System, *, budget_s: float = BUDGET_S) -> Swept:
-    """Drive, adopt and purge, for `budget_s` seconds at most. May run at any time, several at once too."""
+    """Publish lost messages again, adopt orphans and purge, for at most `budget_s` seconds.
+
+    May be called at any time. Several sweeps may run at the same time.
+    """
     end = system.clock.now() + timedelta(seconds=budget_s)
-    stalled = drive_stalled(system, _share(system, end, 3))
+    stalled = republish_stalled(system, _share(system, end, 3))
     adopted = adopt_orphans(system, _share(system, end, 2))
     purged = _purge_expired(system, _share(system, end, 1))
     swept = Swept(**asdict(stalled), adopted=adopted, purged=purged)
-    text = f"Drove {swept.driven}, gave up {swept.failed}, adopted {swept.adopted}, purged {swept.purged}."
+    counts = f"failed {swept.failed}, adopted {swept.adopted}, purged {swept.purged}"
+    text = f"Published {swept.driven} again, {counts}."
     log("INFO", "swept", text, **asdict(swept))
     return swept
 
 
 def _share(system: System, end: datetime, parts: int) -> Deadline:
-    """The end of the next part of a sweep, when `parts` are left."""
+    """The end of the next task of a sweep if `parts` tasks remain."""
     now = system.clock.now()
     return Deadline(clock=system.clock, at=now + max(end - now, timedelta(0)) / parts)
 

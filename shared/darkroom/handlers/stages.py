@@ -25,7 +25,8 @@ from darkroom.domain.sizes import MAX_OUTPUT_PIXELS
 from darkroom.domain.topology import MAX_FAILURES
 from darkroom.execution.step import Inputs, StepOutcome, run_assess, run_step, step_record
 from darkroom.handlers.job_updates import given_up_name, send
-from darkroom.imaging.codec import Decoded, Header, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.codec import Decoded, Limits, decode, decode_working, encode_working, read_header
+from darkroom.imaging.measurement.change import reduced
 from darkroom.imaging.picture import Picture
 from darkroom.runtime.logs import log, log_unexpected
 from darkroom.runtime.ports import NewObject, ObjectInfo
@@ -80,7 +81,7 @@ def _log_attempt(stage: Stage, exc: Exception, place: Mapping[str, object]) -> N
 
 
 def _is_given_up(system: System, request: StageRequested) -> bool:
-    """Whether the job was given up meanwhile, so that another attempt is not needed."""
+    """Whether the job has failed in the meantime, so that another attempt is not needed."""
     try:
         system.objects.stat(system.settings.artifacts_bucket, given_up_name(request))
     except (ObjectNotFound, TransientError):
@@ -91,7 +92,7 @@ def _is_given_up(system: System, request: StageRequested) -> bool:
 def _count_beginnings(system: System, request: StageRequested) -> None:
     """Count how often the stage began this request. Raises PermanentError if the process ended each time.
 
-    Deliveries that were refused for want of an instance leave no trace here; those that ended a process do.
+    Deliveries that were refused because no instance was free are not counted; those that ended a process are.
     """
     if not request.resent:
         return
@@ -99,7 +100,7 @@ def _count_beginnings(system: System, request: StageRequested) -> None:
     prefix = f"{request.job_id}/begun/{request.run}-{request.index}-{request.replay}."
     begun = sum(1 for _ in system.objects.list(bucket, prefix))
     if begun >= MAX_FAILURES:
-        message = f"{request.step.stage} began {begun} times and never came to an end"
+        message = f"{request.step.stage} began {begun} times and never finished"
         raise PermanentError(message, code="delivery_exhausted")
     with suppress(ObjectExists):
         system.objects.create(bucket, f"{prefix}{begun}", NewObject(data=b"begun", content_type="text/plain"))
@@ -131,17 +132,28 @@ def _run(system: System, request: StageRequested) -> StepRecord:
 
 def _outcome(system: System, request: StageRequested) -> StepOutcome:
     if request.step.stage == "assess":
+        upload = _compared_upload(system, request)
         decoded = _decode(system, request.input)
-        return run_assess(request.step, decoded, system.models, is_first=request.index == 0)
+        return run_assess(request.step, decoded, system.models, is_first=request.index == 0, upload=upload)
     return run_step(request.step, _inputs(system, request), system.models)
 
 
+def _compared_upload(system: System, request: StageRequested) -> Picture | None:
+    """The upload at the size at which the last `assess` compares it with the result; None if it was deleted."""
+    if request.index == 0:
+        return None
+    try:
+        return reduced(_decode(system, request.source).picture)
+    except SourceGone:
+        return None
+
+
 def fitting_notes(notes: Sequence[str]) -> list[str]:
-    """As many notes as fit into the metadata beside the rest of a record, which takes 3 kB at most."""
+    """The notes that fit into the metadata beside the rest of a record, which needs at most 3 kB."""
     kept: list[str] = []
     for note in notes:
         if sum(len(each.encode()) for each in kept) + len(note.encode()) > MAX_NOTES_BYTES:
-            return [*kept, f"{len(notes) - len(kept)} more notes are left out"]
+            return [*kept, f"{len(notes) - len(kept)} more notes are omitted"]
         kept.append(note)
     return kept
 
@@ -179,16 +191,20 @@ def _inputs(system: System, request: StageRequested) -> Inputs:
     def read_object(name: str) -> Picture:
         return _named_object(system, request.step, name)
 
+    is_last = request.step.stage == "finish"
+    upload = _read(system, request.source) if is_last or request.input == request.source else b""
+    kept = upload if is_last else None
+    limits = _limits(system, request.source, len(upload))
     if request.input == request.source:
-        decoded = _decode(system, request.source)
-        return Inputs(picture=decoded.picture, source=decoded, read_object=read_object)
-    source = _header(system, request.source) if request.step.stage == "finish" else None
+        decoded = decode(upload, limits)
+        return Inputs(picture=decoded.picture, source=decoded, upload=kept, read_object=read_object)
+    source = read_header(upload, limits) if is_last else None
     picture = decode_working(_read(system, request.input))
-    return Inputs(picture=picture, source=source, read_object=read_object)
+    return Inputs(picture=picture, source=source, upload=kept, read_object=read_object)
 
 
 def _named_object(system: System, step: Step, name: str) -> Picture:
-    """An object that the step's parameters name: only the generation that the plan holds is read."""
+    """An object that the step's parameters name, read in the generation that the plan states."""
     if name not in step.objects:
         raise SourceGone(f"there is no object {name[:200]!r} in the uploads bucket")
     return _decode(system, step.objects[name]).picture
@@ -199,13 +215,8 @@ def _decode(system: System, ref: ObjectRef) -> Decoded:
     return decode(data, _limits(system, ref, len(data)))
 
 
-def _header(system: System, ref: ObjectRef) -> Header:
-    data = _read(system, ref)
-    return read_header(data, _limits(system, ref, len(data)))
-
-
 def _limits(system: System, ref: ObjectRef, size_bytes: int) -> Limits:
-    """The settings limit uploads; a result may be larger, and was limited before it was made."""
+    """The settings limit uploads. A result may be larger; its size was limited when it was planned."""
     settings = system.settings
     if ref.bucket == settings.uploads_bucket:
         return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)

@@ -1,11 +1,11 @@
-"""Jobs that stand still: those whose message was lost are driven again, those whose message waits are left alone.
+"""Publishes the lost messages of stalled jobs again. Jobs whose message is still waiting are not touched.
 
-    request published                                         oldest message that waits
+    request published                                         oldest waiting message
     ─────┼───────────────────────────────────────────────────────────┼──────────────────────▶ time
-         a job that has not changed since long before that moment has no message any more
+         a job that has not changed since well before that moment has lost its message
 
-Where nobody knows what waits, jobs are driven after 1, 2, 4, 8, … times `stall_after_s`: a copy costs one request with
-its answer, and doubles nothing behind it.
+If the age of waiting messages is unknown, requests are published again after 1, 2, 4, 8, … times `stall_after_s`. A
+copy costs one request with its answer; later stages are not doubled.
 """
 
 from dataclasses import dataclass
@@ -23,41 +23,41 @@ from darkroom.runtime.logs import log
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
-#: Topics whose messages move a job on.
+#: Topics whose messages advance a job.
 _TOPICS = {stage_subscription(stage).topic for stage in STAGES} | {EVENTS_TOPIC, DEAD_LETTER_TOPIC, UPLOADS_TOPIC}
 #: Subscriptions in which a job's message may wait.
 _WATCHED = frozenset(each.name for each in SUBSCRIPTIONS if each.topic in _TOPICS)
-#: Longest time in seconds from saving a job to its message being published, with the differences between clocks.
+#: Longest time in seconds between saving a job and publishing its message, including differences between clocks.
 _PUBLISH_S = 300
 _UNFINISHED: tuple[Status, ...] = ("pending", "processing")
 
 
 @dataclass(slots=True, kw_only=True)
-class Driven:
-    """The number of stalled jobs by what was done with them."""
+class StalledCounts:
+    """How many stalled jobs were published again or failed."""
 
-    #: Their message was published again.
+    #: Jobs whose message was published again.
     driven: int = 0
-    #: Of these, the jobs whose message had been published again at this step before.
+    #: Those of them whose message had been published again at this step before.
     stuck: int = 0
-    #: Given up.
+    #: Jobs without an answer until the retention of messages ended.
     failed: int = 0
 
 
-def drive_stalled(system: System, deadline: Deadline) -> Driven:
-    """Drive the jobs whose message was lost, and give up those that got nowhere until the retention had passed."""
-    done = Driven()
+def republish_stalled(system: System, deadline: Deadline) -> StalledCounts:
+    """Publish lost messages again. Fail the jobs that made no progress until the retention of messages ended."""
+    counts = StalledCounts()
     before = system.clock.now() - timedelta(seconds=system.settings.stall_after_s)
     if any(system.jobs.query(JobQuery(status=status, updated_before=before, limit=1)).jobs for status in _UNFINISHED):
         before = min(before, _lost_before(system))
         for status in _UNFINISHED:
             for job in all_jobs(system, JobQuery(status=status, updated_before=before), deadline):
-                _count(done, _drive_again(system, job.id, before))
-    return done
+                _count(counts, _republish(system, job.id, before))
+    return counts
 
 
 def _lost_before(system: System) -> datetime:
-    """Jobs that have not changed since this moment have no message that waits, as far as anybody knows."""
+    """The moment before which an unchanged job has lost its message; now if the age of messages is unknown."""
     now = system.clock.now()
     try:
         waiting = system.backlog.waiting_since()
@@ -68,17 +68,17 @@ def _lost_before(system: System) -> datetime:
     return min(since, default=now) - timedelta(seconds=_PUBLISH_S if since else 0)
 
 
-def _count(done: Driven, job: Job | None) -> None:
+def _count(counts: StalledCounts, job: Job | None) -> None:
     if job is None:
         return
     is_failed = job.status == "failed"
-    done.failed += is_failed
-    done.driven += not is_failed
-    done.stuck += not is_failed and job.times("driven") > 1
+    counts.failed += is_failed
+    counts.driven += not is_failed
+    counts.stuck += not is_failed and job.times("driven") > 1
 
 
-def _drive_again(system: System, job_id: str, before: datetime) -> Job | None:
-    """The job, driven or given up; None if it is not its time."""
+def _republish(system: System, job_id: str, before: datetime) -> Job | None:
+    """The job, with its message published again, or failed; None if nothing is due for it."""
     now, touched = system.clock.now(), False
 
     def change(job: Job) -> Job:
@@ -88,9 +88,9 @@ def _drive_again(system: System, job_id: str, before: datetime) -> Job | None:
             return job
         if now - job.progressed_at > timedelta(seconds=RETENTION_S):
             days, driven = RETENTION_S // (24 * 3600), job.times("driven")
-            text = f"no answer in {days} days, after which messages are forgotten, though driven {driven} times"
+            text = f"no answer in {days} days, after which messages are deleted; published again {driven} times"
             return job.failed(now, "stalled", text, stage=_stage(job))
-        return job.noted(now, "driven", "no message of this step waited any more")
+        return job.noted(now, "driven", "no message of this step was waiting")
 
     job = change_job(system, job_id, change)
     if not touched:
@@ -108,6 +108,6 @@ def _stage(job: Job) -> Stage | None:
 
 
 def _is_due(system: System, job: Job) -> bool:
-    """Whether the job has waited long enough since it was driven last: each time twice as long."""
+    """Whether the delay since the last republishing has passed; each delay is twice the one before."""
     wait_s = system.settings.stall_after_s * 2.0 ** min(job.times("driven"), 32)
     return (system.clock.now() - job.updated_at).total_seconds() > wait_s

@@ -1,18 +1,20 @@
-"""Begins the job of an object that was finalized in the uploads bucket."""
+"""Creates the job of an object that was finalized in the uploads bucket."""
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 
 from darkroom.domain.errors import BadPipeline, JobExists, NotAllowed, ObjectExists, PermanentError, is_input_fault
 from darkroom.domain.job import MAX_NAME_BYTES, Job, job_id, name_beside
 from darkroom.domain.messages import Upload
 from darkroom.domain.new_job import LABEL_PREFIX, new_job, with_first_step
-from darkroom.domain.pipeline import Pipeline, parse_pipeline, pipeline_of_path
+from darkroom.domain.pipeline import Pipeline, near_preset, parse_pipeline, pipeline_of_path
 from darkroom.handlers.configs import configured_pipeline
 from darkroom.handlers.job_updates import publish_next_step
 from darkroom.handlers.objects import is_shared
 from darkroom.handlers.progress import log_failure
 from darkroom.handlers.quota import is_spent
+from darkroom.handlers.sidecars import described, is_sidecar
 from darkroom.handlers.webhooks import enqueue_webhook
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import NewObject, ObjectInfo
@@ -25,7 +27,7 @@ SOURCE_URL_KEY = "source-url"
 
 
 def accept_upload(system: System, upload: Upload) -> Job | None:
-    """The job of an upload, begun unless it was begun before; None for what can never be a photograph.
+    """The job of an upload, created if it does not exist; None for an object that can never be a photograph.
 
     An upload that cannot be processed gets a failed job, which states the reason.
     """
@@ -65,7 +67,7 @@ def submit_upload(system: System, name: str, new: NewObject) -> Job:
     """Put a photograph into the uploads bucket and return its job. The event of the upload requests its first step.
 
     The same name again is the same job, if it brings the same photograph with the same metadata, of which
-    `content-sha256` stands for the content. Raises NotAllowed if it brings another.
+    `content-sha256` identifies the content. Raises NotAllowed if the key was used with other content.
     """
     bucket = system.settings.uploads_bucket
     digest = hashlib.sha256(new.data).hexdigest()
@@ -76,14 +78,14 @@ def submit_upload(system: System, name: str, new: NewObject) -> Job:
         info = system.objects.stat(bucket, name)
         if dict(info.metadata) != dict(new.metadata):
             raise NotAllowed(
-                f"the same key came before with another photograph or other wishes, as job {job_id(info.ref)}",
+                f"this key was used before with another photograph or other options, for job {job_id(info.ref)}",
                 code="idempotency_key_reused",
             ) from None
     return register_upload(system, upload_of(info))
 
 
 def upload_of(info: ObjectInfo) -> Upload:
-    """An object as the event of its upload tells it."""
+    """An object as described by the event of its upload."""
     return Upload(
         ref=info.ref,
         size_bytes=info.size_bytes,
@@ -100,6 +102,8 @@ def _no_photograph(system: System, upload: Upload) -> str | None:
         return "it is shared, for pipelines that name it"
     if _is_used_up(system, upload):
         return "its signature was used before, for a photograph that was deleted"
+    if is_sidecar(upload):
+        return "it describes the photograph beside it"
     return "it is a folder marker" if upload.ref.name.endswith("/") else None
 
 
@@ -113,20 +117,34 @@ def _new_job(system: System, upload: Upload) -> Job:
     now = system.clock.now()
     job = new_job(upload, now=now, expires_at=system.expiry())
     try:
+        job = new_job(described(system, upload), now=now, expires_at=system.expiry())
         check_size(upload, system.settings.max_bytes)
         _check_name(upload.ref.name)
-        job = job.model_copy(update={"pipeline": _pipeline(system, job)})
+        job = _warned(job.model_copy(update={"pipeline": _pipeline(system, job)}), now)
     except PermanentError as exc:
         return job.failed(now, exc.code, str(exc))
     return with_first_step(job, system.buckets, system.model_registry)
 
 
+def _warned(job: Job, now: datetime) -> Job:
+    """The job with a line of history if its first folder is nearly a preset's name, and so chose nothing."""
+    folder, _, rest = job.source.ref.name.partition("/")
+    meant = near_preset(folder) if rest and "pipeline" not in job.source.metadata else None
+    if meant is None:
+        return job
+    text = f"the folder {folder!r} names no preset, so the pipeline is {job.pipeline.label}; did you mean {meant!r}?"
+    log("WARNING", "folder_misspelt", f"{job.source.ref}: {text}", job_id=job.id)
+    return job.noted(now, "folder_misspelt", text)
+
+
 def _check_name(name: str) -> None:
-    """Refuse a path whose results would have no name of their own beside it."""
+    """Refuse a path that is too long for the names of its results. Raises PermanentError."""
     longest = name_beside(name, "0" * 20, "json")
     if len(longest.encode()) > MAX_NAME_BYTES:
         beyond = len(longest.encode()) - MAX_NAME_BYTES
-        message = f"the folder is {beyond} bytes too long for results under {MAX_NAME_BYTES} bytes to lie in it"
+        message = (
+            f"the folder is {beyond} bytes too long: the names of results in it would exceed {MAX_NAME_BYTES} bytes"
+        )
         raise PermanentError(message, code="name_too_long")
 
 
@@ -139,7 +157,7 @@ def check_size(upload: Upload, max_bytes: int) -> None:
 
 
 def _pipeline(system: System, job: Job) -> Pipeline:
-    """What the upload's metadata ask for, or else what is configured for its SKU or group, or its folder's preset."""
+    """The pipeline of the upload's metadata, or else of its SKU or group, or else its folder's preset."""
     requested = job.source.metadata.get("pipeline")
     if requested is None:
         by_folder = pipeline_of_path(job.source.ref.name)

@@ -39,7 +39,7 @@ def deliver_callback(system: System, due: CallbackDue, *, post: Post, signing_ke
     if url is None or job.run != due.run:
         return
     if not signing_key:
-        raise ConfigurationError("signing_key must be set, or nobody could trust a callback")
+        raise ConfigurationError("signing_key must be set to sign callbacks")
     key = callback_key(signing_key, job.owner)
     body = callback_body(job, due)
     headers = signed_headers(key, body, event_id=due.event_id, now=system.clock.now())

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from darkroom.domain.parameters import FinishParameters
 from darkroom.domain.sizes import require_writable, scaled
-from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels, to_pixels
+from darkroom.imaging.transparency import resized_picture
 
 #: Share of the range above which alpha belongs to the subject; lower values are haze.
 VISIBLE = 0.05
@@ -150,11 +150,12 @@ def lay_out(picture: Picture, layout: Layout, color: NDArray[np.float32]) -> Pic
     if size == (picture.height, picture.width) == (layout.canvas_height, layout.canvas_width):
         return picture
     fill = to_pixels(color, picture.pixels.dtype)
-    pixels = _placed(resized(picture.pixels, *size), layout, fill)
-    if picture.alpha is None:
+    sized = resized_picture(picture, *size)
+    pixels = _placed(sized.pixels, layout, fill)
+    if sized.alpha is None:
         return Picture(pixels=pixels)
-    clear = np.zeros(1, picture.alpha.dtype)
-    return Picture(pixels=pixels, alpha=_placed(resized(picture.alpha, *size), layout, clear))
+    clear = np.zeros(1, sized.alpha.dtype)
+    return Picture(pixels=pixels, alpha=_placed(sized.alpha, layout, clear))
 
 
 def _placed(channels: Pixels, layout: Layout, fill: Pixels) -> Pixels:

@@ -9,7 +9,7 @@ Grid = NDArray[np.float32]
 
 
 def surface(grid: Grid, region: Region, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The part of a grid's surface that lies over `region` of a picture of `size`.
+    """The part of a grid's surface over `region` of a picture of `size`.
 
     A uniform cubic B-spline: twice continuously differentiable, so that no line of the grid shows, and within the
     range of its four neighbours. Beyond the outermost cells their values go on.

@@ -3,7 +3,7 @@
 The plan is a value: it is computed first and then applied. In one direction, with a halo of two:
 
     picture   0 . . . . . . . . . . . . . . . 16
-    cores     [---------)[---------)[--------)      every pixel lies in exactly one core
+    cores     [---------)[---------)[--------)      every pixel is in exactly one core
     windows   [----------**)                        a window is its core and the halo around it,
                      [**---------**)                cut off at the picture's border
                                 [**---------)
@@ -40,7 +40,7 @@ class Margins:
 class Region:
     """A rectangle of pixels: rows from `row` to `row + height`, columns from `column` to `column + width`.
 
-    `region.of(pixels).shape[:2] == (region.height, region.width)` if the region lies within the picture;
+    `region.of(pixels).shape[:2] == (region.height, region.width)` if the region is within the picture;
     `region.scaled(k).of(repeated) == repeat(region.of(pixels))` if every pixel is repeated k times in both directions.
     """
 

@@ -1,4 +1,4 @@
-"""Measure and remove a uniform colour that lies over a whole picture, as of a filter."""
+"""Measure and remove a uniform colour over a whole picture, as of a filter."""
 
 import math
 

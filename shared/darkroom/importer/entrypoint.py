@@ -1,4 +1,4 @@
-"""The entry points of the importer functions. It is a module of its own, so that no other function imports it."""
+"""The entry points of the importer functions. It is a separate module, so that no other function imports it."""
 
 from collections.abc import Callable
 from functools import cache

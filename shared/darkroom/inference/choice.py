@@ -21,8 +21,8 @@ def choose(entries: Sequence["ModelEntry"], quality: Quality = "best") -> "Model
     entries
         Models of one stage and one scale that may be used.
     quality
-        `best` takes what `models use` chose, else the installed network with the largest measured gain, else the
-        built-in default. `fast` takes the built-in default, and an installed network only where there is none.
+        `best` means the model chosen by `models use`, else the installed network with the largest measured gain, else
+        the built-in default. `fast` means the built-in default, and an installed network only where there is none.
     """
     built_in = [each for each in entries if each.default and not each.installed]
     installed = [each for each in entries if each.installed and is_candidate(each)]

@@ -1,6 +1,6 @@
 """Defines the contract of a model: its inputs, outputs and their value ranges.
 
-The module holds data and arithmetic only. It imports no pixel library.
+The module contains data and arithmetic only. It imports no pixel library.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -119,7 +119,7 @@ class Contract(BaseModel):
 
     def _pixel_problems(self) -> list[str]:
         rules = {
-            "pixels need a halo: say how far they depend on their surroundings": "halo" in self.model_fields_set,
+            "pixels need a halo: the radius on which each pixel depends": "halo" in self.model_fields_set,
             f"pixels are one output, not {list(self.outputs)}": len(self.outputs) == 1,
             "pixels are not made of luma alone": self.channels != "luma",
             "pixels are not reduced to a longest_side": self.longest_side is None,

@@ -53,7 +53,7 @@ class Network(ModelManifest):
     paper: str
     #: Where the authors publish it.
     published: str
-    #: What else to know before using it.
+    #: Further notes for the user.
     notes: str = ""
     #: Where its weights can be had, in the order in which they are tried.
     sources: tuple[Source, ...] = Field((), alias="source")

@@ -108,7 +108,7 @@ class ModelEntry:
     preferred: bool | None = None
     #: By how much it is better than the built-in one, if that was measured.
     evidence: Evidence | None = None
-    #: What it takes, if that was measured; of the built-in models `shared/darkroom/costs/figures.json` tells by stage.
+    #: Its measured cost, if any; the costs of the built-in models are in `shared/darkroom/costs/figures.json`.
     cost: Cost | None = None
 
     @property
@@ -216,7 +216,7 @@ def _contradictions(listed: tuple[_Listed, ...]) -> list[str]:
         if (each.default and each.installed) or (each.preferred is not None and not each.installed)
     ]
     outside = [
-        f"{each.id}: file {file!r} lies outside the registry's folder"
+        f"{each.id}: file {file!r} is outside the registry's folder"
         for each in listed
         for file in (each.file, *([each.int8.file] if each.int8 else []))
         if _leaves(file)

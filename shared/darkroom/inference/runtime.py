@@ -101,7 +101,7 @@ def _input_problems(inputs: Mapping[str, "NodeArg"], contract: Contract) -> list
         (contract.input, (1, contract.planes, *(contract.size or FREE))),
     ]
     expected = {name for name, _ in shapes}
-    message = f"the graph takes {sorted(inputs)}, the contract says {sorted(expected)}"
+    message = f"the graph has inputs {sorted(inputs)}, the contract {sorted(expected)}"
     differs = [message] if set(inputs) != expected else []
     return differs + [
         problem for name, shape in shapes if name in inputs for problem in _tensor_problems(inputs[name], shape)
@@ -112,7 +112,7 @@ def _output_problems(outputs: Mapping[str, "NodeArg"], contract: Contract) -> li
     sides = FREE if contract.size is None else tuple(side * contract.scale for side in contract.size)
     shape: Shape | None = (1, 3, *sides) if contract.tiled else None
     missing = [
-        f"the graph gives {sorted(outputs)}, the contract says {name!r}"
+        f"the graph has outputs {sorted(outputs)}, the contract {name!r}"
         for name in contract.outputs.values()
         if name not in outputs
     ]

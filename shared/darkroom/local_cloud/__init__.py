@@ -7,8 +7,8 @@
                            └──────────── SQLite and folders under home ◀──┘
 
     cloud         `LocalCloud`, to be embedded: start, wait, stop
-    supervisor  the loop: who is asked for what, and when
-    worker_pool        the worker processes: started, told apart, started again
+    supervisor  the loop that sends requests to the workers
+    worker_pool        the worker processes: start, state, restart
     courier     one HTTP request, and what its answer means
     envelopes   a delivery as the request that Pub/Sub or Eventarc would make of it
     lock        one supervisor per home
@@ -17,5 +17,5 @@
     api_server  the process that serves the HTTP API
     mount       the functions of this repository as one WSGI application
 
-The functions cannot tell it from Google Cloud: the bodies and headers are the same, and so are the rules of delivery.
+For the functions there is no difference from Google Cloud: bodies, headers and the rules of delivery are the same.
 """

@@ -1,6 +1,6 @@
 """The process that serves the HTTP API on this computer: `python -m darkroom.local_cloud.api_server FILE_DESCRIPTOR`.
 
-It is a process of its own, so that a synchronous request delays no delivery. The listening socket belongs to the
+It is a separate process, so that a synchronous request does not delay deliveries. The listening socket belongs to the
 parent: a process that ended is started again, and meanwhile no client is refused. The process ends when its standard
 input is closed, as a worker does.
 """
@@ -17,8 +17,10 @@ from darkroom.local_cloud.worker_pool import environment, log_path
 from darkroom.runtime.logs import log
 from darkroom.runtime.settings import Settings
 
-#: Where the API listens unless told otherwise.
+#: Default address of the API.
 DEFAULT_PORT = 8080
+#: The address on which only this computer reaches the API.
+LOOPBACK = "127.0.0.1"
 #: Number of its log, beside those of the workers, which count from 1.
 _LOG_NUMBER = 0
 _BACKLOG = 128
@@ -28,16 +30,16 @@ _END_S = 5.0
 _LARGE_BYTES = 1024 * 1024
 
 
-def listen(port: int) -> socket.socket:
-    """A socket on this computer's loopback address. Raises ConfigurationError if the port is taken."""
+def listen(port: int, *, host: str = LOOPBACK) -> socket.socket:
+    """A socket on an IPv4 address of this computer. Raises ConfigurationError if it cannot be bound."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
     except OSError as exc:
         listener.close()
         raise ConfigurationError(
-            f"port {port} cannot be had: {exc.strerror}; choose another one", code="port_taken"
+            f"port {port} of {host} cannot be had: {exc.strerror}; choose another one", code="port_taken"
         ) from exc
     listener.listen(_BACKLOG)
     return listener

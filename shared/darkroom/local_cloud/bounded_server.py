@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 #: Connections that are served at the same time: room for a queue of pictures, streams of events and an open album.
 MAX_THREADS = 64
-#: Seconds after which a refused client may ask again.
+#: Seconds after which a refused client may try again.
 RETRY_AFTER_S = 2
-#: Seconds that a refusal may hold up the next connection, and bytes of the request that are taken off the socket.
+#: Seconds that a refusal may delay the next connection, and bytes of the request that are read from the socket.
 _REFUSAL_S, _UNREAD_BYTES = 0.1, 65_536
 
 
 class BoundedServer(ThreadedWSGIServer):
-    """A thread for each connection, and no more than `MAX_THREADS` of them: who comes then is refused at once."""
+    """Uses one thread for each connection, at most `MAX_THREADS`; further connections are refused at once."""
 
     daemon_threads = True
 
@@ -44,8 +44,8 @@ class BoundedServer(ThreadedWSGIServer):
 
 
 def _refuse(connection: socket.socket) -> None:
-    """Answer 503 without waiting for the client, who may have sent something already or not."""
-    detail = f"more than {MAX_THREADS} connections at the same time; ask again."
+    """Answer 503 without waiting for the client's request."""
+    detail = f"more than {MAX_THREADS} connections at the same time; try again."
     body = json.dumps({"title": "Service Unavailable", "status": 503, "code": "busy", "detail": detail}).encode()
     head = (
         "HTTP/1.0 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
@@ -57,4 +57,4 @@ def _refuse(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
         connection.recv(_UNREAD_BYTES)  # what is left unread would reset the connection before the answer is read
     except OSError:
-        return  # the client has gone
+        return  # the client has disconnected

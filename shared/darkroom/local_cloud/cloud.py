@@ -63,7 +63,7 @@ class LocalCloud:
         self._thread = threading.Thread(target=self._run, name="supervisor")
 
     def __enter__(self) -> Self:
-        build(self.settings)  # what is wrong with the settings is said here, and not by every worker again
+        build(self.settings)  # reports wrong settings once, here, and not in every worker
         make_folders(self.settings)
         self._lock = lock_home(self.settings.home)
         self._supervisor = Supervisor(
@@ -125,7 +125,7 @@ class LocalCloud:
             self._api.start()
 
     def wait_until(self, condition: Callable[[], bool], *, timeout_s: float) -> None:
-        """Return as soon as `condition` holds; it is looked at after every delivery. Raises TimeoutError."""
+        """Return as soon as `condition` holds; it is checked after every delivery. Raises TimeoutError."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             self.check()
@@ -143,7 +143,7 @@ class LocalCloud:
         assert self._supervisor is not None
         try:
             self._supervisor.run()
-        except BaseException as exc:  # noqa: BLE001  handed to whoever waits, by `check`
+        except BaseException as exc:  # noqa: BLE001  `check` raises it in the waiting thread
             self._failure = exc
 
 
@@ -168,7 +168,7 @@ def _unusable(folder: Path) -> str | None:
     except FileExistsError:
         return f"{folder} is not a folder; move it away"
     except NotADirectoryError:
-        return f"{folder} cannot be made, because something above it is not a folder"
+        return f"{folder} cannot be created, because a parent of it is not a folder"
     except OSError as exc:
-        return f"{folder} cannot be made: {exc.strerror}"
+        return f"{folder} cannot be created: {exc.strerror}"
     return None if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else f"{folder} cannot be read and written"

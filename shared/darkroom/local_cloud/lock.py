@@ -37,7 +37,7 @@ def lock_home(home: Path) -> TextIO:
 
 
 def _taken(lock: TextIO) -> bool:
-    """Several tries, because a command that asks whether anybody serves the home holds the lock for a moment."""
+    """Try several times: a command that checks whether the home is served takes the lock for a moment."""
     for pause_s in (0.02, 0.05, 0.1, None):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,9 +25,9 @@ class Answer:
 
 
 def post(port: int, envelope: Envelope) -> Answer:
-    """Post to a worker on this computer, on a connection of its own.
+    """Post to a worker on this computer, on a new connection.
 
-    A connection costs 0.1 ms on loopback; one that is kept could be dead when it is needed, and nobody could tell
+    A connection costs 0.1 ms on loopback; one that is kept could be dead when it is needed, and it would be unknown
     whether the request had arrived.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=envelope.timeout_s)
@@ -38,7 +38,7 @@ def post(port: int, envelope: Envelope) -> Answer:
     except TimeoutError:
         return Answer(status=None, text=f"no answer within {envelope.timeout_s:g} s", timed_out=True)
     except ConnectionRefusedError:
-        return Answer(status=None, text="nobody listens any more", refused=True)
+        return Answer(status=None, text="the worker does not listen any more", refused=True)
     except (OSError, http.client.HTTPException) as exc:
         return Answer(status=None, text=f"the connection broke: {type(exc).__name__} {exc}".rstrip())
     finally:

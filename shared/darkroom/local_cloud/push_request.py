@@ -44,7 +44,7 @@ def envelope(delivery: Delivery) -> Envelope:
 
 
 def schedule_tick(budget_s: float, *, timeout_s: float) -> Envelope:
-    """The request that the schedule makes of the dispatcher: a sweep of `budget_s` seconds at most."""
+    """The request of the schedule to the dispatcher: a sweep of at most `budget_s` seconds."""
     path, body = function_path("dispatcher", "on_schedule"), json.dumps({"budget_s": budget_s}).encode()
     return Envelope(path=path, headers={"Content-Type": "application/json"}, body=body, timeout_s=timeout_s)
 

@@ -1,6 +1,6 @@
 """Leases messages and sends them to the workers.
 
-One thread holds all the state. It sleeps until a worker writes a line, a request ends, or 10 ms have passed; then it
+One thread owns all the state. It sleeps until a worker writes a line, a request ends, or 10 ms have passed; then it
 checks in SQLite whether anything was committed. Requests and scans of the uploads folder block. They run in threads of
 their own, which return their outcome to the loop.
 
@@ -84,13 +84,13 @@ class Supervisor:
         self._clock = SystemClock()
         self._database = LocalDatabase(settings.home)
         self._version = -1
-        #: How long to sleep, and when to work although nothing was said or committed; monotonic clock.
+        #: How long to sleep, and when to work even without an event or a commit; monotonic clock.
         self._patience_s, self._due_at = POLL_S, 0.0
         self._watch_timer = WatchTimer(intervals.watch_s)
         self._sweep_at = time.monotonic() + intervals.sweep_s
         self._outcomes: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._in_flight = 0
-        #: Answers that the broker could not take yet, and when it is asked again; monotonic clock.
+        #: Answers that the broker could not accept yet, and when they are sent again; monotonic clock.
         self._unsettled: list[Delivered] = []
         self._settle_at = float("inf")
         #: Leased deliveries that came to a dead worker.
@@ -101,7 +101,7 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(max_workers=worker_pool.size * (1 + DISPATCHES_PER_WORKER) + 1)
 
     def stop(self) -> None:
-        """Begin no more work; `run` returns when what is in flight has ended. May be called from any thread."""
+        """Start no more work; `run` returns when the running requests have ended. May be called from any thread."""
         self._stopping.set()
         self._wake()
 
@@ -137,10 +137,10 @@ class Supervisor:
             time.sleep(_BUSY_S)
 
     def _turn(self) -> None:
-        said = self._selector.select(self._patience_s)
-        if not said and not self._changed() and time.monotonic() < self._due_at:
+        ready = self._selector.select(self._patience_s)
+        if not ready and not self._changed() and time.monotonic() < self._due_at:
             return
-        for key, _ in said:
+        for key, _ in ready:
             key.data()
         while not self._outcomes.empty():
             self._outcomes.get()()
@@ -262,8 +262,8 @@ class Supervisor:
             return
         self._parts.broker.nack(delivery, self._clock.now())
         text = f"{delivery.subscription} attempt {delivery.delivery_attempt}: {answer.status} {answer.text[:200]}"
-        told = {"job_id": delivery.attributes.get("job_id"), "event_id": delivery.id, "worker": delivered.worker}
-        log("WARNING", "delivery_failed", f"{text.rstrip('.')}.", **told)
+        fields = {"job_id": delivery.attributes.get("job_id"), "event_id": delivery.id, "worker": delivered.worker}
+        log("WARNING", "delivery_failed", f"{text.rstrip('.')}.", **fields)
 
     def _watch(self) -> None:
         if self._watch_timer.begin():

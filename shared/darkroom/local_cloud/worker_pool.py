@@ -33,7 +33,7 @@ class Worker:
     number: int
     process: "subprocess.Popen[bytes]"
     started_at: float
-    #: Where it listens; None until it says so.
+    #: Port of the worker; None until it reports its port.
     port: int | None = None
     #: Requests to stages that it works on: at most one, which has all of its threads and its memory.
     stages: int = 0
@@ -50,13 +50,13 @@ class Worker:
 
     def listen(self) -> bool:
         """Read the port that the worker printed; False if it has ended."""
-        said = os.read(self.stdout_fd, 100)
-        if not said:
+        line = os.read(self.stdout_fd, 100)
+        if not line:
             return False
-        self.port = int(said)
-        told = {"worker": self.number, "pid": self.process.pid, "port": self.port}
+        self.port = int(line)
+        fields = {"worker": self.number, "pid": self.process.pid, "port": self.port}
         age = time.monotonic() - self.started_at
-        log("INFO", "worker_started", f"Worker {self.number} listens after {age:.2f} s.", **told)
+        log("INFO", "worker_started", f"Worker {self.number} listens after {age:.2f} s.", **fields)
         return True
 
 
@@ -83,7 +83,7 @@ class WorkerPool:
         return min(self._due.values(), default=float("inf"))
 
     def start_missing(self) -> list[Worker]:
-        """Start the workers whose time has come, and return them."""
+        """Start the workers that are due, and return them."""
         now = time.monotonic()
         numbers = [number for number, due in self._due.items() if due <= now]
         for number in numbers:
@@ -118,7 +118,7 @@ class WorkerPool:
         return min(free, key=lambda worker: worker.dispatches + worker.stages, default=None)
 
     def close(self) -> None:
-        """End all workers; returns when they are gone."""
+        """End all workers; returns when their processes have ended."""
         for worker in self._workers.values():
             assert worker.process.stdin is not None
             worker.process.stdin.close()
@@ -142,7 +142,7 @@ class WorkerPool:
 
 
 def log_path(home: Path, number: int) -> Path:
-    """Where a worker's log lies; its folder is made if it must be."""
+    """The path of a worker's log; its folder is created if needed."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"worker-{number}.log"

@@ -22,7 +22,7 @@ Progress = Callable[[int, int | None], None]
 
 
 class Unreachable(Exception):
-    """A source gave nothing; the message says why."""
+    """A source returned nothing; the message contains the reason."""
 
 
 def download(release: Release, part: Path, progress: Progress) -> Path:
@@ -45,7 +45,7 @@ def download(release: Release, part: Path, progress: Progress) -> Path:
             if _fetch(release, part, progress):
                 return _checked(release, part)
         except HTTPError as error:
-            if error.code == 416 and part.is_file():  # nothing lies beyond what is there: it is whole, or another file
+            if error.code == 416 and part.is_file():  # no more bytes: the file is complete, or another one
                 return _checked(release, part)
             raise Unreachable(f"{release.url} answers {error.code} {error.reason}") from error
         except URLError as error:

@@ -49,7 +49,7 @@ class Release(_Stated):
 
 
 class ChunkedModel(_Stated):
-    """An ONNX file that lies in a package in pieces, each named by its sha256."""
+    """An ONNX file that is stored in a package in pieces, each named by its sha256."""
 
     #: The JSON file that lists the pieces with their offsets.
     index: str

@@ -31,8 +31,8 @@ _SPECIAL_V4: tuple[IPv4Network, ...] = tuple(
         "240.0.0.0/4",  # reserved, broadcast
     )
 )
-#: Everything public that is version 6 lies here: neither loopback, IPv4-mapped, IPv4-translated, NAT64, unique-local,
-#: link-local nor multicast addresses do.
+#: All public addresses of version 6 are in this block: neither loopback, IPv4-mapped, IPv4-translated, NAT64,
+#: unique-local, link-local nor multicast addresses do.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _SPECIAL_V6: tuple[IPv6Network, ...] = tuple(
     IPv6Network(text)

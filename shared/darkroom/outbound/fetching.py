@@ -1,7 +1,7 @@
 """Fetches a picture from an untrusted URL.
 
 Every hop does the same: parse the URL, resolve its name once, refuse it unless every address is public, connect to
-that address, and follow a redirect only as a new hop. The limits on bytes, time and hops hold over all hops together.
+that address, and follow a redirect only as a new hop. The limits on bytes, time and hops apply to all hops together.
 
     url ─▶ scheme, port, no password ─▶ resolve once ─▶ all public? ─▶ connect to that address ─▶ 200: bytes
      ▲                                                                                              │
@@ -76,7 +76,7 @@ class Fetcher:
             raise UnfetchableUrl(f"{host} answered {status}", code="url_failed", value=status)
 
     def _hop(self, parts: SplitResult, deadline: float) -> bytes | str:
-        """The bytes, or where the server says that they are."""
+        """The bytes, or the address to which the server redirects."""
         host, port = _host_and_port(parts)
         address = self._checked_address(host, port)
         with self._guarded(host, deadline), self._connected(parts, address, deadline) as connection:
@@ -97,14 +97,14 @@ class Fetcher:
             raise UnfetchableUrl(f"{host[:200]!r} is no name that a host can have") from exc
         except OSError as exc:
             raise UnfetchableUrl(f"{host[:200]!r} cannot be resolved", code="url_failed") from exc
-        # One address that is not public is enough: which of them a second look would find is not ours to say.
+        # One address that is not public is enough for a refusal: a second resolution could return any of them.
         if not addresses or not all(is_public(address) for address in addresses):
             raise UnfetchableUrl(f"{host[:200]!r} is not on the public internet")
         return addresses[0]
 
     @contextmanager
     def _guarded(self, host: str, deadline: float) -> Iterator[None]:
-        """What the network does becomes ours; an answer that was cut off looks like one that ended."""
+        """Translate errors of the network; detect an answer that was cut off."""
         try:
             yield
             if time.monotonic() >= deadline:

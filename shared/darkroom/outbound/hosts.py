@@ -1,6 +1,6 @@
 """Limits the number of simultaneous fetches from one host.
 
-The limit holds for one process. The maximum number of importer processes limits the sum.
+The limit applies to one process. The maximum number of importer processes limits the sum.
 """
 
 import threading
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from darkroom.domain.errors import TransientError
 
-#: Seconds for which a picture waits for its host; then its message goes back and comes again later.
+#: Seconds that a picture waits for its host; after that its message is returned and delivered again later.
 PATIENCE_S = 90.0
 
 

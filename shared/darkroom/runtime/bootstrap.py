@@ -13,6 +13,7 @@ from darkroom.adapters.system import ProcessMeter, SystemClock
 from darkroom.domain.parameters import Stage
 from darkroom.domain.topology import LOCAL_SUBSCRIPTIONS, UPLOADS_TOPIC
 from darkroom.inference.registry import REGISTRY_NAME, Registry
+from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.extras import require_modules
 from darkroom.runtime.lazy import Lazy
 from darkroom.runtime.logs import configure
@@ -63,7 +64,7 @@ def runs_int8(settings: Settings, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool
 
 
 def models_of(registry: Registry, settings: Settings, threads: int) -> LazyModels:
-    """The models of `registry`, to be run as the settings say."""
+    """The models of `registry`, with the devices and threads of the settings."""
     return LazyModels(registry, threads, runs_int8(settings), settings.accelerator)
 
 
@@ -135,7 +136,7 @@ def user_models_folder(settings: Settings) -> Path | None:
 
 
 def installed_models(settings: Settings) -> Registry:
-    """All models that may be asked for. Raises ConfigurationError with everything that is wrong with their lists."""
+    """All models that can be requested. Raises ConfigurationError with every error in their lists."""
     folder = user_models_folder(settings)
     added = folder / REGISTRY_NAME if folder else None
     return Registry.load(settings.registry, commercial_only=settings.commercial_only, added=added)
@@ -146,6 +147,7 @@ def build(settings: Settings) -> System:
     if settings.google_audience and settings.backend == "local":
         require_modules("server", "google.auth", "requests")
     registry = installed_models(settings)
+    read_calibrations(settings.acceptance)
     ports = _local(settings) if settings.backend == "local" else _gcp(settings)
     objects, jobs, publisher, reservations, backlog = ports
     return System(
@@ -163,7 +165,7 @@ def build(settings: Settings) -> System:
 
 
 def signed_uploads(system: System) -> SignedUploads:
-    """Who signs uploads for a system."""
+    """The signer of uploads of a system."""
     settings = system.settings
     if settings.backend == "gcp":
         from darkroom.adapters.gcp.signed_uploads import GcsUploads
@@ -189,4 +191,5 @@ def build_local_runner(settings: Settings, threads: int) -> "LocalRunner":
         clock=SystemClock(),
         meter=ProcessMeter(),
         limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
+        calibrations=read_calibrations(settings.acceptance),
     )

@@ -55,7 +55,7 @@ class _PubsubMessage(BaseModel):
 
 
 def parse_upload(data: Any) -> Upload:
-    """The upload that a `google.cloud.storage.object.v1.finalized` event tells of. Raises BadMessage."""
+    """The upload that a `google.cloud.storage.object.v1.finalized` event describes. Raises BadMessage."""
     try:
         resource = _StorageObject.model_validate(data)
     except ValidationError as exc:
@@ -76,7 +76,7 @@ def parse_pubsub(data: Any) -> DeadLetter:
         message = _PubsubMessage.model_validate(cast(dict[str, Any], data)["message"])
         content = base64.b64decode(message.data, validate=True)
     except (TypeError, KeyError, ValidationError, binascii.Error) as exc:
-        raise BadMessage(f"the event holds no Pub/Sub message: {exc}") from exc
+        raise BadMessage(f"the event contains no Pub/Sub message: {exc}") from exc
     attributes = message.attributes
     return DeadLetter(
         message_id=message.messageId,
@@ -104,7 +104,7 @@ def stage_function(stage: Stage) -> CloudFunction:
 
 
 def reported(handler: CloudFunction) -> CloudFunction:
-    """Log what nobody foresaw, once and as one line, before the framework hears of it.
+    """Log an unexpected exception, once and as one line, before the framework receives it.
 
     A failure that may pass is logged by the framework, in one line too: see `darkroom.runtime.logs`.
     """

@@ -1,4 +1,4 @@
-"""Where the models and the functions lie that travel with the package."""
+"""Finds the models and functions that are installed with the package."""
 
 from pathlib import Path
 

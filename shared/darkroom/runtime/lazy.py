@@ -11,8 +11,8 @@ Built = TypeVar("Built")
 class Lazy(Generic[Built]):
     """Decorates a function without parameters: called once, and again only if it raised.
 
-    `functools.cache` alone lets everybody who comes before the first one is done build another; a process that starts
-    under load would have as many APIs as first requests, each with rates of its own.
+    `functools.cache` alone lets parallel first calls each build an instance. A process that starts under load would
+    then have several APIs, each with separate rate limits.
     """
 
     def __init__(self, build: Callable[[], Built]) -> None:

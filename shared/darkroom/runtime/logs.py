@@ -2,7 +2,7 @@
 
 Each line is one JSON object, those of libraries too, with the fields that Cloud Logging reads: `severity`, `message`,
 `action` (a stable word, listed in docs/operations.md), `job_id`, `stage`, `event_id`, `elapsed_ms`. On Google Cloud
-every line of a job carries the job's trace, so that the lines of all functions that worked on it stand together.
+every line of a job carries the job's trace, so that the lines of all functions for one job are shown together.
 """
 
 import json
@@ -18,6 +18,7 @@ Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Action = Literal[
     "upload_accepted",
     "upload_ignored",
+    "folder_misspelt",
     "upload_rejected",
     "stage_started",
     "stage_completed",
@@ -51,7 +52,7 @@ Action = Literal[
 ]
 
 _logger = logging.getLogger("darkroom")
-#: Attribute of an exception whose traceback stands in the log already.
+#: Attribute of an exception whose traceback has been logged already.
 _LOGGED = "_darkroom_logged"
 
 
@@ -74,7 +75,7 @@ class _JsonLine(logging.Formatter):
 
 
 def _severity(record: logging.LogRecord) -> str:
-    """That of the record; a failure that may pass is a WARNING, whatever a library calls it."""
+    """The severity of the record; a transient failure is a WARNING, regardless of the library's severity."""
     transient = isinstance(_exception(record), TransientError)
     return logging.getLevelName(min(record.levelno, logging.WARNING) if transient else record.levelno)
 
@@ -84,7 +85,7 @@ def _exception(record: logging.LogRecord) -> BaseException | None:
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
-    """Writes lines; one that cannot be written, as on a full disk, is dropped and causes no lines of its own."""
+    """Writes lines; one that cannot be written, for example on a full disk, is dropped without another line."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's signature
         return
@@ -134,5 +135,5 @@ def log_unexpected(message: str, **fields: object) -> None:
 
 
 def is_logged(exc: BaseException | None) -> bool:
-    """Whether the traceback of an exception stands in the log already."""
+    """Whether the traceback of an exception has been logged already."""
     return getattr(exc, _LOGGED, False)

@@ -61,7 +61,7 @@ class ObjectStore(Protocol):
     def list(self, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """The live objects whose names begin with `prefix` and come behind `after`, in order of their names.
 
-        Holds one page of them at a time.
+        Keeps one page of them in memory at a time.
         """
 
     def delete(self, ref: ObjectRef) -> None:
@@ -70,7 +70,7 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """Which jobs; every condition that is given must hold."""
+    """Selects jobs; every given condition must be true."""
 
     status: Status | None = None
     qc_status: QcStatus | None = None
@@ -111,9 +111,9 @@ class JobStore(Protocol):
         """The job as last saved. Raises JobNotFound."""
 
     def save(self, job: Job) -> Job:
-        """Store `job`, made from one that this store returned, if nobody has saved it since; return the next revision.
+        """Store `job`, made from one that this store returned, if nothing was saved since; return the next revision.
 
-        Raises RevisionConflict if another process saved it, JobNotFound if the job is gone; then changes nothing.
+        Raises RevisionConflict if another process saved it, JobNotFound if the job was deleted; then changes nothing.
         """
 
     def query(self, query: JobQuery) -> JobPage:
@@ -132,7 +132,7 @@ class JobStore(Protocol):
         """Those of `job_ids` that are not stored."""
 
     def tally(self, scope: str, key: str) -> None:
-        """Count `key` under `scope`: once, however often that is said."""
+        """Count `key` under `scope`, once for any number of calls."""
 
     def tallied(self, scope: str) -> int:
         """How many keys were counted under `scope`, without reading them."""
@@ -184,7 +184,7 @@ class Usage:
     """The time and memory that a piece of work took."""
 
     elapsed_ms: float
-    #: Highest resident memory of the process meanwhile, in MB of 10^6 bytes.
+    #: Highest resident memory of the process during the work, in MB of 10^6 bytes.
     peak_memory_mb: float
 
 
@@ -192,7 +192,7 @@ class Meter(Protocol):
     """Measures one piece of work at a time."""
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start the measurement."""
 
     def stop(self) -> Usage:
         """What it cost since `start`."""
@@ -209,7 +209,7 @@ class UploadGrant:
     metadata: Mapping[str, str]
     max_bytes: int
     expires_at: datetime
-    #: Whether the upload comes in pieces and can go on after an interruption.
+    #: Whether the upload is sent in parts and can continue after an interruption.
     resumable: bool = False
 
 
@@ -235,15 +235,15 @@ class Piece:
     """Consecutive bytes of an upload."""
 
     first: int
-    #: Size of the whole; None while the client does not know.
+    #: Size of the whole; None while it is unknown to the client.
     total: int | None
-    #: True if the client asks how far the upload has come.
+    #: True if the client requests the progress of the upload.
     is_question: bool = False
 
 
 @runtime_checkable
 class UploadReceiver(Protocol):
-    """Takes what was signed itself, where there is no Cloud Storage to do so."""
+    """Receives signed uploads where there is no Cloud Storage."""
 
     def grant(self, token: str) -> UploadGrant:
         """What was signed. Raises ObjectNotFound for what was not, and for what has expired."""
@@ -259,4 +259,4 @@ class UploadReceiver(Protocol):
         """
 
     def complete(self, session: str, grant: UploadGrant) -> ObjectInfo:
-        """The object of a session whose bytes are all there. Raises ObjectExists."""
+        """Create the object of a session that has received all bytes. Raises ObjectExists."""

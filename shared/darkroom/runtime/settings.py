@@ -38,7 +38,7 @@ class Settings(Record):
     results_bucket: str = Field("results", min_length=3, description="bucket of finished pictures and manifests")
     max_bytes: int = Field(100_000_000, ge=1, description="largest upload in bytes")
     max_pixels: int = Field(40_000_000, ge=1, description="largest upload in pixels")
-    threads: int = Field(0, ge=0, le=64, description="threads of one stage; 0 takes one per processor")
+    threads: int = Field(0, ge=0, le=64, description="threads of one stage; 0 means one per processor")
     int8: Literal["auto", "on", "off"] = Field(
         "auto", description="run models in their int8 variants; auto does where the processor has VNNI"
     )
@@ -46,16 +46,15 @@ class Settings(Record):
         "cpu", description="what runs the models: the processor, or an NVIDIA GPU, which needs onnxruntime-gpu"
     )
     registry: Path = Field(DEFAULT_REGISTRY, description="the file that lists the models")
+    acceptance: str = Field("", description="file of `darkroom verdict calibrate`; the built-in calibrations if empty")
     models: str = Field("", description="folder of the networks that were installed; the user's data folder if empty")
     commercial_only: bool = Field(False, description="refuse models that may not be used commercially")
     retention_s: int = Field(30 * 24 * 3600, ge=3600, description="age in seconds at which a job is purged")
     stall_after_s: int = Field(1800, ge=1, description="seconds without change after which a job may be lost")
     orphan_after_s: int = Field(300, ge=0, description="age in seconds from which an upload without job is an orphan")
-    orphan_window_s: int = Field(24 * 3600, ge=60, description="age in seconds up to which orphans are looked for")
-    orphan_scan_s: int = Field(3600, ge=0, description="seconds between two looks through the uploads for orphans")
-    keys_bucket: str = Field(
-        "api-keys", min_length=3, description="bucket of the API keys, of which only hashes lie there"
-    )
+    orphan_window_s: int = Field(24 * 3600, ge=60, description="age in seconds up to which uploads are searched")
+    orphan_scan_s: int = Field(3600, ge=0, description="seconds between two searches for orphans")
+    keys_bucket: str = Field("api-keys", min_length=3, description="bucket of the API keys; it holds only their hashes")
     products_bucket: str = Field(
         "catalogue", min_length=3, description="bucket of imports, batches and pipelines by group and SKU"
     )
@@ -65,12 +64,12 @@ class Settings(Record):
     signing_key: str = Field(
         "",
         repr=False,
-        description="key of the signatures that the system gives itself; the local backend makes its own",
+        description="key of the system's own signatures; the local backend creates one",
     )
-    anonymous: bool = Field(False, description="let people use the API without a key, told apart by a signed cookie")
+    anonymous: bool = Field(False, description="allow requests without a key; a signed cookie identifies the visitor")
     google_audience: str = Field("", description="audience of Google's ID tokens that are let in; none if empty")
     google_roles: str = Field("", description="roles of Google's accounts: address=role or domain=role, with commas")
-    visitor_limit: int = Field(20, ge=1, description="photographs that somebody without a key may keep")
+    visitor_limit: int = Field(20, ge=1, description="most photographs that a visitor without a key may store")
     owner_limit: int = Field(0, ge=0, description="photographs that a submitter may keep; 0 is any number")
     api_rate_per_minute: int = Field(600, ge=1, description="API requests a minute for each key and each address")
     api_origins: str = Field("", description="origins whose pages may call the API, separated by commas")
@@ -101,7 +100,7 @@ class Settings(Record):
             problems.append(f"products_bucket must differ from all other buckets: {self.products_bucket}")
         if bad := [origin for origin in self.origins if not _ORIGIN.fullmatch(origin)]:
             problems.append(
-                f"api_origins holds {', '.join(map(repr, bad))}, expected scheme://host or scheme://host:port"
+                f"api_origins contains {', '.join(map(repr, bad))}, expected scheme://host or scheme://host:port"
             )
         if self.anonymous and self.backend == "gcp" and len(self.signing_key) < 32:
             problems.append("anonymous needs a signing_key of at least 32 characters for its cookies")
@@ -122,7 +121,7 @@ class Settings(Record):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that `environment` holds. Raises ConfigurationError with every problem."""
+    """The settings from `environment`. Raises ConfigurationError with every problem."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(
         name for name in environment if name.startswith(PREFIX) and name not in known and not name.startswith(REQUIRE)

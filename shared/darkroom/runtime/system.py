@@ -44,5 +44,5 @@ class System:
         return Buckets(uploads=s.uploads_bucket, artifacts=s.artifacts_bucket, results=s.results_bucket)
 
     def expiry(self) -> datetime:
-        """When a job that begins now may be purged."""
+        """The time at which a job that begins now may be purged."""
         return self.clock.now() + timedelta(seconds=self.settings.retention_s)

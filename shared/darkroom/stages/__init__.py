@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from darkroom.domain.errors import ModelUnusable
 from darkroom.domain.messages import ModelRef
+from darkroom.domain.places import Place
 from darkroom.imaging.picture import Picture, Pixels
 
 Value = float | str | bool
@@ -41,6 +42,8 @@ class StageOutput:
     values: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
     #: Whether the confidence in the result is low, so that a person must review it.
     low_confidence: bool = False
+    #: Where the result is uncertain or painted over, the most important first.
+    places: tuple[Place, ...] = ()
 
 
 class StageModel(Protocol):

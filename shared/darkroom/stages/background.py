@@ -120,7 +120,7 @@ def _with_matte_doubt(cut: StageOutput, picture: Picture, answer: Plane) -> Stag
     if evidence.doubt <= (MOST_FINE_DOUBT if max(answer.shape) > SEARCH_SIDE else MOST_DOUBT):
         return replace(cut, values=values)
     note = f"the cut may be wrong: {evidence.sentence}"
-    return replace(cut, values=values, notes=(*cut.notes, note), low_confidence=True)
+    return replace(cut, values=values, notes=(*cut.notes, note), low_confidence=True, places=evidence.places)
 
 
 def _cut_finely(picture: Picture, answer: Plane, feather: float) -> StageOutput:
@@ -140,7 +140,7 @@ def _cut_finely(picture: Picture, answer: Plane, feather: float) -> StageOutput:
         cut = cut_window(core, guided, fields, start=(tile.core.row, tile.core.column), size=size)
         tile.core.of(matte)[...] = to_pixels(cut.matte, matte.dtype)
         tile.core.of(pixels)[...] = to_pixels(cut.colours, matte.dtype)
-    output = _with_alpha(picture, pixels, _feathered(matte, feather))
+    output = _with_alpha(picture, pixels, feathered(matte, feather))
     return replace(output, low_confidence=output.low_confidence or is_uncertain(found))
 
 
@@ -184,11 +184,16 @@ def _full_matte(picture: Picture, guided: GuidedMatte) -> Pixels:
 
 
 def _cut(picture: Picture, matte: Pixels, feather: float) -> StageOutput:
-    softened = _feathered(matte, feather)
-    return _with_alpha(picture, _freed(picture.pixels, softened), softened)
+    return cut_by(picture, feathered(matte, feather))
 
 
-def _feathered(matte: Pixels, feather: float) -> Pixels:
+def cut_by(picture: Picture, matte: Pixels) -> StageOutput:
+    """Cut out by a matte (H, W) of the type of the pixels, and free the edge from the old background's colour."""
+    return _with_alpha(picture, _freed(picture.pixels, matte), matte)
+
+
+def feathered(matte: Pixels, feather: float) -> Pixels:
+    """The matte with a softer edge; `feather` in pixels, 0 changes nothing."""
     # The matte itself is about as soft as a feather of 1 px.
     return gaussian(matte, 0.5 * feather) if feather > 0.0 else matte
 

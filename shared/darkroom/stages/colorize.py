@@ -1,16 +1,20 @@
 """Adds colours to a greyscale picture."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.errors import ModelUnusable
 from darkroom.domain.parameters import ColorizeParameters, Hint
-from darkroom.imaging.color import lab_from_image, parse_hex
+from darkroom.imaging.color import lab_from_image, luma, parse_hex
 from darkroom.imaging.filters import resized
 from darkroom.imaging.measurement.measure import is_grey
-from darkroom.imaging.picture import Picture, Pixels
+from darkroom.imaging.measurement.noise import estimate_noise
+from darkroom.imaging.measurement.toning import is_toned
+from darkroom.imaging.picture import Picture, Pixels, to_float, to_pixels
+from darkroom.imaging.sampling import native_tiles
 from darkroom.imaging.tone.chroma import fit
 from darkroom.stages import StageModel, StageOutput, Value, read_model, run_model
 
@@ -33,35 +37,52 @@ def classical(picture: Picture, parameters: ColorizeParameters, method: str) -> 
 
 
 def with_model(picture: Picture, parameters: ColorizeParameters, model: StageModel) -> StageOutput:
-    """Colorize by a network. A picture that has colour is returned unchanged unless `force` is set.
+    """Colorize by a network. A picture with several colours is returned unchanged unless `force` is set.
 
     Parameters
     ----------
     picture : Picture
         Luma and alpha do not change by a single bit.
     parameters : ColorizeParameters
-        `hints` are passed to a network with an input of that name, see `hint_map`.
+        `hints` are passed to a network with an input of that name, see `hint_map`. The tint of a toned print is
+        taken off first; with `keep_tint` the new colours are added to it.
     model : StageModel
         It returns chroma of any size and optionally `confidence`; or pixels.
     """
     grey = is_grey(picture.pixels)
-    if not grey and not parameters.force:
+    toned = not grey and is_toned(picture.pixels, estimate_noise(native_tiles(picture.pixels)).sigma)
+    if not (grey or toned or parameters.force):
         note = "the picture has colour already; force=true colorizes it all the same"
         return StageOutput(picture=picture, notes=(note,), values={"greyscale": False})
+    seen = picture.with_pixels(without_tint(picture.pixels)) if toned and not parameters.keep_tint else picture
     if model.answer == "chroma":
-        return _by_chroma(picture, parameters.hints, model, grey=grey)
-    pixels = run_model(model, picture.pixels)
-    return StageOutput(
-        picture=picture.with_pixels(pixels), notes=_ignored(parameters.hints), values={"greyscale": grey}
-    )
+        output = _by_chroma(seen, parameters, model)
+    else:
+        output = StageOutput(picture=seen.with_pixels(run_model(model, seen.pixels)), notes=_ignored(parameters.hints))
+    return replace(output, values={"greyscale": grey, "toned": toned, **output.values})
 
 
-def _by_chroma(picture: Picture, hints: tuple[Hint, ...], model: StageModel, *, grey: bool) -> StageOutput:
+def without_tint(pixels: Pixels) -> Pixels:
+    """The picture (H, W, 3) in grey; its luma stays."""
+    grey: Pixels = np.repeat(to_pixels(luma(pixels), pixels.dtype)[..., np.newaxis], 3, axis=2)  # type: ignore[assignment]
+    return grey
+
+
+def _tint(pixels: Pixels, size: tuple[int, ...]) -> NDArray[np.float32]:
+    """a* and b* of the picture itself at another size, (2, h, w)."""
+    small = resized(pixels, size[0], size[1])
+    return np.ascontiguousarray(lab_from_image(to_float(small))[..., 1:].transpose(2, 0, 1))
+
+
+def _by_chroma(picture: Picture, parameters: ColorizeParameters, model: StageModel) -> StageOutput:
+    hints = parameters.hints
     shown = hint_map(hints, model.reduced(picture.height, picture.width))
     maps = read_model(model, picture.pixels, {"hints": shown})
     notes = () if "hints" in model.extra else _ignored(hints)
     chroma, confidence = faded(maps)
-    values: dict[str, Value] = {"greyscale": grey, "mean_chroma": _rounded(np.hypot(*chroma)), **confidence}
+    values: dict[str, Value] = {"mean_chroma": _rounded(np.hypot(*chroma)), **confidence}
+    if parameters.keep_tint:
+        chroma = chroma + _tint(picture.pixels, chroma.shape[1:])
     return StageOutput(
         picture=picture.with_pixels(coloured(picture.pixels, chroma)),
         notes=notes,

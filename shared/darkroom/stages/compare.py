@@ -7,8 +7,8 @@ from math import ceil, sqrt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from darkroom.imaging.filters import resized
-from darkroom.imaging.picture import Picture, Pixels, to_float, to_pixels
+from darkroom.imaging.picture import Picture, Pixels, to_pixels
+from darkroom.imaging.transparency import resized_picture
 
 #: Longest side of a panel's picture in pixels.
 CELL = 420
@@ -105,9 +105,10 @@ def _write(
 
 def _on_checks(picture: Picture, height: int, width: int) -> Pixels:
     """8-bit pixels of the given size; transparent parts show a checkerboard."""
-    image = to_float(resized(picture.pixels, height, width))
-    if picture.alpha is not None:
-        share = to_float(resized(picture.alpha, height, width))[..., np.newaxis]
+    sized = resized_picture(picture, height, width)
+    image, matte = sized.image, sized.matte
+    if matte is not None:
+        share = matte[..., np.newaxis]
         rows, columns = np.indices((height, width)) // CHECK
         checks = np.where((rows + columns) % 2, *CHECK_SHADES).astype(np.float32)[..., np.newaxis] / np.float32(255)
         image = np.add(checks, (image - checks) * share, dtype=np.float32)

@@ -20,7 +20,8 @@ from darkroom.imaging.geometry import Layout, crop, lay_out, plan_layout, subjec
 from darkroom.imaging.picture import Picture, Pixels, Plane, to_float, to_pixels
 from darkroom.imaging.tiling import apply_tiled, plan_tiles
 from darkroom.imaging.tone.adjust import adjustment_table, saturate
-from darkroom.imaging.tone.fading import unfading_table
+from darkroom.imaging.tone.fading import unfaded
+from darkroom.imaging.transparency import smoothed_picture, spread_colors
 from darkroom.stages import NOTHING, Value
 from darkroom.stages.windows import SIDE
 
@@ -113,7 +114,7 @@ def _options(parameters: FinishParameters, chosen: str) -> EncodeOptions:
 def _format_notes(parameters: FinishParameters, source: Decoded | Header, chosen: str) -> tuple[str, ...]:
     if parameters.format != "keep" or chosen == source.format:
         return ()
-    return (f"the result is {chosen}: {source.format} cannot be written with what it has to hold",)
+    return (f"the result is {chosen}: {source.format} cannot store this content",)
 
 
 def _cropped(picture: Picture, parameters: FinishParameters) -> tuple[Picture, tuple[str, ...]]:
@@ -167,8 +168,8 @@ def composite(picture: Picture, behind: Pixels) -> Pixels:
 
 def _adjusted(picture: Picture, parameters: FinishParameters) -> Picture:
     pixels = picture.pixels
-    if parameters.unfade and (unfading := unfading_table(pixels, parameters.unfade)) is not None:
-        pixels = apply_table(pixels, unfading)
+    if parameters.unfade and (restored := unfaded(pixels, parameters.unfade)) is not None:
+        pixels = restored
     if parameters.brightness or parameters.contrast or parameters.temperature:
         levels = int(np.iinfo(pixels.dtype).max) + 1
         table = adjustment_table(levels, parameters.brightness, parameters.contrast, parameters.temperature)
@@ -181,7 +182,7 @@ def _adjusted(picture: Picture, parameters: FinishParameters) -> Picture:
 def _smoothed(picture: Picture, parameters: FinishParameters) -> Picture:
     if parameters.smooth == 0.0:
         return picture
-    return picture.with_pixels(gaussian(picture.pixels, parameters.smooth))
+    return smoothed_picture(picture, parameters.smooth)
 
 
 def _sharpened(picture: Picture, parameters: FinishParameters) -> Picture:
@@ -198,7 +199,10 @@ def _sharpened(picture: Picture, parameters: FinishParameters) -> Picture:
         depth = cv2.CV_8U if window.dtype == np.uint8 else cv2.CV_16U
         return cv2.add(window, cv2.merge([_without_clipping(scaled, window)] * 3), dtype=depth)  # type: ignore[return-value]
 
-    return picture.with_pixels(apply_tiled(picture.pixels, on_window, tiles))
+    sharpened = apply_tiled(spread_colors(picture), on_window, tiles)
+    if picture.alpha is None:
+        return picture.with_pixels(sharpened)
+    return picture.with_pixels(np.where(picture.alpha[..., np.newaxis] > 0, sharpened, picture.pixels))
 
 
 def _without_clipping(change: Plane, window: Pixels) -> Plane:

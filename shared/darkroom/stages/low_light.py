@@ -15,6 +15,7 @@ from darkroom.imaging.measurement.noise import estimate_noise
 from darkroom.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
 from darkroom.imaging.sampling import native_tiles, reduced
 from darkroom.imaging.tiling import plan_tiles
+from darkroom.imaging.tone.backlight import lifted_shadows
 from darkroom.imaging.tone.clahe import equalise
 from darkroom.stages import StageModel, StageOutput, Tensor, Value, read_model, run_model
 from darkroom.stages.denoise import non_local_means
@@ -70,6 +71,8 @@ BRIGHT_QUANTILE = 0.995
 BRIGHT_LUMA = 0.7
 #: Note on a dark picture with real highlights.
 MAY_BE_NIGHT = "the picture has bright parts: it may be dark on purpose"
+#: Note on a backlit scene.
+BACKLIT = "the scene is backlit: only its shadows were lifted"
 
 
 def classical(picture: Picture, parameters: LowLightParameters, method: str) -> StageOutput:  # noqa: ARG001
@@ -102,7 +105,7 @@ def classical(picture: Picture, parameters: LowLightParameters, method: str) -> 
     gamma = found_gamma(picture) if parameters.gamma is None else parameters.gamma
     values: dict[str, Value] = {"gamma": round(gamma, 3)}
     if gamma >= 1.0:
-        return StageOutput(picture=picture, notes=(_reason(picture),), values=values)
+        return _bright_enough(picture, values) if parameters.gamma is None else _unlifted(picture, values)
     pixels, sigma = _calmed(picture, gamma)
     lifted = lift(pixels, gamma, parameters.clip_limit, dtype=picture.pixels.dtype)
     return StageOutput(picture=picture.with_pixels(lifted), values={**values, "sigma": round(sigma, 2)})
@@ -137,12 +140,25 @@ def _with_curves(picture: Picture, gamma: float | None, model: StageModel) -> St
     lift, equivalent = _lift(small, apply_table(small, table))
     values: dict[str, Value] = {"gamma": round(equivalent, 3), "lift": round(lift, 2)}
     if gamma is None and lift < LEAST_LIFT:
-        return StageOutput(picture=picture, notes=(_reason(picture),), values=values)
+        return _bright_enough(picture, values)
     lifted = apply_table(picture.pixels, table if gamma is not None else keep_highlights(table, small))
     output = StageOutput(picture=picture.with_pixels(_cleaned(lifted, lift, model)), values=values)
     if gamma is None and _has_highlights(small):
         return replace(output, low_confidence=True, notes=(MAY_BE_NIGHT,))
     return output
+
+
+def _unlifted(picture: Picture, values: Mapping[str, Value]) -> StageOutput:
+    return StageOutput(picture=picture, notes=(_reason(picture),), values=values)
+
+
+def _bright_enough(picture: Picture, values: Mapping[str, Value]) -> StageOutput:
+    """A picture that is bright as a whole: only the shadows of a backlit scene are lifted."""
+    shadows = lifted_shadows(picture.pixels)
+    if shadows is None:
+        return _unlifted(picture, values)
+    values = {**values, "backlit": True}
+    return StageOutput(picture=picture.with_pixels(shadows), notes=(BACKLIT,), values=values, low_confidence=True)
 
 
 def keep_highlights(table: NDArray[np.float32], pixels: Pixels) -> NDArray[np.float32]:
@@ -245,7 +261,7 @@ def _calmed(picture: Picture, gamma: float) -> tuple[Pixels, float]:
     gains = _gain(luma(reduced(picture.pixels)), gamma)
     if sigma < LEAST_SIGMA or sigma * gamma * float(np.quantile(gains, 1.0 - SHADOWS)) < VISIBLE_SIGMA:
         return picture.pixels, 0.0
-    # In 16 bits: the mean of a few levels lies between them, and brightening would show 8-bit rounding as banding.
+    # In 16 bits: the mean of a few levels is between them, and brightening would show 8-bit rounding as banding.
     deep = picture.pixels if picture.bits == 16 else picture.pixels * np.uint16(257)
     return non_local_means(deep, sigma), sigma
 

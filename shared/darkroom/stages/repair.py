@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from darkroom.domain.parameters import RepairParameters
 from darkroom.imaging.filters import box_mean
 from darkroom.imaging.picture import Image, Picture, Pixels, Plane, to_float, to_pixels
+from darkroom.imaging.places import places
 from darkroom.stages import StageModel, StageOutput, run_model
 from darkroom.stages.windows import apply_to_windows
 
@@ -103,11 +104,49 @@ def _repaired(picture: Picture, parameters: RepairParameters, paint: Callable[[f
     notes = (f"{share:.0%} of the picture was painted over",) if much else ()
     # Four significant digits, so that one pixel of a large picture is not rounded to 0.
     values = {"damaged_share": float(f"{share:.4g}")}
-    return StageOutput(picture=picture.with_pixels(pixels), notes=notes, values=values, low_confidence=much)
+    return StageOutput(
+        picture=picture.with_pixels(pixels),
+        notes=notes,
+        values=values,
+        low_confidence=much,
+        places=places(_changed(pixels, picture.pixels)),
+    )
+
+
+def filled(picture: Picture, found: Found) -> StageOutput:
+    """Fill the pixels of a given mask (H, W), which is neither empty nor full. All other pixels stay unchanged.
+
+    Nothing is searched: the caller has decided what is damage.
+    """
+    rows, columns = _surrounding_box(found)
+    part = to_pixels(inpainted(to_float(picture.pixels[rows, columns]), found[rows, columns]), picture.pixels.dtype)
+    pixels = picture.pixels.copy()
+    pixels[rows, columns] = part
+    share = float(f"{float(found.mean()):.4g}")
+    return StageOutput(
+        picture=picture.with_pixels(pixels),
+        notes=(f"the mask was filled: {share:.2%} of the picture",),
+        values={"damaged_share": share},
+        places=places(found),
+    )
+
+
+def _surrounding_box(found: Found) -> tuple[slice, slice]:
+    """The rows and columns of the mask, with the pixels around it from which it is filled."""
+    spans = []
+    for axis in (1, 0):
+        inside = np.flatnonzero(found.any(axis=axis))
+        spans.append(slice(max(0, int(inside[0]) - 2 * RADIUS), int(inside[-1]) + 1 + 2 * RADIUS))
+    return spans[0], spans[1]
 
 
 def _changed_share(one: Pixels, other: Pixels) -> float:
-    return float((one != other).any(axis=2).mean())
+    return float(_changed(one, other).mean())
+
+
+def _changed(one: Pixels, other: Pixels) -> Found:
+    """(H, W): whether any channel differs."""
+    return np.asarray((one != other).any(axis=2))
 
 
 def _left(picture: Picture, share: float, evidence: float) -> StageOutput:

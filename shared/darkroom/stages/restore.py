@@ -11,6 +11,7 @@ from darkroom.domain.errors import BadPipeline, ModelUnusable
 from darkroom.domain.parameters import RESTORATION_STAGES, RestorationParameters, Stage
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels
+from darkroom.imaging.transparency import resized_picture
 from darkroom.stages import StageModel, StageOutput
 
 
@@ -47,7 +48,7 @@ def restore(
     ModelUnusable
         Method "model" without one.
     BadPipeline
-        The stage does not exist or does not know the method.
+        The stage does not exist, or does not have the method.
     """
     _check(stage, parameters, method)
     if parameters.strength == 0.0:
@@ -59,19 +60,20 @@ def restore(
         output = module.with_model(picture, parameters, model)
     else:
         raise ModelUnusable(f"{stage} was to run a model and was given none", code="model_missing")
-    return _blended(stage, picture, output, parameters.strength)
+    return blended(stage, picture, output, parameters.strength)
 
 
 def _check(stage: Stage, parameters: RestorationParameters, method: str) -> None:
     if stage not in RESTORATION_STAGES:
         raise BadPipeline(f"{stage!r} is no restoration stage; these are: {', '.join(RESTORATION_STAGES)}")
     known = ("model", *parameters.classical)
-    # A stage without classical methods says so itself.
+    # A stage without classical methods raises the error itself.
     if method not in known and parameters.classical:
         raise BadPipeline(f"{stage} has no method {method!r}; it has: {', '.join(known)}", code="unknown_method")
 
 
-def _blended(stage: Stage, before: Picture, output: StageOutput, strength: float) -> StageOutput:
+def blended(stage: Stage, before: Picture, output: StageOutput, strength: float) -> StageOutput:
+    """Mix the answer of a stage with its input, as `restore` does."""
     after = output.picture
     if strength == 1.0 or after is before:
         return output
@@ -82,7 +84,7 @@ def _mixed(stage: Stage, before: Picture, after: Picture, strength: float) -> Pi
     size = after.height, after.width
     # `background` repairs the colours at the cut; they belong to the new matte, and mixing them would bring a fringe.
     keeps_colours = stage == "background"
-    pixels = after.pixels if keeps_colours else mix(resized(before.pixels, *size), after.pixels, strength)
+    pixels = after.pixels if keeps_colours else mix(resized_picture(before, *size).pixels, after.pixels, strength)
     if after.alpha is None:
         return Picture(pixels=pixels)
     if before.alpha is None:

@@ -1,9 +1,12 @@
 """Enlarges a picture by any factor to the exact size."""
 
+import numpy as np
+
 from darkroom.domain.parameters import UpscaleParameters
 from darkroom.domain.sizes import MAX_OUTPUT_PIXELS, SAME_SIZE_SCALE, has_work, target_size
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels
+from darkroom.imaging.transparency import resized_picture, spread_colors
 from darkroom.stages import StageModel, StageOutput, Value
 
 #: Factor below which Lanczos is used instead of a model: the model would take its full time for no visible gain.
@@ -38,16 +41,15 @@ def classical(picture: Picture, parameters: UpscaleParameters, method: str) -> S
     if not has_work(parameters, picture.height, picture.width):
         return _unchanged(picture, "the picture is large enough already")
     height, width = target_size(parameters, picture.height, picture.width)
-    alpha = None if picture.alpha is None else resized(picture.alpha, height, width)
-    enlarged = Picture(pixels=resized(picture.pixels, height, width), alpha=alpha)
+    enlarged = resized_picture(picture, height, width)
     return StageOutput(picture=enlarged, values=_values(picture, enlarged, 0))
 
 
 def with_model(picture: Picture, parameters: UpscaleParameters, model: StageModel) -> StageOutput:
     """Enlarge by a network: as many passes as reach the size, then reduced to exactly it.
 
-    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is left out, and Lanczos interpolation goes
-    the rest of the way. Alpha is always interpolated.
+    A pass whose answer would exceed the limit of `darkroom.domain.sizes` is skipped, and Lanczos interpolation does
+    the rest. Alpha is always interpolated. Transparent pixels get the nearest visible colours before the network runs.
     """
     if not has_work(parameters, picture.height, picture.width):
         return _unchanged(picture, "the picture is large enough already")
@@ -55,14 +57,23 @@ def with_model(picture: Picture, parameters: UpscaleParameters, model: StageMode
     factor = SAME_SIZE_SCALE if parameters.same_size else max(height / picture.height, width / picture.width)
     wanted = passes(factor, model.scale)
     affordable = min(wanted, _affordable(picture, model.scale))
-    pixels: Pixels = picture.pixels
+    pixels: Pixels = spread_colors(picture)
     for _ in range(affordable):
         pixels = model.apply(pixels, {})
-    alpha = None if picture.alpha is None else resized(picture.alpha, height, width)
-    enlarged = Picture(pixels=resized(pixels, height, width), alpha=alpha)
-    left_out = f"{wanted - affordable} of {wanted} passes of the model left out: they exceed {MAX_OUTPUT_PIXELS} pixels"
-    notes = (left_out,) if affordable < wanted else ()
+    enlarged = _at_size(pixels, picture, height, width)
+    skipped = f"{wanted - affordable} of {wanted} passes of the model skipped: they exceed {MAX_OUTPUT_PIXELS} pixels"
+    notes = (skipped,) if affordable < wanted else ()
     return StageOutput(picture=enlarged, notes=notes, values=_values(picture, enlarged, affordable))
+
+
+def _at_size(pixels: Pixels, picture: Picture, height: int, width: int) -> Picture:
+    """The answer of the network at the wanted size, with the alpha of `picture` and its colours below transparency."""
+    if picture.alpha is None:
+        return Picture(pixels=resized(pixels, height, width))
+    answer = resized_picture(Picture(pixels=pixels, alpha=resized(picture.alpha, *pixels.shape[:2])), height, width)
+    below = resized(picture.pixels, height, width)
+    shown = answer.matte
+    return answer if shown is None else answer.with_pixels(np.where(shown[..., np.newaxis] > 0, answer.pixels, below))
 
 
 def passes(factor: float, scale: int) -> int:

@@ -32,7 +32,24 @@ def test_the_more_ambiguous_the_matte_the_greater_the_doubt() -> None:
     doubts = [evidence(pixels, matte * np.float32(level)).doubt for level in (1.0, 0.9, 0.75, 0.6)]
     assert doubts == sorted(doubts)
     assert doubts[-1] > MOST_DOUBT
-    assert evidence(pixels, matte * np.float32(0.6)).sentence == "the matte is ambiguous"
+    assert evidence(pixels, matte * np.float32(0.6)).sentence == "the outline is ambiguous"
+
+
+def test_the_place_of_the_strongest_evidence_is_marked() -> None:
+    pixels, matte = scene()
+    unsure = matte.copy()
+    unsure[:100, :100] *= np.float32(0.55)
+    found = evidence(pixels, unsure)
+    assert found.sentence == "the outline is ambiguous"
+    place = found.places[0]
+    assert 0.2 < place.top < place.top + place.height <= 0.52
+    assert 0.2 < place.left < place.left + place.width <= 0.52
+    shifted, below = (np.roll(each, 90, axis=0) for each in scene())
+    shifted[:60], below[:60] = (30, 60, 160), 0.0
+    cut = evidence(shifted, below)
+    assert cut.frame > 0.02
+    assert cut.sentence == "the frame cuts the subject"
+    assert cut.places[0].words == "at the bottom"
 
 
 def test_edges_of_the_subject_that_go_on_outside_the_matte_are_evidence() -> None:

@@ -172,6 +172,57 @@ def test_an_entry_whose_value_lies_outside_the_block_is_left_out_alone() -> None
     assert exif[ExifTags.Base.Model] == "Model 1"
 
 
+def with_broken_child(tag: int) -> bytes:
+    """A camera's EXIF whose pointer `tag` leads beyond the end of the block."""
+    block = bytearray(pictures.camera_exif(thumbnail=False))
+    at = block.index(tag.to_bytes(2, "little") + b"\x04\0\x01\0\0\0")
+    block[at + 8 : at + 12] = (10_000_000).to_bytes(4, "little")
+    return bytes(block)
+
+
+@pytest.mark.parametrize(("tag", "name"), [(ifd.EXIF, "Exif"), (ifd.GPS, "GPS")])
+def test_a_broken_directory_is_left_out_alone_and_noted(tag: int, name: str) -> None:
+    data, notes = result("jpeg", metadata=Metadata(exif=with_broken_child(tag)))
+    exif = exif_of(data)
+    assert notes == (f"the {name} directory is damaged and was left out",)
+    assert exif[ExifTags.Base.Model] == "Model 1"
+    assert bool(exif.get_ifd(ExifTags.IFD.GPSInfo)) == (tag != ifd.GPS)
+    assert bool(exif.get_ifd(ExifTags.IFD.Exif)) == (tag != ifd.EXIF)
+
+
+@pytest.mark.parametrize(("tag", "name"), [(ifd.EXIF, "Exif"), (ifd.GPS, "GPS")])
+def test_a_broken_directory_does_not_refuse_a_tiff(tag: int, name: str) -> None:
+    data = pictures.saved(Image.fromarray(pictures.scene()), "TIFF", tiffinfo={271: "Acme"})
+    tree = ifd.read_tree(data)
+    broken = ifd.write_tree(
+        ifd.Directory(order="<", entries={**tree.entries, tag: ifd.long("<", 10_000_000)}),
+        between=data[ifd.HEADER_BYTES :],
+    )
+    decoded = decode(broken)
+    assert np.array_equal(decoded.picture.pixels, pictures.scene())
+    assert decoded.notes == (f"the {name} directory is damaged and was left out",)
+    assert ifd.read_tree(decoded.metadata.exif or b"").value(271) == b"Acme\0"
+
+
+def test_a_broken_interoperability_directory_costs_no_other_tag() -> None:
+    details = ifd.Directory(
+        order="<", entries={0x829A: ifd.rational("<", 0.004), ifd.INTEROPERABILITY: ifd.long("<", 10_000_000)}
+    )
+    first = ifd.Directory(order="<", entries={271: ifd.ascii_text("Acme")}, children={ifd.EXIF: details})
+    block = ifd.write_tree(first)
+    data, notes = result("jpeg", metadata=Metadata(exif=block))
+    assert notes == ()
+    assert exif_of(data).get_ifd(ExifTags.IFD.Exif)[0x829A] == pytest.approx(0.004)
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4, 6, 8, 9])
+def test_an_orientation_of_any_integer_type_counts(kind: int) -> None:
+    size = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4}[kind]
+    entry = ifd.Entry(kind=kind, count=1, value=(6).to_bytes(size, "little"))
+    exif = ifd.write_tree(ifd.Directory(order="<", entries={274: entry}))
+    assert decode(pictures.jpeg_bytes(exif=b"Exif\0\0" + exif)).picture.height == pictures.WIDTH
+
+
 def test_exif_whose_values_overlap_to_unfold_is_refused() -> None:
     entries = b"".join(
         tag.to_bytes(2, "little") + b"\x07\0" + (4000).to_bytes(4, "little") + (8).to_bytes(4, "little")

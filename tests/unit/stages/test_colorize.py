@@ -202,3 +202,23 @@ def test_hints_come_back_from_json_as_they_were() -> None:
     given = ColorizeParameters.model_validate({"hints": [{"x": 0.25, "y": 1, "color": "#12abEF"}]})
     assert ColorizeParameters.model_validate(given.model_dump(mode="json")) == given
     assert ColorizeParameters().hints == ()
+
+
+def sepia(pixels: Pixels) -> Pixels:
+    black, white = np.array([40.0, 26.0, 13.0]), np.array([255.0, 240.0, 205.0])
+    return np.rint(black + (white - black) * to_float(pixels)).astype(np.uint8)
+
+
+def test_the_tint_of_a_sepia_print_is_taken_off_before_it_is_colorized() -> None:
+    output = run(sepia(grey()), Painter(chroma=(-10.0, -25.0)))
+    found = lab_from_image(to_float(output.picture.pixels))[..., 1:].mean(axis=(0, 1))
+    assert (output.values["greyscale"], output.values["toned"]) == (False, True)
+    assert found[0] < 0.0
+    assert found[1] < -10.0
+
+
+def test_the_tint_of_a_print_stays_if_it_is_asked_for() -> None:
+    print_, blue = sepia(grey()), Painter(chroma=(0.0, -25.0))
+    without, kept = (run(print_, blue, keep_tint=keep).picture.pixels for keep in (False, True))
+    yellow = [float(lab_from_image(to_float(pixels))[..., 2].mean()) for pixels in (print_, without, kept)]
+    assert yellow[2] - yellow[1] == pytest.approx(yellow[0], abs=4.0)

@@ -179,8 +179,8 @@ def test_keep_writes_the_format_of_the_source_and_says_when_it_cannot() -> None:
     opaque, transparent = finished(jpeg.picture, jpeg), finished(cut_out(), jpeg)
     assert (opened(opaque).format, opaque.content_type) == ("JPEG", "image/jpeg")
     assert (opened(transparent).format, transparent.content_type) == ("PNG", "image/png")
-    assert not any("cannot be written" in note for note in opaque.notes)
-    assert any("jpeg cannot be written" in note for note in transparent.notes)
+    assert not any("cannot store this content" in note for note in opaque.notes)
+    assert any("jpeg cannot store this content" in note for note in transparent.notes)
 
 
 def test_the_record_says_what_was_written() -> None:

@@ -93,7 +93,7 @@ def test_a_pass_that_would_exceed_the_limit_is_left_to_interpolation() -> None:
     output = run("upscale", picture, model, scale=2.0)
     assert model.sizes == []
     assert output.picture.pixels.shape == (2000, 4000, 3)
-    assert "1 of 1 passes of the model left out" in output.notes[0]
+    assert "1 of 1 passes of the model skipped" in output.notes[0]
 
 
 def test_the_same_size_is_enlarged_by_the_model_and_reduced_again() -> None:

@@ -179,3 +179,12 @@ def test_the_share_of_one_pixel_in_a_large_picture_is_not_rounded_to_nothing() -
     model = PaintingModel(answered=painted)
     output = restore("repair", Picture(pixels=pixels), RepairParameters(), "model", model)
     assert float(output.values["damaged_share"]) == pytest.approx(1 / pixels[..., 0].size, rel=0.01)
+
+
+def test_what_was_painted_over_is_marked() -> None:
+    scratched = np.full((64, 128, 3), 90, np.uint8)
+    scratched[:, 100:102] = 250
+    output = restore("repair", Picture(pixels=scratched), RepairParameters(), "telea", None)
+    (place,) = output.places
+    assert (place.top, place.height) == (0.0, 1.0)
+    assert place.left <= 100 / 128 < 102 / 128 <= place.left + place.width < 0.85

@@ -1,7 +1,7 @@
 """The one place where the errors of Google's clients become ours.
 
 A missing permission or a missing topic is an operator's mistake: it is transient, so that the message is kept, is
-delivered again once the mistake is repaired, and comes to the dead letters if it is not.
+delivered again once the mistake is corrected, and otherwise becomes a dead letter.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from darkroom.domain.errors import DarkroomError, PermanentError, TransientError
 
-#: The service says that it will never do what was asked, whoever asks.
+#: The service refuses the request permanently, for every caller.
 _REFUSED = ("BadRequest", "InvalidArgument")
 _FORBIDDEN = ("Forbidden", "Unauthorized", "GoogleAuthError")
 
@@ -18,7 +18,7 @@ _FORBIDDEN = ("Forbidden", "Unauthorized", "GoogleAuthError")
 def translated(what: str, outcomes: Mapping[str, DarkroomError] | None = None) -> Iterator[None]:
     """Raises our errors for Google's.
 
-    `what` says what is being done, for the message. `outcomes` gives, by the name of Google's error class, the error
+    `what` names the operation in the message. `outcomes` gives, by the name of Google's error class, the error
     to raise where that class is an answer and not a failure.
     """
     try:
@@ -32,13 +32,13 @@ def _ours(exc: Exception, what: str, outcomes: Mapping[str, DarkroomError]) -> D
     for name, error in outcomes.items():
         if name in names:
             return error
-    said = f"{names[0]}: {str(exc)[:500]}"
+    answer = f"{names[0]}: {str(exc)[:500]}"
     if any(name in names for name in _FORBIDDEN):
-        return TransientError(f"not allowed to {what}; grant the service account its role ({said})")
+        return TransientError(f"not allowed to {what}; grant the service account its role ({answer})")
     # Their subclasses, as FailedPrecondition for a missing index, may pass.
     if names[0] in _REFUSED:
-        return PermanentError(f"the service refuses to {what} ({said})", code="refused")
-    return TransientError(f"could not {what} ({said})")
+        return PermanentError(f"the service refuses to {what} ({answer})", code="refused")
+    return TransientError(f"could not {what} ({answer})")
 
 
 def _vendor_errors() -> tuple[type[Exception], ...]:

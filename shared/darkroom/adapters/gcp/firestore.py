@@ -1,8 +1,8 @@
-"""Jobs in Firestore: one document per job, changed under the precondition that nobody changed it since.
+"""Jobs in Firestore: one document per job, changed only if its version is still the same.
 
-Never in a transaction: a precondition costs one write beside the read of the job, and of two writers one loses at
-once, while contended transactions wait for each other. A document holds the job as JSON, and beside it the fields that
-queries ask for.
+Never in a transaction: a precondition costs one write beside the read of the job, and of two writers one loses at once,
+while contended transactions wait for each other. A document contains the job as JSON, and beside it the fields that
+queries need.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ class _Calling(TypedDict):
 class FirestoreJobStore:
     """Jobs in the default database of a project; the client is built on first use.
 
-    `patience_s` is how long a call goes on trying while the service does not answer.
+    `patience_s` is how long a call is retried while the service does not answer, in seconds.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class FirestoreJobStore:
     def save(self, job: Job) -> Job:
         saved = job.model_copy(update={"revision": job.revision + 1})
         fields, document = _fields(saved), self._document(job.id)
-        conflict = RevisionConflict(f"job {job.id} was saved by somebody else since revision {job.revision}")
+        conflict = RevisionConflict(f"job {job.id} was saved by another process since revision {job.revision}")
         try:
             unchanged = self._client.write_option(last_update_time=_update_time(job, conflict))
             with translated(f"save job {job.id}", {"FailedPrecondition": conflict, "NotFound": _missing(job.id)}):
                 written = document.update(fields, option=unchanged, **self._calling)
         except RevisionConflict:
-            if self.absent([job.id]):  # the service does not tell a job that is gone from one that was saved
+            if self.absent([job.id]):  # the service gives the same answer for a deleted and a saved job
                 raise _missing(job.id) from None
             raise
         return _versioned(saved, written)
@@ -108,8 +108,8 @@ class FirestoreJobStore:
     def query(self, query: JobQuery) -> JobPage:
         position = position_of(query)
         with translated("query jobs"):
-            asked = structured(self._client, query, position)
-            jobs = (_job(snapshot) for snapshot in asked.stream(**self._calling))
+            request = structured(self._client, query, position)
+            jobs = (_job(snapshot) for snapshot in request.stream(**self._calling))
             # Firestore answers to one range; a second condition on time is met here.
             found = list(islice((job for job in jobs if matches(job, query)), query.limit + 1))
         return page_of(found, query)
@@ -119,18 +119,18 @@ class FirestoreJobStore:
         with translated("count jobs"):
             collection: Any = self._client.collection(COLLECTION)
             by_time = query.updated_before is not None or query.expires_before is not None
-            asked = _filtered(_in_every_shard(collection) if by_time else collection, query).count()
-            ((found,),) = asked.get(**self._calling)
+            request = _filtered(_in_every_shard(collection) if by_time else collection, query).count()
+            ((found,),) = request.get(**self._calling)
         return int(found.value)
 
     def with_prefix(self, prefix: str, limit: int) -> tuple[Job, ...]:
         from google.cloud.firestore import FieldFilter
 
         first, end = self._document(prefix), self._document(end_of_prefix(prefix) or "")
-        asked = self._client.collection(COLLECTION).where(filter=FieldFilter("__name__", ">=", first))
-        asked = asked.where(filter=FieldFilter("__name__", "<", end)).order_by("__name__").limit(limit)
+        request = self._client.collection(COLLECTION).where(filter=FieldFilter("__name__", ">=", first))
+        request = request.where(filter=FieldFilter("__name__", "<", end)).order_by("__name__").limit(limit)
         with translated(f"look up jobs that begin with {prefix}"):
-            return tuple(_job(snapshot) for snapshot in asked.stream(**self._calling))
+            return tuple(_job(snapshot) for snapshot in request.stream(**self._calling))
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
         remaining = set(job_ids)
@@ -153,8 +153,8 @@ class FirestoreJobStore:
 
         with translated(f"count under {scope}"):
             collection: Any = self._client.collection(TALLIES)
-            asked = collection.where(filter=FieldFilter("scope", "==", scope)).count()
-            ((found,),) = asked.get(**self._calling)
+            request = collection.where(filter=FieldFilter("scope", "==", scope)).count()
+            ((found,),) = request.get(**self._calling)
         return int(found.value)
 
     def delete(self, job_id: str) -> None:
@@ -198,7 +198,7 @@ def _fields(job: Job) -> dict[str, Any]:
     body = job.model_dump_json()
     size, limit = len(body.encode()), MAX_DOCUMENT_BYTES - _MARGIN_BYTES
     if size > limit:
-        raise PermanentError(f"job {job.id} has {size} bytes, a document holds {limit}", code="job_too_large")
+        raise PermanentError(f"job {job.id} has {size} bytes, the limit of a document is {limit}", code="job_too_large")
     return {
         "status": job.status,
         "qc_status": job.qc_status,
@@ -224,7 +224,10 @@ def _versioned(job: Job, written: Any) -> Job:
 
 
 def _update_time(job: Job, conflict: RevisionConflict) -> Any:
-    """When the document of a job was written, from the job's version. Raises `conflict` if that is of no such job."""
+    """When the document of a job was written, from the job's version.
+
+    Raises `conflict` if the version is not that of a document.
+    """
     from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 
     revision, _, moment = job.version.partition(" ")
@@ -234,18 +237,18 @@ def _update_time(job: Job, conflict: RevisionConflict) -> Any:
 
 
 def structured(client: "Client", query: JobQuery, position: Position | None) -> "Query":
-    """The query in Firestore's words; `firestore_indexes` knows every shape that it can take."""
+    """The query for Firestore; `firestore_indexes` lists the index of every possible form."""
     from google.cloud.firestore import Query
 
     order = order_of(query)
     direction = Query.DESCENDING if order.descending else Query.ASCENDING
     collection = client.collection(COLLECTION)
-    asked: Query = _filtered(_in_every_shard(collection), query).order_by(order.field, direction=direction)
-    asked = asked.order_by("__name__", direction=direction)
+    request: Query = _filtered(_in_every_shard(collection), query).order_by(order.field, direction=direction)
+    request = request.order_by("__name__", direction=direction)
     if position is not None:
-        asked = asked.start_after([position.moment, collection.document(position.job_id)])
+        request = request.start_after([position.moment, collection.document(position.job_id)])
     both_times = query.updated_before is not None and query.expires_before is not None
-    return asked if both_times else asked.limit(query.limit + 1)
+    return request if both_times else request.limit(query.limit + 1)
 
 
 def _in_every_shard(collection: Any) -> Any:

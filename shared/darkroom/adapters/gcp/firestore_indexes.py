@@ -2,9 +2,9 @@
 
 The emulator runs every query without any index. The service refuses a query that lacks one.
 
-Firestore takes 500 writes a second for each index over a value that grows with time, such as `updated_at`:
+Firestore accepts 500 writes a second for each index over a value that grows with time, such as `updated_at`:
 https://firebase.google.com/docs/firestore/solutions/shard-timestamp
-So every index over a time begins with a shard, a number from 0 to 7 that the id of the job decides. The limit then
+So every index over a time starts with a shard, a number from 0 to 7 derived from the id of the job. The limit then
 is 500 writes a second for each shard. A query that sorts by time names all shards, and Firestore merges their answers.
 
 Firestore also merges indexes that end in the same order. So one index for each equality and order serves every
@@ -23,7 +23,7 @@ from darkroom.runtime.ports import JobQuery
 COLLECTION = "jobs"
 #: Collection with one document for each counted key; the index of its field `scope` answers the count.
 TALLIES = "tallies"
-#: Collection with one document for each owner who has reservations.
+#: Collection with one document for each owner with reservations.
 RESERVATIONS = "reservations"
 #: Time field after which Firestore deletes a document of the collections `jobs` and `tallies`.
 EXPIRY_FIELD = "expires_at"
@@ -35,11 +35,12 @@ LABELS = "labels"
 BATCHES = "batches"
 #: Field with the shard of the job.
 SHARD = "shard"
-#: Number of shards. An `in` condition takes at most 30 values: https://firebase.google.com/docs/firestore/quotas
+#: Number of shards. An `in` condition accepts at most 30 values: https://firebase.google.com/docs/firestore/quotas
 SHARDS = 8
-#: Writes a second that one index over a growing value takes; source: the page on sharded timestamps above.
+#: Writes a second that one index over a growing value accepts; source: the page on sharded timestamps above.
 WRITES_PER_SHARD = 500
-#: Collection and field without an index of its own: never queried, or queried only through the composite indexes below.
+#: Collection and field without a single-field index: never queried, or queried only through the composite indexes
+#: below.
 UNINDEXED_FIELDS: tuple[tuple[str, str], ...] = (
     *((COLLECTION, field) for field in ("created_at", "job", "revision", SHARD, "updated_at")),
     (RESERVATIONS, "body"),
@@ -94,6 +95,6 @@ def indexes_of(query: JobQuery) -> set[Index]:
         LABELS: query.label,
         BATCHES: query.batch,
     }
-    asked = [equality for equality in _EQUALITIES if given[equality[0]] is not None]
+    used = [equality for equality in _EQUALITIES if given[equality[0]] is not None]
     order = order_of(query)
-    return {_index((equality,), order) for equality in asked} or {_index((), order)}
+    return {_index((equality,), order) for equality in used} or {_index((), order)}

@@ -1,6 +1,6 @@
 """Objects in Cloud Storage.
 
-Calls that carry a precondition, or change nothing, are retried here; `put` is not, since nobody could tell whether
+Calls that carry a precondition, or change nothing, are retried here; `put` is not, because it would be unknown whether
 the first try had succeeded.
 """
 
@@ -28,7 +28,7 @@ PATIENCE_S = 120.0
 class GcsObjectStore:
     """Buckets of Cloud Storage; the client is built on first use.
 
-    `patience_s` is how long a call goes on trying while the service does not answer.
+    `patience_s` is how long a call is retried while the service does not answer, in seconds.
     """
 
     def __init__(self, project: str, *, client: "Client | None" = None, patience_s: float = PATIENCE_S) -> None:
@@ -82,14 +82,14 @@ class GcsObjectStore:
             blobs = self._client.list_blobs(
                 bucket, prefix=prefix, start_offset=after or None, timeout=TIMEOUT_S, retry=self._retry
             )
-            # The service begins with the offset itself.
+            # The service returns the data from the offset on.
             yield from (_info(blob) for blob in blobs if blob.name > after)
 
     def delete(self, ref: ObjectRef) -> None:
         blob = self._blob(ref.bucket, ref.name)
-        gone = generation_gone(ref)
+        missing = generation_gone(ref)
         try:
-            with translated(f"delete {ref}", {"NotFound": gone, "PreconditionFailed": gone}):
+            with translated(f"delete {ref}", {"NotFound": missing, "PreconditionFailed": missing}):
                 blob.delete(if_generation_match=ref.generation, timeout=TIMEOUT_S, retry=self._retry)
         except ObjectNotFound:
             # What the port promises: there is nothing left to delete.
@@ -120,8 +120,8 @@ class GcsObjectStore:
     def _client(self) -> "Client":
         from google.cloud.storage import Client
 
-        # The client would look up every bucket in a thread of its own, for traces that we do not record: a request
-        # that our role does not allow, and that nobody waits for. It reads the switch at every call.
+        # The client would read every bucket in another thread, for traces that are not recorded: a request
+        # that our role does not allow. It reads this switch at every call.
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         with translated(f"reach Cloud Storage in project {self._project}"):
             return self._given or Client(project=self._project)

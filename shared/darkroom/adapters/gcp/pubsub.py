@@ -18,7 +18,8 @@ PATIENCE_S = 60.0
 class PubsubPublisher:
     """Topics of a project. Each message is sent at once and alone, and has been stored when `publish` returns.
 
-    The client is built on first use. `patience_s` is how long a call goes on trying while the service does not answer.
+    The client is built on first use. `patience_s` is how long a call is retried while the service does not answer, in
+    seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Reservations in Firestore: one document per owner, changed under the precondition that nobody changed it since.
+"""Reservations in Firestore: one document per owner, changed only if its version is still the same.
 
 The version of a document is the time of its last update, which Firestore checks itself. A call that was made twice
 because its first answer was lost ends in a conflict, never in two changes.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class FirestoreReservationStore:
     """Reservations in the default database of a project; the client is built on first use.
 
-    `patience_s` is how long a call goes on trying while the service does not answer, in seconds.
+    `patience_s` is how long a call is retried while the service does not answer, in seconds.
     """
 
     def __init__(self, project: str, *, client: "Client | None" = None, patience_s: float = PATIENCE_S) -> None:
@@ -39,7 +39,7 @@ class FirestoreReservationStore:
 
     def save(self, reservations: Reservations) -> Reservations:
         owner, document = reservations.owner, self._document(reservations.owner)
-        conflict = RevisionConflict(f"the reservations of {owner!r} were saved by somebody else")
+        conflict = RevisionConflict(f"the reservations of {owner!r} were saved by another process")
         fields = {"body": reservations.model_copy(update={"version": ""}).model_dump_json()}
         with translated(
             "save reservations", dict.fromkeys(("AlreadyExists", "FailedPrecondition", "NotFound"), conflict)
@@ -63,11 +63,11 @@ class FirestoreReservationStore:
     def _unchanged(self, reservations: Reservations) -> Any:
         from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 
-        seen = DatetimeWithNanoseconds.from_rfc3339(reservations.version)  # type: ignore[no-untyped-call]
-        return self._client.write_option(last_update_time=seen)
+        updated_at = DatetimeWithNanoseconds.from_rfc3339(reservations.version)  # type: ignore[no-untyped-call]
+        return self._client.write_option(last_update_time=updated_at)
 
     def _document(self, owner: str) -> "DocumentReference":
-        """Owners may hold any character; ids of documents may not."""
+        """The document id of an owner. Owners may contain any character; document ids may not."""
         return self._client.collection(RESERVATIONS).document(hashlib.sha256(owner.encode()).hexdigest())
 
     @cached_property

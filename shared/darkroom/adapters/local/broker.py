@@ -64,7 +64,7 @@ class LocalBroker:
 
     def lease(self, now: datetime, *, limit: int = 1, subscriptions: Collection[str] | None = None) -> list[Delivery]:
         chosen = self._routes.chosen(subscriptions)
-        # Looking first keeps an idle deliverer, which asks all the time, from taking the one right to write.
+        # This read first keeps an idle caller, which polls all the time, from taking the write lock.
         with self._database.reading() as connection:
             if not any(_can_be_leased(connection, item, now) for item in chosen):
                 return []
@@ -179,7 +179,7 @@ def _can_be_leased(connection: sqlite3.Connection, item: Subscription, now: date
 
 
 def _due(connection: sqlite3.Connection, item: Subscription, now: datetime) -> list[tuple[int, int]]:
-    """Sequence and attempts of some messages whose time has come."""
+    """Sequence and attempts of some messages that are due."""
     values = {"name": item.name, "now": to_microseconds(now), "limit": _DUE_AT_ONCE}
     found: dict[int, int] = {}
     for condition in _DUE:

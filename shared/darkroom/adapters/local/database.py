@@ -3,16 +3,14 @@
 One SQLite file in WAL mode under the root directory. A commit survives the death of any process at any moment
 (synchronous=NORMAL: after a power cut the last moments may be missing, never half a transaction).
 
-A process has one connection, used by one thread at a time: SQLite lets one transaction write at a time anyway. The
-connection is closed before every fork and opened again on the next use, because a connection that lives on in a
-child breaks the locks of both: https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_
+A process has one connection, used by one thread at a time: SQLite lets one transaction write at a time anyway. New
+processes are spawned and never forked, because a connection that is open in two processes breaks the locks of both:
+https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_
 """
 
 import fcntl
-import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,13 +36,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class LocalDatabase:
-    """The database under one root directory; opened on first use, and again after a fork."""
+    """The database under one root directory; opened on first use."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
-        _OPEN.add(self)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -79,15 +76,6 @@ class LocalDatabase:
                 self._connection.close()
                 self._connection = None
 
-    def acquire(self) -> None:
-        """Keep all threads out and close the connection: before a fork."""
-        self._lock.acquire()
-        self.close()
-
-    def release(self) -> None:
-        """Let the threads in again: after a fork, in the parent and in the child."""
-        self._lock.release()
-
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = _connect(self.root)
@@ -95,18 +83,18 @@ class LocalDatabase:
 
 
 def to_microseconds(moment: datetime) -> int:
-    """A moment as the tables hold it."""
+    """A time as an integer of the tables, in microseconds."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:
-    """A moment as the tables hold it, for people and programs."""
+    """The time for an integer of the tables."""
     return _EPOCH + value * _MICROSECOND
 
 
 def _connect(root: Path) -> sqlite3.Connection:
     root.mkdir(parents=True, exist_ok=True)
-    # Two processes that switch a fresh file to WAL at once lock each other out, whatever the busy timeout is.
+    # Two processes that switch a fresh file to WAL at once lock each other out for any busy timeout.
     with (root / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         connection = sqlite3.connect(
@@ -124,7 +112,7 @@ def _prepare(connection: sqlite3.Connection, root: Path) -> None:
     found = version_of(connection)
     if found > SCHEMA_VERSION:
         raise ConfigurationError(
-            f"{root / FILE_NAME} was written by a newer version (schema {found}, this code knows {SCHEMA_VERSION}): "
+            f"{root / FILE_NAME} was written by a newer version (schema {found}, this one has {SCHEMA_VERSION}): "
             "use that version, or another directory"
         )
     if _vacuum_mode(connection) != _INCREMENTAL:
@@ -145,10 +133,10 @@ def _vacuum_mode(connection: sqlite3.Connection) -> int:
 
 
 def _give_back(connection: sqlite3.Connection) -> None:
-    """Shorten the file a little if much of it is free, so that no transaction takes long for it."""
+    """Shorten the file in small steps if much of it is free, so that every transaction is short."""
     free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     for _ in range(min(free - KEPT_FREE_PAGES, _GIVEN_BACK_AT_ONCE)):
-        # The sqlite3 module takes one step of a statement without columns, and each step frees one page.
+        # The sqlite3 module runs one step of a statement without columns, and each step frees one page.
         connection.execute("PRAGMA incremental_vacuum(1)")
 
 
@@ -161,24 +149,3 @@ def _translated(root: Path) -> Iterator[None]:
         raise TransientError(f"the local store under {root} does not answer: {exc}") from exc
     except sqlite3.DatabaseError as exc:
         raise ConfigurationError(f"{root / FILE_NAME} is not usable: {exc}") from exc
-
-
-_OPEN: "weakref.WeakSet[LocalDatabase]" = weakref.WeakSet()
-_held: list[LocalDatabase] = []
-_forking = threading.Lock()
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    for database in list(_OPEN):
-        database.acquire()
-        _held.append(database)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

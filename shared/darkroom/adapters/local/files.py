@@ -18,7 +18,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{0,221}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What tells at a glance whether a file was changed."""
+    """Size and time of a file, which show whether it was changed."""
 
     size: int
     mtime_ns: int
@@ -36,7 +36,7 @@ def fingerprint_of(path: Path) -> Fingerprint | None:
 def read_exactly(path: Path, file: Fingerprint, crc32c: str) -> bytes | None:
     """The content of a regular file of that size and checksum, else None.
 
-    The time does not matter: who sets it, as `touch` does, leaves the content as it was.
+    The time is not compared: `touch` changes it without changing the content.
     """
     found = fingerprint_of(path)
     if found is None or found.size != file.size:
@@ -49,7 +49,7 @@ def read_exactly(path: Path, file: Fingerprint, crc32c: str) -> bytes | None:
 
 
 class LocalFiles:
-    """The folders under one root directory; no path that is made here leads out of it."""
+    """The folders under one root directory; no path from this class leads out of it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -90,7 +90,7 @@ class LocalFiles:
         )
 
     def place(self, staged: str, bucket: str, path: bytes) -> bool:
-        """Move staged content to its path, over whatever file is there. False if something else stands in the way.
+        """Move staged content to its path and replace an existing file. Return False if something else blocks the path.
 
         Content that is not staged any more was moved before.
         """

@@ -72,8 +72,8 @@ class LocalJobStore:
         return tuple(Job.model_validate_json(body) for (body,) in rows)
 
     def absent(self, job_ids: Collection[str]) -> set[str]:
-        remaining, asked = set(job_ids), iter(set(job_ids))
-        while chunk := list(islice(asked, _IDS_AT_ONCE)):
+        remaining, ids = set(job_ids), iter(set(job_ids))
+        while chunk := list(islice(ids, _IDS_AT_ONCE)):
             marks = ",".join("?" * len(chunk))
             with self._database.reading() as connection:
                 remaining -= {row[0] for row in connection.execute(f"SELECT id FROM jobs WHERE id IN ({marks})", chunk)}
@@ -103,7 +103,7 @@ def _revision(connection: sqlite3.Connection, job_id: str) -> int | None:
 
 
 def write_job(connection: sqlite3.Connection, job: Job) -> None:
-    """Write a job with its labels and batches in the place of an earlier version of it."""
+    """Write a job with its labels and batches and replace the earlier version."""
     connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
     connection.execute(
         "INSERT INTO jobs (id, revision, status, qc_status, owner, updated_at, expires_at, body) "
@@ -119,14 +119,14 @@ def write_job(connection: sqlite3.Connection, job: Job) -> None:
             job.model_dump_json(),
         ),
     )
-    told = (job.status, job.qc_status, job.owner, to_microseconds(job.updated_at))
+    fields = (job.status, job.qc_status, job.owner, to_microseconds(job.updated_at))
     connection.executemany(
         "INSERT INTO job_labels (job_id, key, value, status, qc_status, owner, updated_at) VALUES (?,?,?,?,?,?,?)",
-        [(job.id, key, value, *told) for key, value in job.labels.items()],
+        [(job.id, key, value, *fields) for key, value in job.labels.items()],
     )
     connection.executemany(
         "INSERT INTO job_batches (job_id, batch, status, qc_status, owner, updated_at) VALUES (?,?,?,?,?,?)",
-        [(job.id, batch, *told) for batch in job.batches],
+        [(job.id, batch, *fields) for batch in job.batches],
     )
 
 
@@ -166,9 +166,9 @@ def _kept_count(query: JobQuery) -> tuple[str, list[str | int]]:
     elif query.owner is not None:
         scope = f"owner {query.owner}"
     given = {"status": query.status, "qc_status": query.qc_status}
-    asked: dict[str, str] = {"scope": scope, **{name: value for name, value in given.items() if value is not None}}
-    where = " AND ".join(f"{name} = ?" for name in asked)
-    return f"SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE {where}", list(asked.values())
+    conditions: dict[str, str] = {"scope": scope, **{name: value for name, value in given.items() if value is not None}}
+    where = " AND ".join(f"{name} = ?" for name in conditions)
+    return f"SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE {where}", list(conditions.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,12 +205,12 @@ def _source(query: JobQuery) -> _Source:
 
 def _conditions(query: JobQuery, source: _Source) -> tuple[list[str], list[str | int]]:
     """What the jobs must meet, as SQL with one value for each question mark."""
-    asked: dict[str, str | int | None] = {
+    clauses: dict[str, str | int | None] = {
         f"{source.column('status')} = ?": query.status,
         f"{source.column('qc_status')} = ?": query.qc_status,
         f"{source.column('owner')} = ?": query.owner,
         f"{source.column('updated_at')} < ?": to_microseconds(query.updated_before) if query.updated_before else None,
         f"{source.column('expires_at')} < ?": to_microseconds(query.expires_before) if query.expires_before else None,
     }
-    given = {clause: value for clause, value in asked.items() if value is not None}
+    given = {clause: value for clause, value in clauses.items() if value is not None}
     return [*source.clauses, *given], [*source.values, *given.values()]

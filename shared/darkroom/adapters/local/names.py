@@ -1,13 +1,13 @@
 """Maps the names of objects to paths in the folder of their bucket.
 
-As far as a file system allows, under its own name, so that people find it. What a file system cannot hold is written
+A file has the name of its object if the file system supports it, so that people find it. Other characters are written
 with percent signs, and can be read back:
 
     restore/1931/wedding.jpg     restore/1931/wedding.jpg
     100%.jpg                     100%25.jpg
     ../x                         %2E%2E/x
     a//b                         a/%/b                        an empty component is a lone %
-    x × 300                      xxx…%/xx…                    a long component goes on in the next one after a final %
+    x × 300                      xxx…%/xx…                    a long component continues in the next one after a final %
     a/b, if a is an object       a%2Fb                        a folder and a file cannot share a name
     a, if a/b is an object       %61
 """
@@ -16,11 +16,11 @@ import re
 
 #: Longest component of a path on the file systems in use, in bytes.
 MAX_COMPONENT_BYTES = 255
-#: Room for the final % that says that the component goes on.
+#: Bytes reserved for the final % of a component that continues.
 _CHUNK_BYTES = MAX_COMPONENT_BYTES - 1
 #: Bytes with a meaning of their own for file systems, terminals, or this encoding.
 _UNSAFE = re.compile(rb"[\x00-\x1f\x7f\\%]")
-#: One byte as it stands, one whole UTF-8 character, or one escaped byte: what a chunk may not cut through.
+#: One plain byte, one whole UTF-8 character, or one escaped byte; a component is never cut inside one.
 _UNIT = re.compile(rb"%[0-9A-F]{2}|[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*")
 _ESCAPE = re.compile(rb"%([0-9A-F]{2})")
 
@@ -33,14 +33,14 @@ def candidate_paths(name: str) -> tuple[bytes, ...]:
 
 
 def path_of(name: str) -> bytes:
-    """The path of an object below its bucket's folder, if nothing stands in the way."""
+    """The path of an object below its bucket's folder, if no other file has it."""
     return b"/".join(_safe(_escape(component)) for component in name.encode().split(b"/"))
 
 
 def name_of(path: bytes) -> str:
-    """The name of the object for which `path` was made.
+    """The name of the object that has the path `path`.
 
-    A path that was not made here, as when a person drops a file called `100%.jpg`, is its own name. Bytes that are
+    A path that this module did not create, such as a dropped file `100%.jpg`, is the name itself. Bytes that are
     not UTF-8 become the replacement character.
     """
     try:
@@ -55,7 +55,7 @@ def _escape(text: bytes) -> bytes:
 
 
 def _safe(component: bytes) -> bytes:
-    """An escaped component as it can stand in a path: never empty, never a way up, never too long."""
+    """An escaped component of a path: never empty, never `..`, never too long."""
     if not component:
         return b"%"
     return b"%/".join(chunk.replace(b".", b"%2E") if chunk in (b".", b"..") else chunk for chunk in _chunks(component))

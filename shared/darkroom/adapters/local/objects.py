@@ -5,8 +5,8 @@ An object is there as soon as its row is committed, whole or not at all, wheneve
     write .tmp/x ──▶ commit row {generation, staged: x} + event ──▶ move x to its path ──▶ commit row {staged: NULL}
         nothing yet          the object exists, in .tmp/x        the object exists, under its own name
 
-Whoever meets a row that is still staged completes the move. A file that does not have the size and checksum of its
-row is not that object any more: people may change the folders as they like. The time spares computing the checksum.
+A reader that finds a row which is still staged completes the move. A file that does not have the size and checksum of
+its row is not that object any more: people may change the folders as they like. The time spares computing the checksum.
 """
 
 import sqlite3
@@ -33,9 +33,9 @@ from darkroom.domain.messages import ObjectRef
 from darkroom.domain.topology import SUBSCRIPTIONS, Subscription
 from darkroom.runtime.ports import Clock, NewObject, ObjectInfo
 
-#: How often to look again when the content moves between looking into the register and opening the file.
+#: Number of retries if the content is moved between reading the register and opening the file.
 _LOOKS = 5
-#: Age of staged content without a row that nobody can be writing any more.
+#: Age after which staged content without a row is no longer being written.
 ABANDONED = timedelta(hours=1)
 
 
@@ -214,7 +214,7 @@ class LocalObjectStore:
         return entry.info
 
     def _settle(self, bucket: str, name: str) -> None:
-        """Move staged content to its path; if that was blocked meanwhile, to another one."""
+        """Move staged content to its path, or to another one if that path is now blocked."""
         for _ in range(_LOOKS):
             with self._database.transaction() as connection:
                 entry = self._register.find(connection, bucket, name)
@@ -228,7 +228,7 @@ class LocalObjectStore:
                 self._register.move(connection, entry, path=path, staged=entry.staged)
 
     def _free_path(self, connection: sqlite3.Connection, bucket: str, name: str) -> bytes:
-        """Where the object can lie: where it lay before, or the best path that is free."""
+        """The path for the object: its earlier path, or the best free one."""
         old = self._register.find(connection, bucket, name)
         before = [old.path] if old else []
         for path in [*before, *candidate_paths(name)]:
@@ -263,6 +263,6 @@ class LocalObjectStore:
         )
 
     def _locations(self, entry: Entry) -> Sequence[Path]:
-        """Where the content can be. It may be at its path already while the row still says that it is staged."""
+        """Possible paths of the content. It may be at its final path while its row is still marked as staged."""
         own = self._files.at(entry.info.ref.bucket, entry.path)
         return (own,) if entry.staged is None else (self._files.staged(entry.staged), own)

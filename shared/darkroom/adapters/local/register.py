@@ -41,7 +41,7 @@ class Entry:
     """An object in the register."""
 
     info: ObjectInfo
-    #: What the content's file looked like when it was registered.
+    #: Size and time of the content's file when it was registered.
     file: Fingerprint
     #: Below the bucket's folder.
     path: bytes
@@ -64,7 +64,7 @@ class Register:
         return _one(connection.execute(f"{_SELECT} path = ?", (bucket, path)))
 
     def after(self, connection: sqlite3.Connection, bucket: str, name: str, *, prefix: str) -> list[Entry]:
-        """The next objects after `name` in order of names, of those that begin with `prefix`."""
+        """The next objects after `name` in order of names, of those with the prefix `prefix`."""
         end = end_of_prefix(prefix)
         bound, values = ("", ()) if end is None else ("AND name < ? ", (end,))
         rows = connection.execute(

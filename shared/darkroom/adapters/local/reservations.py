@@ -8,7 +8,7 @@ from darkroom.adapters.local.database import LocalDatabase
 from darkroom.domain.errors import RevisionConflict
 from darkroom.domain.quota import Reservations
 
-#: Made where it is first needed: a home without limits never has the table.
+#: Created on first use: a home without limits never has the table.
 _TABLE = "CREATE TABLE IF NOT EXISTS reservations (owner TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -26,7 +26,7 @@ class LocalReservationStore:
         owner = reservations.owner
         with self._database.transaction() as connection:
             if _stored(connection, owner).version != reservations.version:
-                raise RevisionConflict(f"the reservations of {owner!r} were saved by somebody else")
+                raise RevisionConflict(f"the reservations of {owner!r} were saved by another process")
             connection.execute("DELETE FROM reservations WHERE owner = ?", (owner,))
             if not reservations.entries:
                 return Reservations(owner=owner)

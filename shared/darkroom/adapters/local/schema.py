@@ -11,9 +11,9 @@ _FIRST = (
         bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,
         size INTEGER NOT NULL, crc32c TEXT NOT NULL, content_type TEXT NOT NULL, metadata TEXT NOT NULL,
         created_at INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,  -- of the file; with its size, tells whether it still is the one we wrote
+        mtime_ns INTEGER NOT NULL,  -- of the file; with its size, shows whether the file was changed
         path BLOB NOT NULL,         -- below the bucket's folder
-        staged TEXT,                -- file that holds the content until it is moved to its path
+        staged TEXT,                -- file with the content until it is moved to its path
         PRIMARY KEY (bucket, name)) WITHOUT ROWID""",
     "CREATE UNIQUE INDEX objects_by_path ON objects (bucket, path)",
     "CREATE INDEX objects_staged ON objects (staged) WHERE staged IS NOT NULL",
@@ -44,7 +44,7 @@ _BATCHES = (
         PRIMARY KEY (job_id, batch)) WITHOUT ROWID""",
     "CREATE INDEX job_batches_by_batch ON job_batches (batch, job_id)",
 )
-#: Every list that people ask for is read in its order from an index, and stops when the page is full.
+#: Every list is read from an index in the order of the list, and stops when the page is full.
 _JOB_INDEXES = (
     "CREATE INDEX jobs_by_verdict ON jobs (qc_status, updated_at, id)",
     "CREATE INDEX jobs_by_status_verdict ON jobs (status, qc_status, updated_at, id)",

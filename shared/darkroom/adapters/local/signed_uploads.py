@@ -22,7 +22,7 @@ from darkroom.runtime.ports import Clock, NewObject, ObjectInfo, ObjectStore, Pi
 #: Where the API listens for what was signed.
 PATH = "/v1/uploads"
 _PIECE_BYTES = 1024 * 1024
-#: Parts of uploads that nobody went on with are deleted after so many seconds.
+#: Seconds after which the parts of an interrupted upload are deleted.
 _FORGOTTEN_S = 7 * 24 * 3600
 _SESSION = re.compile(r"[0-9a-f]{32}")
 
@@ -34,12 +34,12 @@ class LocalSignedUploads:
     home: Path
     objects: ObjectStore
     clock: Clock
-    #: The key of the signatures, asked for on first use.
+    #: The key of the signatures, read on first use.
     key: Callable[[], str]
 
     def sign(self, grant: UploadGrant) -> SignedUpload:
-        told = {**asdict(grant), "expires_at": grant.expires_at.isoformat()}
-        url = f"{PATH}/{self._serializer.dumps(told)}"
+        payload = {**asdict(grant), "expires_at": grant.expires_at.isoformat()}
+        url = f"{PATH}/{self._serializer.dumps(payload)}"
         sent = {"Content-Type": grant.content_type}
         if grant.resumable:
             return SignedUpload(method="POST", url=url, headers={**sent, "x-goog-resumable": "start"})
@@ -48,10 +48,10 @@ class LocalSignedUploads:
     def grant(self, token: str) -> UploadGrant:
         missing = ObjectNotFound("there is no upload under this signature, or it has expired")
         try:
-            told = self._serializer.loads(token)
+            payload = self._serializer.loads(token)
         except BadData as exc:
             raise missing from exc
-        grant = UploadGrant(**{**told, "expires_at": datetime.fromisoformat(told["expires_at"])})
+        grant = UploadGrant(**{**payload, "expires_at": datetime.fromisoformat(payload["expires_at"])})
         if grant.expires_at <= self.clock.now():
             raise missing
         return grant
@@ -70,7 +70,7 @@ class LocalSignedUploads:
         if piece.is_question:
             return here
         if piece.first > here:
-            raise BadMessage(f"the piece begins at byte {piece.first}, but only {here} bytes are there")
+            raise BadMessage(f"the part starts at byte {piece.first}, but only {here} bytes were received")
         with path.open("ab") as file:
             skip = here - piece.first
             for chunk in _chunks(stream):

@@ -15,6 +15,8 @@ from darkroom.adapters.local.files import Fingerprint, LocalFiles, fingerprint_o
 from darkroom.adapters.local.names import name_of
 from darkroom.adapters.local.register import NewEntry, Register
 from darkroom.adapters.object_rules import encode_crc32c, valid_name
+from darkroom.domain.formats import PICTURE_SUFFIXES
+from darkroom.domain.new_job import SIDECAR_SUFFIX
 from darkroom.runtime.logs import log
 from darkroom.runtime.ports import ObjectInfo
 
@@ -23,13 +25,15 @@ _UNFINISHED = re.compile(
     rb"^\.|~$|\.(part|partial|tmp|temp|crdownload|download|swp)$|^(thumbs\.db|desktop\.ini)$", re.IGNORECASE
 )
 _CHUNK_BYTES = 1 << 20
-#: Hidden files that people may have meant; macOS puts a `._` file beside every file on a foreign disk.
-_HIDDEN_PICTURE = re.compile(rb"^\.(?!_).*\.(jpe?g|jpe|jfif|png|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
+#: Hidden files that are reported; macOS adds a `._` file to every file on a foreign disk, and these are not.
+_HIDDEN_PICTURE = re.compile(
+    rf"^\.(?!_).*({'|'.join(map(re.escape, sorted(PICTURE_SUFFIXES)))})$".encode(), re.IGNORECASE
+)
 _MOST_UNTOLD = 1000
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file of that name is left alone until it gets another one."""
+    """Whether a file with this name is ignored until it is renamed."""
     return _UNFINISHED.search(os.fsencode(name)) is not None
 
 
@@ -45,11 +49,11 @@ class FolderWatch:
         #: Files that differ from the register, as the last scan found them.
         self._unsettled: dict[bytes, Fingerprint] = {}
         self._ignored: set[bytes] = set()
-        #: Sentences for whoever asks; the newest, if nobody does.
+        #: The latest sentences about ignored files, for the caller.
         self._untold: deque[str] = deque(maxlen=_MOST_UNTOLD)
 
     def scan(self) -> list[ObjectInfo]:
-        """Register what has been stable since the last scan, forget what is gone, and return the new objects."""
+        """Register files that are stable since the last scan, remove deleted ones, and return the new objects."""
         with self._database.translated():
             self._folder.mkdir(parents=True, exist_ok=True)
         with self._database.reading() as connection:
@@ -64,7 +68,7 @@ class FolderWatch:
         }
         stable = [path for path, file in changed.items() if self._unsettled.get(path) == file]
         self._unsettled = changed
-        infos = [self._add(path, changed[path]) for path in sorted(stable)]
+        infos = [self._add(path, changed[path]) for path in sorted(stable, key=_descriptions_first)]
         return [info for info in infos if info is not None]
 
     def _add(self, path: bytes, file: Fingerprint) -> ObjectInfo | None:
@@ -89,7 +93,7 @@ class FolderWatch:
             return self._register.add(connection, new).info
 
     def _is_touched(self, connection: sqlite3.Connection, path: bytes, file: Fingerprint, *, crc32c: str) -> bool:
-        """Whether the file only got another time; that is noted, and whoever works on the object goes on."""
+        """Whether only the time of the file changed; the new time is stored, and the object stays the same."""
         here = self._register.at_path(connection, self._bucket, path)
         if here is None or here.staged is not None or (here.file.size, here.info.crc32c) != (file.size, crc32c):
             return False
@@ -122,7 +126,7 @@ class FolderWatch:
         return content if fingerprint_of(target) == file else None
 
     def _ignore(self, path: bytes, reason: str) -> None:
-        """Say once why a file does not become an object; it is looked at again in every scan."""
+        """Report once why a file does not become an object; every scan checks it again."""
         if path not in self._ignored:
             self._ignored.add(path)
             file = self._folder / os.fsdecode(path)
@@ -135,12 +139,12 @@ class FolderWatch:
         return [self._untold.popleft() for _ in range(len(self._untold))]
 
     def _forget(self, missing: set[bytes]) -> None:
-        """Remove the objects whose files are really gone; hidden ones are only not looked at."""
+        """Remove the objects whose files were deleted; hidden files are only ignored."""
         for path in missing:
             with self._database.transaction() as connection:
                 entry = self._register.at_path(connection, self._bucket, path)
-                gone = fingerprint_of(self._files.at(self._bucket, path)) is None
-                if entry is not None and entry.staged is None and gone:
+                deleted = fingerprint_of(self._files.at(self._bucket, path)) is None
+                if entry is not None and entry.staged is None and deleted:
                     self._register.remove(connection, entry.info.ref)
 
     def _files_below(self, folder: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
@@ -156,7 +160,7 @@ class FolderWatch:
                     yield prefix + entry.name, (found.st_size, found.st_mtime_ns)
 
     def _entries(self, folder: bytes, prefix: bytes) -> list[os.DirEntry[bytes]]:
-        """What is in a folder and finished; nothing in one that was removed meanwhile or may not be read."""
+        """The complete files of a folder; nothing if it was removed in the meantime or cannot be read."""
         try:
             with os.scandir(folder) as entries:
                 found = list(entries)
@@ -170,12 +174,17 @@ class FolderWatch:
         return [entry for entry in found if not _UNFINISHED.search(entry.name)]
 
     def _ignore_if_meant(self, entry: os.DirEntry[bytes], prefix: bytes) -> None:
-        """Say so of links and of hidden pictures; what is unfinished by its name will get another one."""
+        """Report links and hidden pictures; a file whose name marks it as unfinished will be renamed."""
         if entry.is_symlink():
             if not _UNFINISHED.search(entry.name):
                 self._ignore(prefix + entry.name, "symbolic links are not followed")
         elif _HIDDEN_PICTURE.search(entry.name):
-            self._ignore(prefix + entry.name, "a name that begins with a dot is hidden")
+            self._ignore(prefix + entry.name, "a name that starts with a dot is hidden")
+
+
+def _descriptions_first(path: bytes) -> tuple[bool, bytes]:
+    """A photograph and the file that describes it may be copied together; the description must be there first."""
+    return not path.endswith(os.fsencode(SIDECAR_SUFFIX)), path
 
 
 def _checksum(path: Path) -> tuple[str, bytes]:

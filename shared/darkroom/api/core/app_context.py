@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from darkroom.api.core.admission import AdmissionQueue
 from darkroom.auth.callers import Authenticator
 from darkroom.domain.http_errors import Busy
+from darkroom.runtime.calibrations import read_calibrations
 from darkroom.runtime.ports import SignedUploads
 from darkroom.runtime.system import System
 
@@ -75,4 +76,5 @@ class AppContext:
             clock=system.clock,
             meter=copy(system.meter),
             limits=limits,
+            calibrations=read_calibrations(system.settings.acceptance),
         )

@@ -3,12 +3,11 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
 from flask import Request
-from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from darkroom.api.core.admission import AdmissionQueue
@@ -17,7 +16,9 @@ from darkroom.api.core.headers import cors_headers, preflight, with_security_hea
 from darkroom.api.core.problems import CONTENT_TYPE, body_of, problem_of
 from darkroom.api.core.rate_limits import RateLimiter
 from darkroom.api.core.reading import MAX_BODY_BYTES, drain
+from darkroom.api.core.responses import http_response, whole
 from darkroom.api.core.routing import ApiResponse, Match, Router
+from darkroom.api.pages.problem import PAGE, page_of, wants_page
 from darkroom.api.routes.table import ROUTES
 from darkroom.auth.callers import Authenticator, Principal, address
 from darkroom.auth.google_sign_in import GoogleSignIn
@@ -29,10 +30,6 @@ from darkroom.runtime.system import System
 
 #: An X-Request-Id of a client that is accepted as it is.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-#: Largest response in one piece, in bytes: Google's front end takes at most 32 MiB, larger ones must be streamed.
-_WHOLE_RESPONSE_BYTES = 30 * 1024 * 1024
-#: Bytes of one piece of a streamed response.
-_PIECE_BYTES = 1024 * 1024
 #: Pictures that wait for each inference slot: as many as are done before a client gives up.
 _WAITING_PER_SLOT = 8
 #: Memory for bodies in bytes: four of the largest. A body is held twice while it is read.
@@ -77,7 +74,7 @@ class Api:
         try:
             response = preflight() if request.method == "OPTIONS" else self._response(request)
         except Exception as exc:  # noqa: BLE001  the one place where errors become responses
-            response = error_response(exc, request_id)
+            response = error_response(exc, request_id, as_page=wants_page(request))
         drain(request)
         cors = cors_headers(request, self.app.system.settings.origins)
         return with_security_headers(response, request, request_id=request_id, cors=cors)
@@ -89,7 +86,7 @@ class Api:
         caller = authenticator.caller(request, match.route.access)
         if caller.key_id:
             self.rate_limiter.acquire(f"key {caller.key_id}")
-        response = _http_response(self._admitted(request, match, caller))
+        response = http_response(request, self._admitted(request, match, caller))
         if caller.cookie:
             remember(response, request, caller.cookie)
         return response
@@ -135,40 +132,13 @@ def _google(settings: Settings) -> GoogleSignIn | None:
     return GoogleSignIn(audience=settings.google_audience, roles=settings.accounts)
 
 
-def _http_response(response: ApiResponse) -> Response:
-    content = response.content
-    if isinstance(content, BaseModel):
-        content = content.model_dump_json().encode()
-    return _whole(content, response) if isinstance(content, bytes) else _streamed(content, response)
-
-
-def _whole(data: bytes, response: ApiResponse) -> Response:
-    """A response with a Content-Length, unless it is too large for one piece.
-
-    The content is an iterator even so. functions-framework reads the rest of the request before any other response,
-    and answers a body that is too large with its own error page.
-    """
-    if len(data) > _WHOLE_RESPONSE_BYTES:
-        return _streamed(_pieces(data), response)
-    whole = _streamed(iter((data,)), response)
-    whole.content_length = len(data)
-    return whole
-
-
-def _streamed(content: Iterator[bytes], response: ApiResponse) -> Response:
-    headers = dict(response.headers)
-    return Response(content, status=response.status, content_type=response.content_type, headers=headers)
-
-
-def _pieces(data: bytes) -> Iterator[bytes]:
-    view = memoryview(data)
-    for start in range(0, len(data), _PIECE_BYTES):
-        yield bytes(view[start : start + _PIECE_BYTES])
-
-
-def error_response(exc: Exception, request_id: str) -> Response:
-    """The problem document of an error as a response."""
+def error_response(exc: Exception, request_id: str, *, as_page: bool = False) -> Response:
+    """The problem document of an error as a response, or the same as a page for a person."""
     problem, headers = problem_of(exc, request_id)
+    if as_page:
+        page, own = page_of(problem), {**headers, "Content-Security-Policy": PAGE.policy()}
+        kind = "text/html; charset=utf-8"
+        return whole(page, ApiResponse(content=page, status=problem.status, content_type=kind, headers=own))
     # A value of the request may contain half a surrogate pair, which UTF-8 cannot encode.
     data = json.dumps(body_of(problem), ensure_ascii=False).encode(errors="replace")
-    return _whole(data, ApiResponse(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))
+    return whole(data, ApiResponse(content=data, status=problem.status, content_type=CONTENT_TYPE, headers=headers))

@@ -41,7 +41,7 @@ class Body(ABC, Generic[ContentT_co]):
 
     def memory_bytes(self, request: Request) -> int:
         """The bytes that a request may hold while it is handled."""
-        if request.method in ("GET", "DELETE"):
+        if request.method in ("GET", "HEAD", "DELETE"):
             return 0
         return MAX_BODY_BYTES if request.content_length is None else request.content_length
 
@@ -96,11 +96,13 @@ class JsonBody(Body[ModelT]):
 class PictureBody(Body[Submission[RequestT]]):
     """A picture with options: a form with a file, the bytes alone, or JSON with a URL."""
 
-    def __init__(self, model: type[RequestT]) -> None:
+    def __init__(self, model: type[RequestT], *, takes_mask: bool = False) -> None:
+        """`takes_mask`: a form may have a second picture, the mask."""
         self._model = self.model = model
+        self.takes_mask = takes_mask
 
     def read(self, request: Request) -> Submission[RequestT]:
-        return read_submission(request, self._model)
+        return read_submission(request, self._model, takes_mask=self.takes_mask)
 
     def memory_bytes(self, request: Request) -> int:
         if request.mimetype == "application/json":

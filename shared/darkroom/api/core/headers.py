@@ -20,9 +20,15 @@ _SECURITY: Mapping[str, str] = {
 #: Strict-Transport-Security: one year in seconds.
 _HTTPS_ONLY = "max-age=31536000"
 #: Request headers that pages of an allowed origin may set.
-_ALLOWED = "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, X-Request-Id, Last-Event-ID"
+_ALLOWED = (
+    "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, X-Request-Id, Last-Event-ID, Content-Range, "
+    "If-Match, If-None-Match, If-Modified-Since, If-Range, Range, X-Goog-Resumable"
+)
 #: Response headers that these pages may read.
-_EXPOSED = "Location, Retry-After, X-Request-Id, Content-Disposition, Darkroom-Review"
+_EXPOSED = (
+    "Location, Retry-After, X-Request-Id, Content-Disposition, Darkroom-Review, ETag, Range, Content-Range, "
+    "Accept-Ranges, Content-Encoding"
+)
 #: Methods that these pages may use.
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 #: Seconds for which a browser keeps the response to a preflight request.
@@ -37,7 +43,7 @@ def with_security_headers(
         response.headers.setdefault(name, value)
     if "Access-Control-Allow-Origin" in cors:
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    for name in ("Accept", "Origin"):
+    for name in ("Accept", "Accept-Encoding", "Origin"):
         response.headers.add("Vary", name)
     response.headers["X-Request-Id"] = request_id
     if is_https(request):

@@ -4,7 +4,8 @@ https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from darkroom import __version__
 from darkroom.api.core.bodies import PictureBody
 from darkroom.api.core.problems import CONTENT_TYPE, Problem
-from darkroom.api.core.reading import FILE_FIELD
+from darkroom.api.core.reading import FILE_FIELD, MASK_FIELD
 from darkroom.api.core.routing import Endpoint, ResponseSpec
 from darkroom.domain.parameters import PARAMETERS
 from darkroom.domain.products.configs import SCOPES
@@ -30,8 +31,10 @@ _STATUS_WORDS: Mapping[int, str] = {
     405: "the path has other methods",
     409: "the state of the job does not allow it, or another request was faster",
     410: "the object was deleted or replaced",
+    412: "the response has another version than `If-Match` expects",
     413: "too large",
     415: "the content type of the body is not supported",
+    416: "the range is outside of the content",
     422: "a value of the request is invalid",
     429: "too many requests",
     500: "an unexpected error; the log has it under the id in the response",
@@ -46,7 +49,18 @@ _PATH_SCHEMAS: Mapping[str, Json] = {
     "scope": {"type": "string", "enum": list(SCOPES)},
     "key": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
     "group": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
+    "run": {"type": "integer", "minimum": 1},
     "token": {"type": "string", "minLength": 1},
+}
+#: Headers of conditional requests, RFC 9110.
+_CONDITIONS: Mapping[str, str] = {
+    "If-None-Match": "the ETag that the client has; the response is 304 if it is the present one",
+    "If-Modified-Since": "the Last-Modified that the client has",
+}
+#: Headers of requests for a part, RFC 9110.
+_RANGES: Mapping[str, str] = {
+    "Range": "one range of bytes: `bytes=0-999`",
+    "If-Range": "the ETag of the part that the client has; the response is whole if it has changed",
 }
 #: Problem statuses of every route.
 _EVERYWHERE = (400, 405, 429, 500, 503)
@@ -174,8 +188,14 @@ def _object_as_text() -> Json:
 def _header_parameters(route: Endpoint) -> list[Json]:
     return [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in route.headers.items()
+        for name, text in {**route.headers, **_conditions(route)}.items()
     ]
+
+
+def _conditions(route: Endpoint) -> Mapping[str, str]:
+    """The headers of conditional requests and requests for a range."""
+    found = _CONDITIONS if route.method == "GET" else {}
+    return {**found, **(_RANGES if _has_ranges(route) else {})}
 
 
 def _body(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
@@ -183,14 +203,14 @@ def _body(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
     body = route.body_spec
     assert body.model is not None
     if isinstance(body, PictureBody):
-        return _picture_body(body.model, schemas)
+        return _picture_body(body.model, schemas, files=[FILE_FIELD, *([MASK_FIELD] if body.takes_mask else [])])
     content = {"application/json": {"schema": _ref(body.model)}}
     return content | {media: {"schema": {"type": "string"}} for media in body.text_types}
 
 
-def _picture_body(model: type[BaseModel], schemas: Mapping[str, Json]) -> Json:
+def _picture_body(model: type[BaseModel], schemas: Mapping[str, Json], *, files: Sequence[str]) -> Json:
     fields: dict[str, Json] = schemas[model.__name__]["properties"]
-    form: dict[str, Json] = {FILE_FIELD: {"type": "string", "format": "binary"}}
+    form: dict[str, Json] = {name: {"type": "string", "format": "binary"} for name in files}
     form |= {name: as_text(field) for name, field in fields.items() if name not in ("url", "object")}
     return {
         "multipart/form-data": {
@@ -214,20 +234,36 @@ def _responses(route: Endpoint) -> Json:
             "description": _STATUS_WORDS[status],
             "content": {CONTENT_TYPE: {"schema": _ref(Problem)}},
         }
-    for response in route.responses:
+    for response in described_responses(route):
         one = responses.setdefault(str(response.status), {"description": response.description})
         if found := _content(response):
             one["content"] = one.get("content", {}) | found
     return dict(sorted(responses.items()))
 
 
+def described_responses(route: Endpoint) -> Iterator[ResponseSpec]:
+    """The responses of the table, and those to conditional requests and requests for a range."""
+    yield from route.responses
+    if route.method == "GET":
+        yield ResponseSpec(status=304, description="the client has this version already")
+    for response in route.responses:
+        if response.has_ranges:
+            yield replace(response, status=206, description="a range of the bytes")
+
+
 def problem_statuses(route: Endpoint) -> list[int]:
     """The statuses of the problem documents of a route."""
     found = {*_EVERYWHERE, *route.problems}
+    found |= {412} if route.method == "GET" else set()
+    found |= {416} if _has_ranges(route) else set()
     found |= set() if route.access == "anyone" else {401, 403}
     found |= {422} if route.query_model is not None else set()
     found |= set(_WITH_BODY) if route.body_spec.model is not None else set()
     return sorted(found)
+
+
+def _has_ranges(route: Endpoint) -> bool:
+    return any(response.has_ranges for response in route.responses)
 
 
 def _content(response: ResponseSpec) -> Json:

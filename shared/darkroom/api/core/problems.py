@@ -101,6 +101,8 @@ def _headers(exc: errors.DarkroomError, status: int) -> dict[str, str]:
     headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="darkroom"'
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        headers["Content-Range"] = f"bytes */{exc.limit}"
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = str(exc.limit)
     return headers

@@ -27,6 +27,8 @@ MAX_FORM_PARTS = 50
 FILE_FIELD = "file"
 #: The same field in the forms of another service.
 OTHER_FILE_FIELD = "image"
+#: The form field of a mask.
+MASK_FIELD = "mask"
 #: Bytes that one read of an ignored body takes.
 _DRAIN_BYTES = 65_536
 #: Key in the WSGI environment: the body was read whole.
@@ -133,6 +135,12 @@ def read_form(request: Request) -> tuple[dict[str, str], tuple[str, bytes] | Non
     except ValueError as exc:  # werkzeug raises it for a boundary that is missing or broken
         raise HttpError(f"the form cannot be read: {exc}") from exc
     return fields, None if file is None else (file.filename or "", file.read())
+
+
+def read_mask(request: Request) -> bytes | None:
+    """The bytes of the mask in a form that `read_form` has read; None if there is none."""
+    file = request.files.get(MASK_FIELD)
+    return None if file is None else file.read()
 
 
 def read_json(request: Request) -> JsonValue:

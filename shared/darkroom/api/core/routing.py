@@ -18,6 +18,7 @@ from werkzeug.routing import Map, Rule
 
 from darkroom.api.core.app_context import AppContext
 from darkroom.api.core.bodies import Body, NoBody
+from darkroom.api.core.caching import Validator
 from darkroom.api.core.reading import ModelQuery, NoQuery, QuerySource
 from darkroom.api.core.submissions import Submission
 from darkroom.auth.callers import Access, Principal
@@ -65,6 +66,8 @@ class ApiResponse:
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: The validator of a file. A document needs none: its validator is made from its bytes.
+    validator: Validator | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class ResponseSpec:
     model: type[BaseModel] | None = None
     #: The content types of any other response.
     media: tuple[str, ...] = ()
+    #: Whether a client may request a range of the bytes.
+    has_ranges: bool = False
 
 
 #: A request with a picture.

@@ -14,7 +14,7 @@ from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from typing_extensions import TypeVar
 
-from darkroom.api.core.reading import FILE_FIELD, checked, read_form, read_json, read_raw
+from darkroom.api.core.reading import FILE_FIELD, MASK_FIELD, checked, read_form, read_json, read_mask, read_raw
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 
@@ -86,6 +86,8 @@ class Submission(Generic[RequestT_co]):
     #: The client's name of the file; may be empty, is not trusted.
     name: str
     options: RequestT_co
+    #: The bytes of the mask; only a form can have one.
+    mask: bytes | None = None
 
     def picture(self, fetch: Callable[[str], bytes]) -> bytes:
         """The bytes of the picture; `fetch` reads a URL. Raises Invalid if there is no picture."""
@@ -102,8 +104,8 @@ class Submission(Generic[RequestT_co]):
         return self.data
 
 
-def read_submission(request: Request, model: type[RequestT]) -> Submission[RequestT]:
-    """The picture and its options, checked. Raises HttpError."""
+def read_submission(request: Request, model: type[RequestT], *, takes_mask: bool = False) -> Submission[RequestT]:
+    """The picture and its options, checked. Raises HttpError, also for a mask that nothing would read."""
     query = {name: values[-1] for name, values in request.args.lists()}
     if request.mimetype == "application/json":
         value = read_json(request)
@@ -114,6 +116,16 @@ def read_submission(request: Request, model: type[RequestT]) -> Submission[Reque
         fields, file = read_form(request)
         options = checked(model, {**query, **fields})
         name, data = file or ("", None)
-        return Submission(data=data, name=name, options=options)
+        return Submission(data=data, name=name, options=options, mask=_mask_of(request, takes_mask=takes_mask))
     options = checked(model, query)
     return Submission(data=read_raw(request) or None, name="", options=options)
+
+
+def _mask_of(request: Request, *, takes_mask: bool) -> bytes | None:
+    mask = read_mask(request)
+    if mask is not None and not takes_mask:
+        raise Invalid(
+            f"this request takes no form field {MASK_FIELD!r}; a job's mask is an object that its pipeline names as "
+            "mask_object of repair or background"
+        )
+    return mask

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
+from darkroom.api.core.caching import tag_of
+from darkroom.domain.acceptance import Acceptance
 from darkroom.domain.history import HistoryEntry
 from darkroom.domain.job import Job, JobError, QcStatus, Skipped, Status
 from darkroom.domain.messages import ModelRef, Report, StepRecord
@@ -44,6 +46,16 @@ class StageView(BaseModel):
         )
 
 
+def result_tag(job: Job) -> str:
+    """The version of the result: its bytes and its name."""
+    return tag_of(job.result, job.display_name)
+
+
+def original_tag(job: Job) -> str:
+    """The version of the uploaded photograph: its bytes and its name."""
+    return tag_of(job.source.ref, job.display_name)
+
+
 class Links(BaseModel):
     """Paths of related resources."""
 
@@ -67,6 +79,17 @@ class Links(BaseModel):
         )
 
 
+class Etags(BaseModel):
+    """ETags of the pictures. With its `etag` in the query, a client may keep a picture for a year."""
+
+    original: str
+    result: str | None = Field(description="null until there is a result; a rework changes it")
+
+    @classmethod
+    def of(cls, job: Job) -> "Etags":
+        return cls(original=original_tag(job), result=result_tag(job) if job.result else None)
+
+
 class JobView(BaseModel):
     """A job: one photograph and its processing."""
 
@@ -85,6 +108,9 @@ class JobView(BaseModel):
     stages: list[StageView] = Field(description="the finished steps")
     skipped: list[Skipped] = Field(description="the skipped stages, with the reasons")
     degraded: bool
+    acceptance: Acceptance | None = Field(
+        description="how probably a person would accept the result; null if the pipeline is not calibrated"
+    )
     review_reasons: list[ReviewReason] = Field(description="why a person must review the result; empty if none must")
     before: Report | None = Field(description="measurements of the upload")
     after: Report | None = Field(description="measurements of the result")
@@ -96,6 +122,7 @@ class JobView(BaseModel):
     expires_at: datetime
     revision: int = Field(description="grows with every change")
     links: Links
+    etags: Etags
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -109,6 +136,7 @@ class JobView(BaseModel):
             degraded=job.degraded,
             review_reasons=list(job.review_reasons),
             links=Links.of(job),
+            etags=Etags.of(job),
         )
 
 
@@ -124,6 +152,7 @@ _COPIED = {
     "skipped",
     "before",
     "after",
+    "acceptance",
     "error",
     "created_at",
     "updated_at",

@@ -3,10 +3,11 @@
 Each one translates its request for another route of this API, and has no processing of its own.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from darkroom import __version__
 from darkroom.api.core.bodies import JsonBody, PictureBody, UnreadBody
 from darkroom.api.core.reading import checked
 from darkroom.api.core.routing import (
@@ -24,7 +25,7 @@ from darkroom.api.routes import batches, enhancement, imports, previews, quality
 from darkroom.api.routes.batches import BatchRequest, BatchView
 from darkroom.api.routes.enhancement import Enhanced
 from darkroom.api.routes.meta import Warm, open_models
-from darkroom.api.routes.previews import AdjustRequest, Histogram
+from darkroom.api.routes.previews import MAX_SHARPNESS, MAX_SMOOTHING, AdjustRequest, Histogram
 from darkroom.domain.pipeline import Pipeline, Preset, build_pipeline
 from darkroom.domain.presets import PRODUCT_MIN_SIDE
 from darkroom.domain.products.batches import Batch
@@ -54,6 +55,64 @@ class InitModel(BaseModel):
 def init_model(context: RequestContext) -> ApiResponse:
     """Open the models."""
     return ApiResponse(content=InitModel(ready=open_models(context)))
+
+
+class Hello(BaseModel):
+    """The service answers."""
+
+    status: Literal["success"] = "success"
+    message: str
+
+
+def hello(context: RequestContext) -> ApiResponse:  # noqa: ARG001
+    """Say that the service answers."""
+    return ApiResponse(content=Hello(message=f"Darkroom {__version__}"))
+
+
+class TemporaryFiles(BaseModel):
+    """Temporary files of requests. There are none: a picture is processed in memory."""
+
+    status: Literal["success"] = "success"
+    files: list[str] = Field([], description="always empty")
+
+
+def temporary_files(context: RequestContext) -> ApiResponse:  # noqa: ARG001
+    """The temporary files that there are, or that were deleted."""
+    return ApiResponse(content=TemporaryFiles())
+
+
+#: A change in percent; 0 changes nothing.
+Percent = Annotated[float, Field(ge=-100.0, le=100.0)]
+#: A share of the greatest value in percent.
+Share = Annotated[float, Field(ge=0.0, le=100.0)]
+
+
+class AdjustPercentRequest(PictureRequest):
+    """A picture and its adjustments in percent; 0 changes nothing."""
+
+    brightness: Percent = 0.0
+    contrast: Percent = 0.0
+    saturation: Percent = 0.0
+    temperature: Percent = Field(0.0, description="above 0 warmer, below 0 cooler")
+    smoothing: Share = Field(0.0, description="100 is a Gaussian of 10 pixels")
+    sharpness: Share = Field(0.0, description="100 is an unsharp mask of the amount 3")
+
+    def to_adjust_request(self) -> AdjustRequest:
+        """The request for /v1/adjust."""
+        return AdjustRequest(
+            brightness=self.brightness / 100.0,
+            contrast=self.contrast / 100.0,
+            saturation=self.saturation / 100.0,
+            temperature=self.temperature / 100.0,
+            smoothing=self.smoothing / 100.0 * MAX_SMOOTHING,
+            sharpness=self.sharpness / 100.0 * MAX_SHARPNESS,
+            format="png",
+        )
+
+
+def adjust(context: RequestContext[object, Submission[AdjustPercentRequest]]) -> ApiResponse:
+    """Adjust a picture; the response is a PNG."""
+    return previews.adjusted(context, context.body.options.to_adjust_request())
 
 
 class ProcessRequest(PictureRequest):
@@ -179,11 +238,38 @@ ROUTES: tuple[Endpoint, ...] = (
         method="POST",
         path="/api/adjust",
         name="api_adjust",
-        summary="As /v1/adjust",
+        summary="As /v1/adjust, with adjustments from -100 to 100; the response is a PNG",
         access="submitter",
-        handler=previews.adjust,
-        responses=(ResponseSpec(description="the picture", media=PICTURES),),
-        body=PictureBody(AdjustRequest),
+        handler=adjust,
+        responses=(ResponseSpec(description="the picture", media=("image/png",)),),
+        body=PictureBody(AdjustPercentRequest),
+    ),
+    route(
+        method="GET",
+        path="/api/hello",
+        name="api_hello",
+        summary="Says that the service answers",
+        access="anyone",
+        handler=hello,
+        responses=(ResponseSpec(description="the release", model=Hello),),
+    ),
+    route(
+        method="POST",
+        path="/api/cleanup",
+        name="api_cleanup",
+        summary="Deletes nothing: no request leaves temporary files",
+        access="submitter",
+        handler=temporary_files,
+        responses=(ResponseSpec(description="an empty list", model=TemporaryFiles),),
+    ),
+    route(
+        method="GET",
+        path="/api/debug-temp",
+        name="api_debug_temp",
+        summary="Lists no files: no request leaves temporary files",
+        access="submitter",
+        handler=temporary_files,
+        responses=(ResponseSpec(description="an empty list", model=TemporaryFiles),),
     ),
     route(
         method="POST",

@@ -28,10 +28,10 @@ from darkroom.domain.presets import PRESET_RULES
 from darkroom.handlers.uploads import submit_upload
 from darkroom.runtime.ports import JobQuery, NewObject
 
-#: Photographs on the page, newest first.
+#: Photographs on one page, newest first.
 SHOWN = 60
 PAGE = Page("album")
-#: Seconds until the page reloads while a photograph is processed.
+#: Seconds until the page reloads in a browser without scripts while a photograph is processed.
 _RELOAD_S = 2
 #: The same while the page shows an error message.
 _RELOAD_AFTER_ERROR_S = 10
@@ -70,9 +70,18 @@ class Album(BaseModel):
     count: int
     message: Flash | None = Field(description="the result of the last form; shown once")
     jobs: list[JobView]
+    next_cursor: str | None = Field(None, description="the `cursor` of the next page")
 
 
-def show(context: RequestContext) -> ApiResponse:
+class AlbumQuery(BaseModel):
+    """A page of the album."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
+
+
+def show(context: RequestContext[AlbumQuery, object]) -> ApiResponse:
     """The album."""
     album = _album(context)
     cookies = {"Set-Cookie": forget(context.request)} if album.message else {}
@@ -130,13 +139,19 @@ def _added(context: AlbumContext) -> Job:
         )
 
 
-def _album(context: RequestContext) -> Album:
+def _album(context: RequestContext[AlbumQuery, object]) -> Album:
     owner, store = context.caller.owner, context.app.system.jobs
-    found = store.query(JobQuery(owner=owner, limit=SHOWN)).jobs
+    page = store.query(JobQuery(owner=owner, limit=SHOWN, cursor=context.query.cursor))
     count = store.count(JobQuery(owner=owner))
     limit = context.caller.limit(context.app.system.settings) or None
-    jobs = [JobView.of(job) for job in found]
-    return Album(user_id=owner, limit=limit, count=count, message=flash_of(context.request), jobs=jobs)
+    return Album(
+        user_id=owner,
+        limit=limit,
+        count=count,
+        message=flash_of(context.request),
+        jobs=[JobView.of(job) for job in page.jobs],
+        next_cursor=page.next_cursor,
+    )
 
 
 def _page(album: Album, headers: Mapping[str, str]) -> ApiResponse:
@@ -196,6 +211,7 @@ ROUTES: tuple[Endpoint, ...] = (
         access="submitter",
         handler=show,
         responses=(ResponseSpec(description="the album", model=Album, media=_PAGE),),
+        query=AlbumQuery,
     ),
     route(
         method="POST",

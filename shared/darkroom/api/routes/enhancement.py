@@ -48,6 +48,8 @@ MAX_PIXELS = 4_000_000
 MAX_RESULT_PIXELS = 16_000_000
 #: Response header with the codes of the review reasons, for a picture without JSON.
 REVIEW_HEADER = "Darkroom-Review"
+#: What the records call the mask of a request.
+MASK_NAME = "the request's mask"
 #: The end of error messages about the limits.
 _ADVICE = "post a job to /v1/jobs instead"
 
@@ -145,9 +147,13 @@ def run_unscored(context: PictureContext, pipeline: Pipeline) -> "PipelineResult
 def _run(
     context: PictureContext, pipeline: Pipeline, run: "Callable[..., PipelineResult]"
 ) -> "tuple[PipelineResult, float]":
+    from darkroom.execution.runner import given_mask
     from darkroom.imaging.tiling import before_each_tile
 
     runner = _runner(context, pipeline)
+    if (mask := context.body.mask) is not None:
+        require_small(mask)
+        runner, pipeline = given_mask(runner, pipeline, MASK_NAME, mask)
     data = context.body.picture(context.app.fetch)
     require_small(data)
     started = context.app.now()
@@ -299,7 +305,7 @@ ROUTES: tuple[Endpoint, ...] = (
         access="submitter",
         handler=enhance,
         responses=(_PICTURE_OR_JSON,),
-        body=PictureBody(PipelineRequest),
+        body=PictureBody(PipelineRequest, takes_mask=True),
     ),
     route(
         method="POST",
@@ -310,6 +316,6 @@ ROUTES: tuple[Endpoint, ...] = (
         handler=run_stage,
         responses=(_PICTURE_OR_JSON,),
         problems=(404,),
-        body=PictureBody(StageRequest),
+        body=PictureBody(StageRequest, takes_mask=True),
     ),
 )

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from darkroom.api.core.links import base_url
 from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.routes.jobs import JobFilter
 from darkroom.domain.job import Job
@@ -20,6 +21,8 @@ PAGE_SIZE = 200
 #: Cells that begin so are formulas: a spreadsheet would run the name of an uploaded file.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
+#: Column with the address of the finished picture. The table below has its path.
+RESULT_URL = "result_url"
 #: Columns of the table, with the value of each for a job.
 _COLUMNS: Mapping[str, Callable[[Job], object]] = {
     "job": lambda job: job.id,
@@ -39,6 +42,8 @@ _COLUMNS: Mapping[str, Callable[[Job], object]] = {
     "error_code": lambda job: job.error.code if job.error else None,
     "error_message": lambda job: job.error.message if job.error else None,
     "result": lambda job: job.result.name if job.result else None,
+    "result_url": lambda job: f"/v1/jobs/{job.id}/result" if job.result else None,
+    RESULT_URL: lambda job: f"/v1/jobs/{job.id}/result" if job.result else None,
     "created_at": lambda job: job.created_at.isoformat(),
     "completed_at": lambda job: job.completed_at.isoformat() if job.completed_at else None,
 }
@@ -51,18 +56,28 @@ def export(context: RequestContext[JobFilter, object]) -> ApiResponse:
     if query is None:
         return ApiResponse(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
     every = replace(query, order="oldest_first", limit=PAGE_SIZE)
-    return ApiResponse(content=_lines(context.app.system.jobs, every), content_type="text/csv", headers=headers)
+    return ApiResponse(
+        content=_lines(context.app.system.jobs, every, base_url(context.request)),
+        content_type="text/csv",
+        headers=headers,
+    )
 
 
-def _lines(jobs: JobStore, query: JobQuery) -> Iterator[bytes]:
+def _lines(jobs: JobStore, query: JobQuery, base: str) -> Iterator[bytes]:
     yield _line(list(_COLUMNS))
     cursor: str | None = None
     while True:
         page = jobs.query(replace(query, cursor=cursor))
-        yield b"".join(_line([read(job) for read in _COLUMNS.values()]) for job in page.jobs)
+        yield b"".join(_line(_values(job, base)) for job in page.jobs)
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _values(job: Job, base: str) -> list[object]:
+    values = {name: read(job) for name, read in _COLUMNS.items()}
+    path = values[RESULT_URL]
+    return list((values | {RESULT_URL: path and f"{base}{path}"}).values())
 
 
 def _line(values: list[object]) -> bytes:

@@ -52,7 +52,7 @@ def health(context: RequestContext) -> ApiResponse:
             for it in registry(context).entries
         ],
     )
-    return ApiResponse(content=report, status=200 if reachable else 503)
+    return ApiResponse(content=report, status=200 if reachable else 503, headers={"Cache-Control": "no-store"})
 
 
 def _is_reachable(context: RequestContext) -> bool:

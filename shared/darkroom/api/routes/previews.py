@@ -27,6 +27,10 @@ if TYPE_CHECKING:  # pixel libraries are imported with the first picture
     from darkroom.imaging.codec import Decoded, OutputFormat
 
 Result = TypeVar("Result")
+#: Largest smoothing: standard deviation of a Gaussian in pixels.
+MAX_SMOOTHING = 10.0
+#: Largest amount of the unsharp mask.
+MAX_SHARPNESS = 3.0
 
 
 class AdjustRequest(PictureRequest):
@@ -36,8 +40,8 @@ class AdjustRequest(PictureRequest):
     contrast: Adjustment = 0.0
     saturation: Adjustment = 0.0
     temperature: Adjustment = Field(0.0, description="above 0 warmer, below 0 cooler")
-    smoothing: float = Field(0.0, ge=0.0, le=10.0, description="Gaussian smoothing, standard deviation in pixels")
-    sharpness: float = Field(0.0, ge=0.0, le=3.0, description="amount of the unsharp mask; larger is sharper")
+    smoothing: float = Field(0.0, ge=0.0, le=MAX_SMOOTHING, description="standard deviation of a Gaussian in pixels")
+    sharpness: float = Field(0.0, ge=0.0, le=MAX_SHARPNESS, description="amount of the unsharp mask")
     format: Literal["keep", "jpeg", "png", "webp", "tiff", "avif"] = Field("keep", description="format of the response")
     quality: int | None = Field(None, ge=1, le=100, description="1-100 for lossy formats")
 
@@ -57,10 +61,14 @@ class AdjustRequest(PictureRequest):
 
 def adjust(context: RequestContext[object, Submission[AdjustRequest]]) -> ApiResponse:
     """Adjust a picture: a live preview."""
-    request = context.body.options
+    return adjusted(context, context.body.options)
+
+
+def adjusted(context: PictureContext, request: AdjustRequest) -> ApiResponse:
+    """The submitted picture with these adjustments."""
     parameters = request.parameters()
 
-    def adjusted(decoded: "Decoded") -> ApiResponse:
+    def work(decoded: "Decoded") -> ApiResponse:
         from darkroom.domain.formats import output_format
         from darkroom.imaging.codec import EncodeOptions, encode
         from darkroom.stages.finish import render
@@ -72,7 +80,7 @@ def adjust(context: RequestContext[object, Submission[AdjustRequest]]) -> ApiRes
         encoded = encode(rendered, options, decoded.metadata)
         return ApiResponse(content=encoded.data, content_type=encoded.content_type)
 
-    return on_picture(context, adjusted)
+    return on_picture(context, work)
 
 
 class Histogram(BaseModel):

@@ -17,7 +17,7 @@ from darkroom.domain.job import Job, QcStatus, Status
 from darkroom.domain.parameters import Stage
 from darkroom.domain.pipeline import Preset
 from darkroom.inference.registry import Registry
-from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.ports import JobQuery, JobStore
 
 #: Completed jobs that the times come from.
 SAMPLE_SIZE = 200
@@ -54,6 +54,16 @@ class Stats(BaseModel):
     stages: dict[Stage, Times] = Field(description="of the steps of these jobs that ran in the last run")
 
 
+def job_counts(jobs: JobStore, owner: str | None) -> dict[Status, int]:
+    """The number of jobs in each status, of one owner or of all."""
+    return {status: jobs.count(JobQuery(status=status, owner=owner)) for status in _STATUSES}
+
+
+def verdict_counts(jobs: JobStore, owner: str | None) -> dict[QcStatus, int]:
+    """The number of completed jobs with each verdict, of one owner or of all."""
+    return {verdict: jobs.count(JobQuery(status="completed", qc_status=verdict, owner=owner)) for verdict in _QC}
+
+
 def stats(context: RequestContext[StatsQuery, object]) -> ApiResponse:
     """Counts, times and rates."""
     query = context.query
@@ -61,8 +71,7 @@ def stats(context: RequestContext[StatsQuery, object]) -> ApiResponse:
     if query.owner is not None and query.owner != owner:
         return ApiResponse(content=_stats(dict.fromkeys(_STATUSES, 0), dict.fromkeys(_QC, 0), ()))
     jobs = context.app.system.jobs
-    counts = {status: jobs.count(JobQuery(status=status, owner=owner)) for status in _STATUSES}
-    verdicts = {verdict: jobs.count(JobQuery(status="completed", qc_status=verdict, owner=owner)) for verdict in _QC}
+    counts, verdicts = job_counts(jobs, owner), verdict_counts(jobs, owner)
     latest = jobs.query(JobQuery(status="completed", owner=owner, limit=SAMPLE_SIZE)).jobs
     return ApiResponse(content=_stats(counts, verdicts, latest))
 

@@ -7,6 +7,7 @@ from darkroom.api.core.routing import Endpoint
 from darkroom.api.legacy import routes
 from darkroom.api.pages import album, review
 from darkroom.api.routes import (
+    archive,
     batches,
     configs,
     create_job,
@@ -17,6 +18,7 @@ from darkroom.api.routes import (
     imports,
     jobs,
     meta,
+    metrics,
     previews,
     products,
     progress,
@@ -24,6 +26,7 @@ from darkroom.api.routes import (
     sharing,
     stats,
     uploads,
+    versions,
     webhooks,
 )
 
@@ -37,14 +40,14 @@ def _in(section: str, routes: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
 
 
 ROUTES: tuple[Endpoint, ...] = (
-    *_in(
-        "jobs", (*create_job.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *webhooks.ROUTES, *files.ROUTES, *progress.ROUTES)
-    ),
+    *_in("jobs", (*create_job.ROUTES, *uploads.ROUTES, *jobs.ROUTES, *webhooks.ROUTES)),
+    *_in("jobs", (*files.ROUTES, *versions.ROUTES, *progress.ROUTES)),
     *_in("at once", _synchronous((*enhancement.ROUTES, *previews.ROUTES))),
     *_in("quality control", (*quality.ROUTES, *review.ROUTES)),
     *_in("shared objects", sharing.ROUTES),
-    *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *configs.ROUTES, *products.ROUTES, *export.ROUTES)),
+    *_in("catalogue", (*imports.ROUTES, *batches.ROUTES, *archive.ROUTES)),
+    *_in("catalogue", (*configs.ROUTES, *products.ROUTES, *export.ROUTES)),
     *_in("album", album.ROUTES),
     *_in("as in other services", _synchronous(routes.ROUTES)),
-    *_in("service", (*meta.ROUTES, *stats.ROUTES, *docs.ROUTES)),
+    *_in("service", (*meta.ROUTES, *stats.ROUTES, *metrics.ROUTES, *docs.ROUTES)),
 )

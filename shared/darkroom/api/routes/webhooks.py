@@ -23,7 +23,9 @@ def show(context: RequestContext) -> ApiResponse:
     key = signing_key(context.app.system.settings)
     if not key:
         raise Invalid("webhooks are off: the deployment has no signing_key", code="callbacks_off")
-    return ApiResponse(content=CallbackKey(key=callback_key(key, context.caller.owner)))
+    # The key is a secret: no cache keeps it.
+    secret = CallbackKey(key=callback_key(key, context.caller.owner))
+    return ApiResponse(content=secret, headers={"Cache-Control": "no-store"})
 
 
 ROUTES: tuple[Endpoint, ...] = (

@@ -1,4 +1,4 @@
-"""`darkroom demo`: one photograph through the whole service, with what came of it."""
+"""`darkroom demo`: sends one photograph through the whole service and shows the result."""
 
 import os
 import time
@@ -37,9 +37,9 @@ from darkroom.runtime.bootstrap import build_local_runner, processors
 from darkroom.runtime.settings import Settings, read_settings
 from darkroom.stages.compare import Panel, contact_sheet
 
-#: Seconds after which a photograph is not waited for any more.
+#: Longest wait in seconds for the job.
 _TIMEOUT_S = 300.0
-#: Nobody wants to wait before the first step: the uploads folder is looked at this often, in seconds.
+#: Seconds between two scans of the uploads folder; short, so that the demo starts at once.
 _WATCH_S = 0.05
 _MANIFEST, _SHEET = "manifest.json", "contact-sheet.png"
 
@@ -56,7 +56,7 @@ class _Made:
 
 @click.command(epilog="\b\nExamples:\n  darkroom demo\n  darkroom demo portrait.jpg --preset product")
 @click.argument("photo", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--preset", type=click.Choice(PRESETS), default="restore", show_default=True, help="What is done.")
+@click.option("--preset", type=click.Choice(PRESETS), default="restore", show_default=True, help="The preset.")
 @click.option(
     "--home", type=click.Path(file_okay=False, path_type=Path), help="Home of the service; a new one if absent."
 )
@@ -65,10 +65,10 @@ class _Made:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder of the outcome.",
+    help="Folder of the results.",
 )
 def demo(photo: Path | None, preset: str, home: Path | None, out: Path) -> None:
-    """Send a photograph through the service on this machine and show what came of it.
+    """Send a photograph through the service on this machine and show the result.
 
     Without PHOTO, a photograph is damaged in a known way first, and the gain is measured against the undamaged one.
     """
@@ -85,22 +85,22 @@ def demo(photo: Path | None, preset: str, home: Path | None, out: Path) -> None:
     intervals = Intervals(watch_s=_WATCH_S)
     with LocalCloud(settings, intervals=intervals, observe=lambda it: changed.put(job_of(it.delivery))) as cloud:
         path = _free(settings.home / settings.uploads_bucket / preset / chosen.name)
-        console.print(f"{chosen.told}\n→ {path}", soft_wrap=True)
+        console.print(f"{chosen.description}\n→ {path}", soft_wrap=True)
         _drop(path, chosen.data)
         job = _follow(console, cloud, changed)
         if job.status != "completed":
             raise Failure(f"the job is {job.status}: {job.error.message if job.error else 'it did not end in time'}")
         made = _collect(cloud, job, chosen, out)
-    _tell(console, job, made)
+    _print_result(console, job, made)
     console.print(f"{time.monotonic() - started:.1f} s from start to end.")
 
 
 def _own(photo: Path) -> Sample:
-    return Sample(name=_visible(photo.name), data=photo.read_bytes(), told=f"Your photograph {photo}.")
+    return Sample(name=_visible(photo.name), data=photo.read_bytes(), description=f"Your photograph {photo}.")
 
 
 def _visible(name: str) -> str:
-    """A name that the uploads folder does not take for a hidden or unfinished file."""
+    """A name that the uploads folder does not ignore as a hidden or unfinished file."""
     names = (name, f"photograph{Path(name.rstrip('~')).suffix}", "photograph")
     return next(each for each in names if not is_unfinished(each))
 
@@ -193,14 +193,16 @@ def _panels(cloud: LocalCloud, job: Job, damaged: Picture, restored: Picture) ->
         if record.stage in RESTORATION_STAGES:
             picture = decode_working(cloud.objects.read(record.output))
             method = f"model {record.model.id}" if record.model else record.method
-            told = f"{method}, {record.elapsed_ms:.0f} ms"
+            details = f"{method}, {record.elapsed_ms:.0f} ms"
             value = rate(picture, measure(picture), judge, damaged.height * damaged.width).value
-            panels.append(_panel(record.stage.replace("_", " "), told, picture, value))
+            panels.append(_panel(record.stage.replace("_", " "), details, picture, value))
     return [*panels, _panel("result", "finished", restored, job.after.score)]
 
 
-def _panel(title: str, told: str, picture: Picture, value: float) -> Panel:
-    return Panel(title=title, subtitle=f"score {value:.0f}, {picture.width}x{picture.height}, {told}", picture=picture)
+def _panel(title: str, details: str, picture: Picture, value: float) -> Panel:
+    return Panel(
+        title=title, subtitle=f"score {value:.0f}, {picture.width}x{picture.height}, {details}", picture=picture
+    )
 
 
 def _png(picture: Picture) -> bytes:
@@ -218,7 +220,7 @@ def _decoded(data: bytes) -> Picture:
     return decode(data, Limits(max_bytes=len(data), max_pixels=2**40)).picture
 
 
-def _tell(console: Console, job: Job, made: _Made) -> None:
+def _print_result(console: Console, job: Job, made: _Made) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("Result", str(made.result))
     table.add_row("Manifest", str(made.manifest))

@@ -52,18 +52,18 @@ def estimate(pictures: int, megapixels: float, preset: str, as_json: bool, **mac
     """
     registry = installed_models(read_settings(os.environ))
     size = Size(cpu=machine["cpu"], memory_gib=machine["memory"], slowdown=machine["slowdown"])
-    told = preset_estimate(pictures, megapixels, preset, registry=registry, size=size)
+    estimated = preset_estimate(pictures, megapixels, preset, registry=registry, size=size)
     if as_json:
-        click.echo(json.dumps(asdict(told) | {"dollars": round(told.dollars, 2)}))
+        click.echo(json.dumps(asdict(estimated) | {"dollars": round(estimated.dollars, 2)}))
         return
-    for line in _lines(told):
+    for line in _lines(estimated):
         click.echo(line)
 
 
-def _lines(told: Estimate) -> Iterator[str]:
-    steps = " → ".join(f"{step.stage} ({step.method}, {step.seconds:.2f} s)" for step in told.steps)
-    yield f"{told.pictures} pictures of {told.megapixels:g} MP: {steps}"
-    for line in told.lines:
+def _lines(estimated: Estimate) -> Iterator[str]:
+    steps = " → ".join(f"{step.stage} ({step.method}, {step.seconds:.2f} s)" for step in estimated.steps)
+    yield f"{estimated.pictures} pictures of {estimated.megapixels:g} MP: {steps}"
+    for line in estimated.lines:
         yield f"  {line.what:<16}{line.amount:>14,.2f} {line.unit:<14}{line.dollars:>9.2f} USD"
-    yield f"  {'together':<45}{told.dollars:>9.2f} USD"
-    yield f"  {'within the free tier of one month':<45}{told.dollars - told.free_tier:>9.2f} USD"
+    yield f"  {'together':<45}{estimated.dollars:>9.2f} USD"
+    yield f"  {'within the free tier of one month':<45}{estimated.dollars - estimated.free_tier:>9.2f} USD"

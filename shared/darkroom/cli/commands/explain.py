@@ -24,9 +24,9 @@ _ADVICE: Mapping[str, str] = {
     "not_finite": "The file holds values that are no numbers: export it again and upload that.",
     "unknown_preset": "`darkroom presets` lists the presets; submit the picture again with one of them.",
     "bad_pipeline": "`darkroom stages` lists stages and limits; submit the picture again with a valid pipeline.",
-    "output_too_large": "Ask for less: `darkroom review {id} --reject --stages …`, or submit the picture again.",
-    "source_gone": "The upload was deleted or replaced while it was worked on: submit the picture again.",
-    "model_missing": "Put the model's file where `darkroom models` says, then `darkroom replay {id}`.",
+    "output_too_large": "Request less: `darkroom review {id} --reject --stages …`, or submit the picture again.",
+    "source_gone": "The upload was deleted or replaced while it was processed: submit the picture again.",
+    "model_missing": "Put the model's file at the path that `darkroom models` prints, then `darkroom replay {id}`.",
     "model_unknown": "`darkroom models` lists what there is; `darkroom review {id} --reject --stages …` uses another.",
     "delivery_exhausted": "When the cause of the failed attempts above is gone: `darkroom replay {id}`.",
 }
@@ -40,7 +40,7 @@ Examples:
 )
 @job_argument()
 def explain(job: str) -> None:
-    """Tell what happened to a job, why, and what to do next.
+    """Explain what happened to a job, why, and what to do next.
 
     JOB is an id or its first digits.
     """
@@ -56,7 +56,7 @@ def explained(job: Job) -> Iterator[str]:
         yield f"score {scores(job)}, approved without a person above {job.pipeline.qc_threshold:g}"
     yield from _section("What happened", list(_timeline(job)))
     yield from _section("Stages", [line for index in range(len(job.plan)) for line in _step(job, index)])
-    yield from _section("Left out", [f"{each.stage:<14} {each.reason}" for each in job.skipped])
+    yield from _section("Skipped", [f"{each.stage:<14} {each.reason}" for each in job.skipped])
     yield from _section("Error", _error(job))
     yield from _section("Next", list(advice(job)))
 
@@ -84,8 +84,8 @@ def _step(job: Job, index: int) -> Iterator[str]:
         return
     record = job.records[index]
     yield f"{step.stage:<14} {_how(record, job.run)}: {step.reason}"
-    if told := _parameters(step):
-        yield f"{'':<14} with {told}"
+    if changed := _parameters(step):
+        yield f"{'':<14} with {changed}"
     if record.values:
         yield f"{'':<14} found {_pairs(record.values)}"
     for note in record.notes:
@@ -123,21 +123,21 @@ def _error(job: Job) -> list[str]:
 
 
 def advice(job: Job) -> Iterator[str]:
-    """What a person can do about the job as it stands."""
+    """What the user can do next, by the status of the job."""
     if job.status in ("pending", "processing"):
-        yield "It goes on by itself. If nothing happens, look whether the service runs (`darkroom up` on one machine)."
+        yield "It continues by itself. If nothing happens, check that the service runs (`darkroom up` on one machine)."
         yield f"To stop it: `darkroom cancel {job.short_id}`."
     elif job.status == "completed":
         yield f"Fetch the result: `darkroom get {job.short_id}`."
         if job.qc_status == "needs_review":
             yield f"Decide: `darkroom review {job.short_id} --approve`, or `--reject`."
     elif job.status == "cancelled":
-        yield "Submit the picture again to have it done after all."
+        yield "Submit the picture again to process it."
     elif job.error:
         yield _ADVICE.get(job.error.code, _usual_advice(job)).format(id=job.short_id)
 
 
 def _usual_advice(job: Job) -> str:
     if len(job.plan) <= 1:
-        return "Submit the picture again when the cause is gone."
-    return "When the cause is gone: `darkroom replay {id}`. Another way: `darkroom review {id} --reject --preset …`."
+        return "Correct the cause, then submit the picture again."
+    return "Correct the cause, then `darkroom replay {id}`. Or change it: `darkroom review {id} --reject --preset …`."

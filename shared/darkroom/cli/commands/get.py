@@ -19,7 +19,7 @@ from darkroom.runtime.system import System
 _STREAM = Path("-")
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     output: Output | None
     manifest: bool
     original: bool
@@ -47,21 +47,21 @@ Examples:
 @click.option("--original", is_flag=True, help="The picture as it was uploaded.")
 @click.option("--stage", type=click.Choice(STAGES), help="The picture after this stage (after assess, its report).")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
-def get(job: str, **told: Unpack[_Told]) -> None:
+def get(job: str, **options: Unpack[_Options]) -> None:
     """Fetch a result, its manifest, the original, or the picture after a stage.
 
     JOB is an id or its first digits.
     """
-    if sum([told["manifest"], told["original"], told["stage"] is not None]) > 1:
+    if sum([options["manifest"], options["original"], options["stage"] is not None]) > 1:
         raise click.UsageError("give one of --manifest, --original and --stage")
     system = service().system
-    ref = _wanted(system, find_job(system, job), told)
+    ref = _requested_object(system, find_job(system, job), options)
     data = system.objects.read(ref)
-    if told["output"] is not None and told["output"].path == _STREAM:
+    if options["output"] is not None and options["output"].path == _STREAM:
         sys.stdout.buffer.write(data)
         return
-    path = _path(ref, told["output"])
-    if path.exists() and not told["overwrite"]:
+    path = _path(ref, options["output"])
+    if path.exists() and not options["overwrite"]:
         raise Failure(f"{path} is there already (--overwrite replaces it)")
     write_atomically(path, data)
     click.echo(printable(path))
@@ -74,18 +74,18 @@ def _path(ref: ObjectRef, output: Output | None) -> Path:
     return output.path / name if output.is_folder or output.path.is_dir() else output.path
 
 
-def _wanted(system: System, job: Job, told: _Told) -> ObjectRef:
-    """The object that is asked for. Raises NotAllowed if the job has not come so far."""
-    if told["original"]:
+def _requested_object(system: System, job: Job, options: _Options) -> ObjectRef:
+    """The requested object. Raises NotAllowed if the job has not produced it yet."""
+    if options["original"]:
         return job.source.ref
-    if stage := told["stage"]:
+    if stage := options["stage"]:
         found = [record.output for record in job.records if record.stage == stage]
         if not found:
             raise NotAllowed(f"job {job.short_id} has no picture of stage {stage}, only of {_stages(job)}")
         return found[-1]
     if job.result is None or job.status != "completed":
         raise NotAllowed(f"job {job.short_id} is {job.status} and has no result; `darkroom explain {job.short_id}`")
-    if told["manifest"]:
+    if options["manifest"]:
         return system.objects.stat(job.result.bucket, job.manifest_name).ref
     return job.result
 

@@ -7,7 +7,12 @@ from typing import TypedDict, Unpack
 
 import click
 
-from darkroom.cli.support.pipeline_options import DevelopingCommand, asked_pipeline, output_options, pipeline_options
+from darkroom.cli.support.pipeline_options import (
+    DevelopingCommand,
+    output_options,
+    pipeline_options,
+    requested_pipeline,
+)
 from darkroom.cli.support.service import find_job, job_argument, service
 from darkroom.cli.support.text import printable
 from darkroom.domain.errors import DarkroomError, TransientError
@@ -46,12 +51,12 @@ def replay(jobs: tuple[str, ...]) -> None:
 
 
 def _each(jobs: Iterable[str], action: Callable[[System, str], Job]) -> None:
-    """Act on every job; those that refuse are told at the end, and do not stop the others."""
+    """Run the action on every job; refusals are printed at the end and do not stop the other jobs."""
     system = service().system
     refused = []
     for text in jobs:
         try:
-            _tell(action(system, find_job(system, text).id))
+            _print_status(action(system, find_job(system, text).id))
         except TransientError:
             raise
         except DarkroomError as exc:
@@ -62,11 +67,11 @@ def _each(jobs: Iterable[str], action: Callable[[System, str], Job]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _tell(job: Job) -> None:
+def _print_status(job: Job) -> None:
     click.echo(f"{job.short_id}  {job.status}, quality {job.qc_status}, run {job.run}")
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     approve: bool | None
     reviewer: str
     notes: str
@@ -92,19 +97,19 @@ Examples:
 @pipeline_options
 @output_options()
 @click.pass_context
-def review(ctx: click.Context, job: str, **told: Unpack[_Told]) -> None:
+def review(ctx: click.Context, job: str, **options: Unpack[_Options]) -> None:
     """Approve or reject a result, or have it done again in another way.
 
     JOB is an id or its first digits. With --reject and a pipeline the job runs again; what the last run did up to the
     first changed step is reused.
     """
-    pipeline = asked_pipeline(ctx)
-    if pipeline and told["approve"]:
+    pipeline = requested_pipeline(ctx)
+    if pipeline and options["approve"]:
         raise click.UsageError("a pipeline goes with --reject: it is run instead of the one before")
     system = service().system
     found = find_job(system, job)
-    who, notes = told["reviewer"], told["notes"]
+    who, notes = options["reviewer"], options["notes"]
     if pipeline:
-        _tell(rework_job(system, found.id, pipeline, who=who, notes=notes))
+        _print_status(rework_job(system, found.id, pipeline, who=who, notes=notes))
     else:
-        _tell(review_job(system, found.id, approved=bool(told["approve"]), who=who, notes=notes))
+        _print_status(review_job(system, found.id, approved=bool(options["approve"]), who=who, notes=notes))

@@ -8,15 +8,16 @@ from typing import TypedDict, Unpack, get_args
 import click
 
 from darkroom.cli.support.pipeline_options import key_and_value
-from darkroom.cli.support.service import all_jobs, find_job, job_argument, service
+from darkroom.cli.support.service import find_job, job_argument, service
 from darkroom.cli.support.text import printable
 from darkroom.domain.job import Job, QcStatus, Status
+from darkroom.handlers.pages import all_jobs
 from darkroom.runtime.ports import JobQuery
 
 MAX_PAGE = 1000
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     status: Status | None
     qc_status: QcStatus | None
     label: tuple[str, str] | None
@@ -39,16 +40,18 @@ Examples:
 @click.option("--owner", help="Only jobs of this owner.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most jobs to list.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each job.")
-def jobs(**told: Unpack[_Told]) -> None:
+def jobs(**options: Unpack[_Options]) -> None:
     """List jobs, newest first.
 
     SCORE is before → after, STEPS are those done of those planned, AGE is the time since the last change.
     """
-    conditions = JobQuery(status=told["status"], qc_status=told["qc_status"], label=told["label"], owner=told["owner"])
-    query = replace(conditions, limit=min(told["limit"], MAX_PAGE))
+    conditions = JobQuery(
+        status=options["status"], qc_status=options["qc_status"], label=options["label"], owner=options["owner"]
+    )
+    query = replace(conditions, limit=min(options["limit"], MAX_PAGE))
     system = service().system
-    found = islice(all_jobs(system, query), told["limit"])
-    if told["as_json"]:
+    found = islice(all_jobs(system, query), options["limit"])
+    if options["as_json"]:
         for job in found:
             click.echo(json.dumps(job.model_dump(mode="json")))
         return
@@ -65,7 +68,7 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 def scores(job: Job) -> str:
-    """`41.0 → 63.2`, or as much of it as is known."""
+    """The scores before and after, `41.0 → 63.2`; a missing score is omitted or `-`."""
     before = f"{job.before.score:.1f}" if job.before else "-"
     return f"{before} → {job.after.score:.1f}" if job.after else before
 
@@ -117,5 +120,5 @@ def _facts(job: Job) -> list[tuple[str, str]]:
 
 def _steps(job: Job) -> str:
     done = len(job.records)
-    told = [f"{step.stage}{'' if index < done else ' (to do)'}" for index, step in enumerate(job.plan)]
-    return " → ".join(told)
+    steps = [f"{step.stage}{'' if index < done else ' (to do)'}" for index, step in enumerate(job.plan)]
+    return " → ".join(steps)

@@ -28,7 +28,7 @@ Examples:
 def keys() -> None:
     """Create, list and revoke keys of the HTTP API.
 
-    As long as there is no key, the API of `darkroom up` serves this computer alone, and asks for none.
+    As long as there is no key, the API of `darkroom up` serves this computer alone, without a key.
     """
 
 

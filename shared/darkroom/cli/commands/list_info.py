@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from darkroom.cli.support.names import Name
 from darkroom.cli.support.schema import Schema, allowed, default, description
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.presets import PRESET_RULES, PresetRules
@@ -18,7 +19,7 @@ Examples:
   darkroom stages denoise upscale
   darkroom stages --json"""
 )
-@click.argument("names", metavar="[STAGE]...", nargs=-1, type=click.Choice(list(PARAMETERS)))
+@click.argument("names", metavar="[STAGE]...", nargs=-1, type=Name(list(PARAMETERS)))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: for each stage the JSON Schema of its parameters.")
 def stages(names: tuple[Stage, ...], as_json: bool) -> None:
     """List the stages with their parameters, limits and defaults.
@@ -73,7 +74,7 @@ def presets(as_json: bool) -> None:
         return
     for name, rules in PRESET_RULES.items():
         click.echo(f"{name:<12}{rules.summary}")
-        for line in _told(rules):
+        for line in _rule_lines(rules):
             click.echo(f"{'':<12}{line}")
 
 
@@ -82,7 +83,7 @@ def _rules(rules: PresetRules) -> dict[str, Any]:
     return {"summary": rules.summary, "stages": stages, "output": dict(rules.output)}
 
 
-def _told(rules: PresetRules) -> Iterator[str]:
+def _rule_lines(rules: PresetRules) -> Iterator[str]:
     steps = [
         f"{name}{'?' if rule.when == 'needed' else ''}{_given(rule.parameters)}" for name, rule in rules.stages.items()
     ]

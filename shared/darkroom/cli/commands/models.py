@@ -17,7 +17,7 @@ from darkroom.runtime.settings import read_settings
 _STAGE = click.argument("stage", type=click.Choice(RESTORATION_STAGES))
 
 
-class _Wishes(TypedDict):
+class _Options(TypedDict):
     as_: str | None
     contract: Path | None
     id_: str | None
@@ -77,7 +77,7 @@ def show(stage: Stage, model_id: str) -> None:
 @models.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with contract and training data.")
 def known(as_json: bool) -> None:
-    """List the networks that `get` fetches and `add --as` knows, and where their authors publish them."""
+    """List the networks that `get` fetches and `add --as` supports, and where their authors publish them."""
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json", by_alias=True) for each in known_networks()], indent=2))
         return
@@ -104,14 +104,14 @@ def known(as_json: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="TOML file with licence, training data and contract of any other network.",
 )
-@click.option("--id", "id_", metavar="MODEL", help="What to call it.  [default: the network, or the contract's id]")
-def add(stage: Stage, file: Path, **wishes: Unpack[_Wishes]) -> None:
+@click.option("--id", "id_", metavar="MODEL", help="Id of the model.  [default: the network, or the contract's id]")
+def add(stage: Stage, file: Path, **options: Unpack[_Options]) -> None:
     """Install a network of your own on this machine, after a probe.
 
-    FILE is an ONNX graph. It must have the inputs and outputs of its contract, and STAGE must come through a probe
-    picture with it. Afterwards it is used by the parameter model of the stage.
+    FILE is an ONNX graph. It must have the inputs and outputs of its contract, and STAGE must process a probe picture
+    with it. Afterwards the parameter `model` of the stage selects it.
     """
-    install(stage, _described(stage, wishes), file.read_bytes())
+    install(stage, _described(stage, options), file.read_bytes())
 
 
 @models.command()
@@ -123,12 +123,12 @@ def remove(stage: Stage, model_id: str) -> None:
     click.echo(f"{stage}  {model_id}  removed")
 
 
-def _described(stage: Stage, wishes: _Wishes) -> ModelManifest:
-    name, contract = wishes["as_"], wishes["contract"]
+def _described(stage: Stage, options: _Options) -> ModelManifest:
+    name, contract = options["as_"], options["contract"]
     if (name is None) == (contract is None):
-        raise click.UsageError("say what it is: --as NETWORK or --contract FILE")
+        raise click.UsageError("name the network: --as NETWORK or --contract FILE")
     described = known_network(stage, name) if name is not None else read_description(Path(str(contract)))
-    renamed = {"id": wishes["id_"]} if wishes["id_"] is not None else {}
+    renamed = {"id": options["id_"]} if options["id_"] is not None else {}
     return ModelManifest.model_validate(
         {**described.model_dump(include=set(ModelManifest.model_fields), by_alias=True), **renamed}
     )

@@ -8,7 +8,7 @@ import click
 
 from darkroom.cli.support.errors import Failure
 from darkroom.cli.support.files import write_atomically
-from darkroom.cli.support.process_file import develop_bytes
+from darkroom.cli.support.process_file import Source, develop_bytes
 from darkroom.cli.support.run_plan import in_format_of
 from darkroom.cli.support.text import printable
 from darkroom.domain.pipeline import Pipeline
@@ -19,12 +19,13 @@ from darkroom.runtime.settings import Settings, read_settings
 STREAM = Path("-")
 
 
-def develop_stream(source: Path, output: Path, pipeline: Pipeline, *, overwrite: bool) -> None:
+def develop_stream(source: Path, output: Path, pipeline: Pipeline, *, overwrite: bool, mask: Path | None) -> None:
     """Develop from stdin, to stdout, or both. Raises PermanentError if the picture cannot be developed."""
     pipeline = _for_output(output, pipeline, overwrite=overwrite)
     settings = read_settings(os.environ)
     name = "stdin" if source == STREAM else str(source)
-    made = develop_bytes(name, _read(source, settings), pipeline, settings, threads=settings.threads or processors())
+    given = Source(name=name, data=_read(source, settings), mask=mask)
+    made = develop_bytes(given, pipeline, settings, threads=settings.threads or processors())
     for reason in step_reasons(made.job.records):
         click.echo(f"needs review: {printable(reason.message)}", err=True)
     if output == STREAM:

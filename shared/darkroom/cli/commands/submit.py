@@ -11,10 +11,10 @@ import click
 
 from darkroom.cli.support.pipeline_options import (
     DevelopingCommand,
-    asked_pipeline,
     keys_and_values,
     output_options,
     pipeline_options,
+    requested_pipeline,
 )
 from darkroom.cli.support.service import service
 from darkroom.cli.support.text import printable
@@ -27,7 +27,7 @@ from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
 
 
-class _Told(TypedDict):
+class _Options(TypedDict):
     as_name: str | None
     display_name: str | None
     labels: dict[str, str]
@@ -76,26 +76,26 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
 @output_options()
 @click.pass_context
-def submit(ctx: click.Context, files: tuple[Path, ...], **told: Unpack[_Told]) -> None:
-    """Drop photographs into the uploads bucket.
+def submit(ctx: click.Context, files: tuple[Path, ...], **options: Unpack[_Options]) -> None:
+    """Upload photographs to the uploads bucket.
 
     Prints the id of each job. The first folder of an object's name chooses the preset unless a pipeline is given.
     """
-    pipeline = asked_pipeline(ctx)
-    names = _names(files, told["as_name"], pipeline)
-    if told["timeout"] and not told["wait"]:
+    pipeline = requested_pipeline(ctx)
+    names = _names(files, options["as_name"], pipeline)
+    if options["timeout"] and not options["wait"]:
         raise click.UsageError("--timeout goes with --wait")
     connected = service()
     chosen = dict(zip(files, names, strict=True))
-    sent, problems = _send_all(connected.system, chosen, _metadata(pipeline, told), replace=told["replace"])
+    sent, problems = _send_all(connected.system, chosen, _metadata(pipeline, options), replace=options["replace"])
     ended: dict[str, Job] = {}
-    if told["wait"]:
-        ended = wait_for(connected, [each.job_id for each in sent], timeout_s=told["timeout"])
-    for line in _lines(sent, ended, as_json=told["as_json"]):
+    if options["wait"]:
+        ended = wait_for(connected, [each.job_id for each in sent], timeout_s=options["timeout"])
+    for line in _lines(sent, ended, as_json=options["as_json"]):
         click.echo(line)
     for problem in problems:
         click.echo(printable(problem), err=True)
-    if sent and not told["wait"]:
+    if sent and not options["wait"]:
         warn_if_unserved(connected.system.settings)
     if problems or any(job.status != "completed" for job in ended.values()):
         raise click.exceptions.Exit(1)
@@ -119,10 +119,10 @@ def _folder(pipeline: Pipeline | None) -> str:
     return "custom" if isinstance(pipeline.stages, tuple) else pipeline.preset
 
 
-def _metadata(pipeline: Pipeline | None, told: _Told) -> dict[str, str]:
-    metadata = {f"{LABEL_PREFIX}{key}": value for key, value in told["labels"].items()}
-    if told["display_name"]:
-        metadata["display-name"] = told["display_name"]
+def _metadata(pipeline: Pipeline | None, options: _Options) -> dict[str, str]:
+    metadata = {f"{LABEL_PREFIX}{key}": value for key, value in options["labels"].items()}
+    if options["display_name"]:
+        metadata["display-name"] = options["display_name"]
     if pipeline:
         plain = pipeline == Pipeline(preset=pipeline.preset)
         metadata["pipeline"] = pipeline.preset if plain else pipeline.model_dump_json(exclude_defaults=True)
@@ -132,7 +132,7 @@ def _metadata(pipeline: Pipeline | None, told: _Told) -> dict[str, str]:
 def _send_all(
     system: System, names: dict[Path, str], metadata: dict[str, str], *, replace: bool
 ) -> tuple[list[_Sent], list[str]]:
-    """What was sent, and a sentence about each file that could not be."""
+    """The uploads, and one sentence for each file that could not be uploaded."""
     sent, problems = [], []
     for file, name in names.items():
         try:
@@ -154,7 +154,7 @@ def _send(system: System, file: Path, name: str, metadata: dict[str, str], *, re
 
 
 def _content_type(data: bytes) -> str:
-    """By the bytes; what is no picture is sent all the same, and its job says what is wrong with it."""
+    """The content type, from the first bytes. A file that is no picture is uploaded too; its job reports the error."""
     from darkroom.imaging.codec.formats.sniff import sniff
 
     try:
@@ -167,17 +167,17 @@ def _lines(sent: Sequence[_Sent], ended: dict[str, Job], *, as_json: bool) -> It
     for each in sent:
         job = ended.get(each.job_id)
         if as_json:
-            yield json.dumps(_told(each, job))
+            yield json.dumps(_job_summary(each, job))
         else:
             outcome = f"  {job.status}, quality {job.qc_status}" if job else ""
             result = f"  {job.result}" if job and job.result else ""
             yield printable(f"{each.job_id}  {each.upload.ref}{outcome}{result}")
 
 
-def _told(sent: _Sent, job: Job | None) -> dict[str, object]:
-    told: dict[str, object] = {"input": str(sent.file), "job_id": sent.job_id, "upload": str(sent.upload.ref)}
+def _job_summary(sent: _Sent, job: Job | None) -> dict[str, object]:
+    values: dict[str, object] = {"input": str(sent.file), "job_id": sent.job_id, "upload": str(sent.upload.ref)}
     if job is None:
-        return told
+        return values
     error = {"code": job.error.code, "message": job.error.message} if job.error else None
     verdict = {"status": job.status, "qc_status": job.qc_status, "error": error}
-    return {**told, **verdict, "result": str(job.result) if job.result else None}
+    return {**values, **verdict, "result": str(job.result) if job.result else None}

@@ -65,7 +65,7 @@ class _Lane:
             self._executor.shutdown()
             self._executor = _new_executor()
             _remove_parts(task)
-            return failed(task.name, WorkerLost("its process was killed, perhaps for want of memory; try --jobs 1"))
+            return failed(task.name, WorkerLost("its process was killed, perhaps because memory ran out; try --jobs 1"))
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)

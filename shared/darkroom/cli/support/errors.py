@@ -1,7 +1,7 @@
 """Prints failures in the terminal and sets the exit status.
 
 One line on stderr, `darkroom: …`, and an exit status: 1 for a failure, 2 for a command line that is not valid (click's
-own), 130 for an interruption. Only what nobody expected has a traceback, and only with `--debug`.
+own), 130 for an interruption. Only an unexpected failure has a traceback, and only with `--debug`.
 """
 
 import errno
@@ -16,7 +16,7 @@ from darkroom.domain.errors import DarkroomError
 from darkroom.runtime.extras import missing_extra
 
 INTERRUPTED = 130
-#: How to learn more about a failure that nobody expected.
+#: Where to find details of an unexpected failure.
 WHERE = "`darkroom --debug …` shows where"
 
 

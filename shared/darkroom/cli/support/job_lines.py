@@ -81,7 +81,7 @@ class JobLines:
 
 
 def _standing(job: Job) -> str:
-    """The step that a job is at: `denoise 2/6`; before the plan is made, nobody knows of how many."""
+    """The current step of a job, `denoise 2/6`; without the total before the job has a plan."""
     index = len(job.records)
     if index >= len(job.plan):
         return job.status

@@ -137,7 +137,7 @@ def require_new(stage: Stage, model_id: str, settings: Settings) -> None:
 
 
 def install(stage: Stage, described: ModelManifest, graph: bytes) -> None:
-    """Check a network, store it, and print where it lies and when it is used."""
+    """Check a network, store it, and print its path and when it is used."""
     from darkroom.execution.model_import import examine_model
 
     folder = installation_folder(settings := read_settings(os.environ))
@@ -157,7 +157,7 @@ def install(stage: Stage, described: ModelManifest, graph: bytes) -> None:
 
 
 def _probed(candidate: "Candidate", *, peak_mb: float) -> Cost:
-    """The cost as one probe picture shows it, for a network of which nobody has stated it: rather too much."""
+    """The cost of one probe picture, for a network without a stated cost; an upper estimate."""
     from darkroom.execution.model_import import PROBE_SIZE
 
     megapixels = PROBE_SIZE[0] * PROBE_SIZE[1] / 1e6 if candidate.contract.tiled else 1.0
@@ -171,9 +171,9 @@ def _probed(candidate: "Candidate", *, peak_mb: float) -> Cost:
 
 def _hint(entry: ModelEntry, registry: Registry) -> str:
     name = f"--stages {entry.stage}:model={entry.ref.id}"
-    told = usage(entry, registry)
-    if told.startswith("default"):
-        return f"{entry.stage} uses it from now on ({told}); darkroom models use {entry.stage} MODEL changes that"
+    use = usage(entry, registry)
+    if use.startswith("default"):
+        return f"{entry.stage} uses it from now on ({use}); darkroom models use {entry.stage} MODEL changes that"
     return f"use it with {name}, or always after darkroom models use {entry.stage} {entry.ref.id}"
 
 

@@ -8,7 +8,7 @@ Computed as a value before anything is done:
     darkroom run photo.jpg -o other.png  other.png
 
 Two pictures of one folder whose results would have the same name both keep their own ending: `a.png` and `a.jpg`,
-written as JPEG, become `a.png.jpg` and `a.jpg.jpg`.
+written as JPEG, become `a.png.jpg` and `a.jpg.jpg`. If one of the two results is there already, its name stays.
 """
 
 import os
@@ -16,48 +16,54 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from darkroom.cli.support.real_paths import RealPaths
 from darkroom.domain.errors import BadImage
-from darkroom.domain.formats import EXTENSIONS, SUBSTITUTES, output_format
+from darkroom.domain.formats import EXTENSIONS, FORMAT_OF_SUFFIX, PICTURE_SUFFIXES, SUBSTITUTES, output_format
 from darkroom.domain.parameters import FinishParameters
 
-#: Endings of names, in lower case, that promise a picture: what has one is worked on, or fails.
-PICTURE_SUFFIXES = frozenset({f".{name}" for name in (*EXTENSIONS, *EXTENSIONS.values(), *SUBSTITUTES, "jpe", "jfif")})
-#: Formats by the ending of the name that a result was given by hand.
-FORMAT_OF_SUFFIX = {f".{ending}": name for name, ending in EXTENSIONS.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
-#: Read of a file to tell its format.
+#: Why an entry of a folder is not worked on.
+WhyLeftOut = Literal["no picture", "link to a folder", "link to nothing", "neither file nor folder"]
+#: Bytes of a file that are read to detect its format.
 _HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file to work on."""
+    """A file to process."""
 
     source: Path
-    #: Its result's path below the output folder, still with the source's ending.
+    #: The result's path below the output folder, with the ending of the source.
     relative: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """An entry of a folder that is not worked on."""
+
+    path: Path
+    why: WhyLeftOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What lies in the inputs."""
+    """The files in the inputs."""
 
     found: tuple[Found, ...]
-    #: Files in folders that are no pictures.
-    left_out: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a result goes."""
+    """The path of a result."""
 
     source: Path
     #: The result's path without the ending, or with it if `fixed`.
     stem: Path
-    #: Formats that the result may turn out to have; only its pixels decide between them.
+    #: Formats that the result may have; its transparency decides between them.
     formats: frozenset[str]
-    #: True if the path was given by hand.
+    #: Whether the user chose the path.
     fixed: bool = False
 
     def path(self, name: str) -> Path:
@@ -75,25 +81,25 @@ class Target:
 
 def search(inputs: Sequence[Path], output: Path) -> Search:
     """The pictures among the inputs and in their folders by name, each once, without `output` and hidden files."""
-    #: By the path in the real folder: the same for a file that is named in two ways, another for a symbolic link.
+    #: By the path in the real folder: one for a file that is named in two ways, a further one for a symbolic link.
     found: dict[Path, Found] = {}
-    left_out: list[Path] = []
+    left_out: list[LeftOut] = []
     paths = RealPaths()
     for each in inputs:
         if not each.is_dir():
             found.setdefault(paths.entry(each), Found(source=each, relative=Path(each.name)))
             continue
         root = Path(each.resolve().name) if len(inputs) > 1 else Path()
-        for path in _files(each, paths, output=paths.file(output)):
-            if _is_picture(path):
+        for path, why in _entries(each, paths, output=paths.file(output)):
+            if why is None and _is_picture(path):
                 found.setdefault(paths.entry(path), Found(source=path, relative=root / path.relative_to(each)))
             else:
-                left_out.append(path)
+                left_out.append(LeftOut(path=path, why=why or "no picture"))
     return Search(found=tuple(found.values()), left_out=tuple(left_out))
 
 
 def targets(found: Iterable[Found], output: Path, finish: FinishParameters, *, cut_out: bool) -> list[Target]:
-    """Where each result goes; `cut_out` says that a stage may make pictures transparent."""
+    """The path of each result; `cut_out` states that a stage may make pictures transparent."""
     return [
         Target(
             source=each.source,
@@ -109,8 +115,10 @@ def disentangled(planned: Sequence[Target], *, manifest: bool) -> list[Target]:
     chosen = list(planned)
     while True:
         taken = Counter(path for each in chosen for path in _written(each, manifest=manifest))
+        shared = {path for path, count in taken.items() if count > 1}
         clashing = [
-            not _is_long(each) and any(taken[path] > 1 for path in _written(each, manifest=manifest)) for each in chosen
+            not _is_long(each) and bool(shared & _written(each, manifest=manifest)) and not _is_settled(each, chosen)
+            for each in chosen
         ]
         if not any(clashing):
             return chosen
@@ -142,6 +150,24 @@ def _is_long(target: Target) -> bool:
     return target.fixed or target.stem.name == target.source.name
 
 
+def _is_settled(target: Target, planned: Sequence[Target]) -> bool:
+    """Whether a result of the target is there already, and was made before the other sources of its name were.
+
+    The entry's last change is the time of arrival; the file's modification time may be older.
+    """
+    made = [path.stat().st_mtime_ns for path in target.results if path.exists()]
+    if not made:
+        return False
+    rivals = [each for each in planned if each is not target and each.results & target.results]
+    if not rivals or any(_is_long(each) for each in rivals):
+        return False
+    return _arrival(target) <= max(made) < min(_arrival(each) for each in rivals)
+
+
+def _arrival(target: Target) -> int:
+    return target.source.stat().st_ctime_ns
+
+
 def _lengthened(target: Target) -> Target:
     return replace(target, stem=target.stem.with_name(target.source.name))
 
@@ -150,16 +176,28 @@ def _with_ending(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
-def _files(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[Path]:
-    """The files of a folder by name, then those of its folders; a folder that cannot be read is no empty folder."""
+def _entries(folder: Path, paths: RealPaths, *, output: Path) -> Iterator[tuple[Path, WhyLeftOut | None]]:
+    """What is in a folder by name, then what is in its folders, and why it cannot be a file to work on.
+
+    Links to files are followed. Links to folders are not, because they may lead back into the same tree. Raises OSError
+    for a folder that cannot be read.
+    """
     pending = [folder]
     while pending:
         here = pending.pop()
         with os.scandir(here) as entries:
             seen = sorted((each for each in entries if not _is_hidden(each.name)), key=lambda each: each.name)
-        yield from (here / each.name for each in seen if each.is_file())
+        yield from ((here / each.name, _why_no_file(each)) for each in seen if not each.is_dir(follow_symlinks=False))
         below = (here / each.name for each in reversed(seen) if each.is_dir(follow_symlinks=False))
         pending += (each for each in below if paths.folder(each) != output)
+
+
+def _why_no_file(entry: os.DirEntry[str]) -> WhyLeftOut | None:
+    if entry.is_file():
+        return None
+    if not entry.is_symlink():
+        return "neither file nor folder"
+    return "link to a folder" if entry.is_dir() else "link to nothing"
 
 
 def _is_hidden(name: str) -> bool:
@@ -171,7 +209,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _format_of(path: Path) -> str | None:
-    """The format by the file's first bytes, or None; whoever reads the whole file reports what is wrong with it."""
+    """The format by the file's first bytes, or None; the decoder reports the error later."""
     from darkroom.imaging.codec.formats.sniff import sniff
 
     try:
@@ -182,7 +220,7 @@ def _format_of(path: Path) -> str | None:
 
 
 def _possible_formats(source: Path, finish: FinishParameters, *, cut_out: bool) -> frozenset[str]:
-    """What "keep" may come to: without alpha, or with it where the source or a cut-out can bring one."""
+    """The formats that "keep" may result in: without alpha, or with the alpha of the source or of a cut-out."""
     if finish.format != "keep":
         return frozenset({finish.format})
     kept = _format_of(source) or FORMAT_OF_SUFFIX.get(source.suffix.lower(), "png")

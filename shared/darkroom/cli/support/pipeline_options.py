@@ -1,7 +1,7 @@
 """Builds the pipeline that the options of a command line request.
 
 `--preset`, `--stages` or `--pipeline`, and one option for each parameter of `finish`. Names, limits, defaults and
-descriptions of the latter come from `FinishParameters`; nothing is said twice.
+descriptions of the latter come from `FinishParameters`, and are defined only there.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from darkroom.cli.support.names import Name
 from darkroom.cli.support.schema import Schema, allowed, default, description, kinds
 from darkroom.cli.support.text import of_file
 from darkroom.domain.errors import BadPipeline
@@ -37,7 +38,7 @@ def pipeline_options(command: Any) -> Any:
     options = (
         click.option(
             "--preset",
-            type=click.Choice(PRESETS),
+            type=Name(PRESETS),
             metavar="NAME",
             callback=_keep_pipeline,
             expose_value=False,
@@ -63,14 +64,14 @@ def pipeline_options(command: Any) -> Any:
 
 
 def output_options(*, leave_out: Iterable[str] = ()) -> Decorator:
-    """An option for each parameter of `finish`; they change the result of whatever pipeline is asked for."""
+    """An option for each parameter of `finish`; they change the result of any pipeline."""
     properties = FinishParameters.model_json_schema()["properties"]
     options = [_output_option(name, schema) for name, schema in properties.items() if name not in set(leave_out)]
     return lambda command: _all(options, command)
 
 
-def asked_pipeline(ctx: click.Context) -> Pipeline | None:
-    """The pipeline that the options of the running command ask for; None if none of them was given."""
+def requested_pipeline(ctx: click.Context) -> Pipeline | None:
+    """The pipeline that the options of the running command request; None if none of them was given."""
     output: dict[str, Any] = ctx.meta.get(_OUTPUT, {})
     pipeline: Pipeline | None = ctx.meta.get(_PIPELINE)
     if pipeline is None and not output:
@@ -79,7 +80,7 @@ def asked_pipeline(ctx: click.Context) -> Pipeline | None:
 
 
 def with_output(pipeline: Pipeline, output: Mapping[str, Any]) -> Pipeline:
-    """The pipeline with other wishes for the result. Raises UsageError if they do not suit each other."""
+    """The pipeline with other `finish` parameters. Raises UsageError if they contradict each other."""
     try:
         return build_pipeline({**pipeline.model_dump(), "output": {**pipeline.output, **output}})
     except BadPipeline as exc:

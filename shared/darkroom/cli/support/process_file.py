@@ -19,7 +19,7 @@ from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import requested_stages
 from darkroom.runtime.settings import Settings
 
-if TYPE_CHECKING:  # pixels are imported where they are worked on
+if TYPE_CHECKING:  # pixel libraries are imported where they are used
     from darkroom.domain.job import Job
     from darkroom.execution.runner import LocalRunner, PipelineResult
 
@@ -28,12 +28,14 @@ _FORMATS: Mapping[str, str] = {content_type: name for name, content_type in CONT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One file, with everything that another process must know."""
+    """One file, with everything that another process needs."""
 
     target: Target
-    #: The source as messages and the manifest call it.
+    #: The name of the source in messages and in the manifest.
     name: str
     pipeline: Pipeline
+    #: The mask for the picture, if there is one.
+    mask: Path | None = None
     settings: Settings
     #: Threads of one process.
     threads: int
@@ -53,7 +55,7 @@ class FileOutcome:
     #: `skipped` if the result was there before.
     status: Literal["done", "skipped", "failed"]
     stages: tuple[str, ...] = ()
-    #: Stages that were asked for, or that the preset is for, and did not run; with the reason.
+    #: Requested stages, or stages that the preset always runs, that did not run; with the reason.
     left_out: tuple[tuple[str, str], ...] = ()
     score_before: float | None = None
     score_after: float | None = None
@@ -89,17 +91,17 @@ class FileOutcome:
 
 
 def carry_out(task: Task) -> FileOutcome:
-    """Develop one file and write its result; whatever is wrong with the file is told in the outcome."""
+    """Develop one file and write its result; an error is returned in the outcome."""
     started = time.perf_counter()
     try:
         made, path = _make(task)
-    except Exception as exc:  # noqa: BLE001  one file must not stop the others; its outcome tells everything
+    except Exception as exc:  # noqa: BLE001  one file must not stop the others; its outcome contains the error
         return failed(task.name, exc, time.perf_counter() - started)
     return summarize(task.name, made, elapsed_s=time.perf_counter() - started, result=str(path))
 
 
 def failed(name: str, error: Exception, elapsed_s: float = 0.0) -> FileOutcome:
-    """The outcome of a file that could not be developed; a failure that nobody expected brings its traceback."""
+    """The outcome of a file that could not be processed; an unexpected failure includes its traceback."""
     code = error.code if isinstance(error, DarkroomError) else type(error).__name__
     expected = isinstance(error, (DarkroomError, OSError, MemoryError))
     return FileOutcome(
@@ -138,29 +140,41 @@ def summarize(name: str, made: "PipelineResult", *, elapsed_s: float, result: st
 
 
 def _left_out(job: "Job") -> tuple[tuple[str, str], ...]:
-    """The skipped stages that somebody will miss; those that run only where they are needed are not missed."""
-    expected = {wish.stage for wish in requested_stages(job.pipeline) if wish.origin in ("asked", "preset")}
+    """The skipped stages that the user expects; a stage that runs only where it is needed is not expected."""
+    expected = {each.stage for each in requested_stages(job.pipeline) if each.origin in ("asked", "preset")}
     return tuple((each.stage, each.reason) for each in job.skipped if each.stage in expected)
 
 
 def parts(task: Task) -> list[Path]:
-    """The files in which the results may be growing, for whoever ends a worker."""
+    """The files that may be half-written, for the process that ends a worker."""
     written = [*task.target.results, task.target.manifest]
     return [part_of(path, task.parent) for path in written]
 
 
-def develop_bytes(name: str, data: bytes, pipeline: Pipeline, settings: Settings, *, threads: int) -> "PipelineResult":
-    """Develop the bytes of one picture. Raises PermanentError if it cannot be done."""
-    from darkroom.execution.runner import run_pipeline
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The bytes of one picture, its name in messages and in the manifest, and its mask."""
 
-    return run_pipeline(_bench(settings, threads), printable(name), data, pipeline)
+    name: str
+    data: bytes
+    mask: Path | None = None
+
+
+def develop_bytes(source: Source, pipeline: Pipeline, settings: Settings, *, threads: int) -> "PipelineResult":
+    """Develop the bytes of one picture. Raises PermanentError if it cannot be done, OSError for an unreadable mask."""
+    from darkroom.execution.runner import given_mask, run_pipeline
+
+    runner = _bench(settings, threads)
+    if source.mask is not None:
+        runner, pipeline = given_mask(runner, pipeline, printable(source.mask.name), source.mask.read_bytes())
+    return run_pipeline(runner, printable(source.name), source.data, pipeline)
 
 
 def _make(task: Task) -> tuple["PipelineResult", Path]:
-    data = task.target.source.read_bytes()
-    made = develop_bytes(task.name, data, task.pipeline, task.settings, threads=task.threads)
+    source = Source(name=task.name, data=task.target.source.read_bytes(), mask=task.mask)
+    made = develop_bytes(source, task.pipeline, task.settings, threads=task.threads)
     path = task.target.path(_FORMATS[made.content_type])
-    if task.manifest:  # before the result, whose presence says that the file is done
+    if task.manifest:  # before the result, whose presence means that the file is done
         manifest = _manifest(made.job, path.name)
         write_atomically(task.target.manifest, manifest, part=part_of(task.target.manifest, task.parent))
     write_atomically(path, made.data, part=part_of(path, task.parent))

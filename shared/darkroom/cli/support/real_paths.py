@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class RealPaths:
-    """Resolves paths; each folder is looked at once, however deep it lies and however many files it has."""
+    """Resolves paths; each folder is resolved once, whatever its depth and its number of files."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Path] = {}

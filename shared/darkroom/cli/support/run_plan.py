@@ -1,7 +1,7 @@
 """Plans `darkroom run`, and refuses an invalid request before any file is processed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,7 @@ import click
 from darkroom.cli.support.errors import Failure
 from darkroom.cli.support.files import Output
 from darkroom.cli.support.output_paths import (
-    FORMAT_OF_SUFFIX,
-    PICTURE_SUFFIXES,
+    LeftOut,
     Search,
     Target,
     conflicts,
@@ -21,25 +20,27 @@ from darkroom.cli.support.output_paths import (
 )
 from darkroom.cli.support.pipeline_options import with_output
 from darkroom.cli.support.process_file import FileOutcome, Task
-from darkroom.cli.support.text import counted
+from darkroom.cli.support.progress import left_out_sentence
+from darkroom.cli.support.text import counted, printable
+from darkroom.domain.formats import FORMAT_OF_SUFFIX, PICTURE_SUFFIXES
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.planner import finish_parameters, requested_stages
 from darkroom.runtime.bootstrap import processors
 from darkroom.runtime.settings import read_settings
 
-#: Processes unless told otherwise; memory runs out before processors do when pictures are large.
+#: Largest default number of processes; with large pictures memory runs out before processors do.
 MAX_DEFAULT_JOBS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Everything that a run will do."""
+    """The plan of a run."""
 
     tasks: tuple[Task, ...]
-    #: Pictures whose results are there already.
+    #: Pictures whose results exist.
     skipped: tuple[FileOutcome, ...]
-    #: Files in the folders that are no pictures.
-    left_out: tuple[Path, ...]
+    #: What in the folders is not worked on.
+    left_out: tuple[LeftOut, ...]
     #: Processes at once.
     jobs: int
 
@@ -50,22 +51,24 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """In which way a run goes about it."""
+    """The options of a run."""
 
-    #: Processes asked for, if any.
+    #: Requested number of processes, if any.
     jobs: int | None
-    #: Whether results that exist are made anew.
+    #: Whether existing results are replaced.
     overwrite: bool
     #: Whether a manifest is written beside each result.
     manifest: bool
+    #: The mask for the one picture, if there is one.
+    mask: Path | None = None
 
 
-def plan_batch(inputs: Sequence[Path], told: Output, pipeline: Pipeline, how: How) -> Batch:
+def plan_batch(inputs: Sequence[Path], destination: Output, pipeline: Pipeline, how: How) -> Batch:
     """Raises UsageError if the results would overwrite inputs or each other, Failure if there is no picture."""
-    output = told.path
-    _check_output(inputs, told)
+    output = destination.path
+    _check_output(inputs, destination)
     looked = Search(found=(), left_out=())
-    if is_file(inputs, told):
+    if is_file(inputs, destination):
         pipeline = in_format_of(output, pipeline)
         formats = frozenset({finish_parameters(pipeline).format})
         planned = [Target(source=inputs[0], stem=output, formats=formats, fixed=True)]
@@ -100,35 +103,48 @@ def in_format_of(output: Path, pipeline: Pipeline) -> Pipeline:
     suffix = output.suffix.lower()
     if suffix not in FORMAT_OF_SUFFIX:
         raise click.UsageError(f"{suffix or output} cannot be written, only {' '.join(FORMAT_OF_SUFFIX)}")
-    asked = pipeline.output.get("format", "keep")
-    if asked not in ("keep", FORMAT_OF_SUFFIX[suffix]):
-        raise click.UsageError(f"{output.name} and --format {asked} contradict each other")
+    requested = pipeline.output.get("format", "keep")
+    if requested not in ("keep", FORMAT_OF_SUFFIX[suffix]):
+        raise click.UsageError(f"{output.name} and --format {requested} contradict each other")
     return with_output(pipeline, {"format": FORMAT_OF_SUFFIX[suffix]})
 
 
-def _check_output(inputs: Sequence[Path], told: Output) -> None:
-    output = told.path
+def _check_output(inputs: Sequence[Path], destination: Output) -> None:
+    output = destination.path
     if any(each.is_dir() and each.resolve() == output.resolve() for each in inputs):
         raise click.UsageError(f"{output} is the input itself; the results need a folder of their own")
-    if output.is_file() and not is_file(inputs, told):
+    if output.is_file() and not is_file(inputs, destination):
         raise click.UsageError(f"{output} is a file; the results need a folder")
-    if _may_be_file(inputs, told) and output.suffix and output.suffix.lower() not in PICTURE_SUFFIXES:
+    if _may_be_file(inputs, destination) and output.suffix and output.suffix.lower() not in PICTURE_SUFFIXES:
         known = " ".join(FORMAT_OF_SUFFIX)
         raise click.UsageError(f"{output.suffix} cannot be written, only {known}; a folder's name ends with /")
 
 
 def _check_targets(planned: Sequence[Target], inputs: Sequence[Path], looked: Search, *, manifest: bool) -> None:
     if not planned:
-        others = f"; {counted(len(looked.left_out), 'other file')}" if looked.left_out else ""
+        others = f"; {left_out_sentence(looked.left_out)}" if looked.left_out else ""
         raise Failure(f"there is no picture in {', '.join(str(each) for each in inputs)}{others}")
     if problems := conflicts(planned, manifest=manifest):
         raise click.UsageError("; ".join(problems[:3]) + ("; …" if len(problems) > 3 else ""))
 
 
 def _targets(looked: Search, output: Path, pipeline: Pipeline, *, manifest: bool) -> list[Target]:
-    cut_out = any(wish.stage == "background" and wish.origin != "off" for wish in requested_stages(pipeline))
+    cut_out = any(each.stage == "background" and each.origin != "off" for each in requested_stages(pipeline))
     found = targets(looked.found, output, finish_parameters(pipeline), cut_out=cut_out)
     return disentangled(found, manifest=manifest)
+
+
+def plan_lines(batch: Batch, pipeline: Pipeline) -> Iterator[str]:
+    """The plan for people: the stages, then each picture with the names that its result may get."""
+    requests = [each for each in requested_stages(pipeline) if each.origin != "off"]
+    stages = [f"{each.stage} if needed" if each.origin == "needed" else each.stage for each in requests]
+    yield f"{pipeline.label}: {', '.join([*stages, 'finish'])}"
+    for task in batch.tasks:
+        results = " or ".join(sorted(printable(path) for path in task.target.results))
+        yield f"{printable(task.name)} → {results}"
+    for each in batch.skipped:
+        yield f"{printable(each.source)}: its result {printable(each.result)} exists"
+    yield f"{counted(len(batch.tasks), 'picture')} to do, {counted(batch.jobs, 'process', 'processes')}"
 
 
 def _processes(jobs: int | None, pictures: int) -> int:
@@ -143,6 +159,7 @@ def _tasks(todo: Sequence[Target], pipeline: Pipeline, how: How) -> tuple[Task, 
             target=each,
             name=str(each.source),
             pipeline=pipeline,
+            mask=how.mask,
             settings=settings,
             threads=threads,
             manifest=how.manifest,

@@ -28,7 +28,7 @@ class Sample:
     name: str
     data: bytes
     #: What it is, in a sentence.
-    told: str
+    description: str
     #: The undamaged photograph, uint8 RGB (H, W, 3), if there is one.
     reference: Rgb | None = None
 
@@ -65,8 +65,8 @@ def sample() -> Sample:
 
 
 def _damaged(name: str, reference: Rgb, damage: Damage) -> Sample:
-    told = f"A {name} of {reference.shape[1]}x{reference.shape[0]} pixels, damaged on purpose: {damage}."
-    return Sample(name=f"{name}.jpg", data=degrade(reference, damage), told=told, reference=reference)
+    description = f"A {name} of {reference.shape[1]}x{reference.shape[0]} pixels, damaged on purpose: {damage}."
+    return Sample(name=f"{name}.jpg", data=degrade(reference, damage), description=description, reference=reference)
 
 
 def _portrait() -> Rgb | None:
@@ -94,7 +94,7 @@ def likeness(reference: Rgb, picture: Pixels) -> Likeness:
 
 
 def _structural_similarity(one: cv2.typing.MatLike, other: cv2.typing.MatLike) -> float:
-    """Mean SSIM of two uint8 planes (H, W), over windows that lie wholly inside (Wang et al. 2004)."""
+    """Mean SSIM of two uint8 planes (H, W), over the windows wholly inside the planes (Wang et al. 2004)."""
     x, y = one.astype(np.float64), other.astype(np.float64)
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     sample = _SSIM_SIDE**2 / (_SSIM_SIDE**2 - 1)

@@ -44,7 +44,7 @@ class _Ridge:
     texture: float
     #: Share of haze in its colour, 0 to 1.
     haze: float
-    #: Height above which snow lies; 0 for none.
+    #: Height above which there is snow; 0 for none.
     snow: float = 0.0
 
 

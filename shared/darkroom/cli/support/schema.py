@@ -40,5 +40,5 @@ def default(schema: Schema) -> str:
 
 
 def description(schema: Schema) -> str:
-    """What the parameter means; its name if nobody says more."""
+    """The description of the parameter; its name if it has none."""
     return str(schema.get("description", schema["title"].lower()))

@@ -1,15 +1,14 @@
 """Connects a command to the service, and finds the job that the user names."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 
 from darkroom.domain.errors import JobNotFound
 from darkroom.domain.job import Job
 from darkroom.runtime.bootstrap import system
-from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
 #: Digits of a full id.
@@ -22,7 +21,7 @@ _MOST_NAMED = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The system, and how to wait for it. Whoever starts the command in its own process may bring another one."""
+    """The system, and how to wait for it. A caller in the same process may supply its own."""
 
     system: System
     pause: Callable[[float], None] = time.sleep
@@ -53,16 +52,6 @@ def find_job(system: System, text: str) -> Job:
         ids = ", ".join(job.short_id for job in found)
         raise JobNotFound(f"{text} begins several ids: {ids}", code="job_ambiguous")
     return found[0]
-
-
-def all_jobs(system: System, query: JobQuery) -> Iterator[Job]:
-    """Every job that matches, page by page."""
-    while True:
-        page = system.jobs.query(query)
-        yield from page.jobs
-        if page.next_cursor is None:
-            return
-        query = replace(query, cursor=page.next_cursor)
 
 
 def job_argument(*, many: bool = False) -> Callable[[click.decorators.FC], click.decorators.FC]:

@@ -22,18 +22,18 @@ from darkroom.runtime.settings import Settings
 
 #: Seconds between two looks at the jobs.
 LOOK_S = 0.25
-#: Seconds without any change after which we look whether anybody serves the local backend.
+#: Seconds without any change after which the lock of the local service is checked.
 QUIET_S = 2.0
 #: Seconds between two looks at every job, in case a change was missed.
 READ_ALL_S = 60.0
-#: Seconds by which the clocks of those who change jobs may differ.
+#: Largest difference in seconds between the clocks of the processes that change jobs.
 SKEW_S = 2.0
 #: Jobs on the first page of a look, on which most looks end, and on the next ones.
 _FIRST_PAGE, _NEXT_PAGE = 10, 200
 
 
 def wait_for(service: Service, job_ids: Sequence[str], *, timeout_s: float | None) -> dict[str, Job]:
-    """The jobs when all have ended, each line of their histories told on stderr as it comes.
+    """The jobs when all have ended, each new line of their histories printed on stderr.
 
     Raises Failure after `timeout_s`, and Interrupted by Ctrl-C; the jobs go on all the same.
     """
@@ -41,7 +41,7 @@ def wait_for(service: Service, job_ids: Sequence[str], *, timeout_s: float | Non
     try:
         while not watch.ended:
             if timeout_s is not None and watch.now() - watch.began > timedelta(seconds=timeout_s):
-                raise Failure(f"not ended after {timeout_s:g} s: {watch.left}; `darkroom explain JOB` tells more")
+                raise Failure(f"not ended after {timeout_s:g} s: {watch.left}; see `darkroom explain JOB`")
             watch.look()
             if not watch.ended:
                 service.pause(LOOK_S)
@@ -51,19 +51,19 @@ def wait_for(service: Service, job_ids: Sequence[str], *, timeout_s: float | Non
 
 
 class _Watch:
-    """What has been seen of the jobs so far.
+    """The last observed state of the jobs.
 
     A look costs as much as changed since the last one, however many jobs are waited for.
     """
 
     def __init__(self, service: Service, job_ids: Sequence[str]) -> None:
         self._service = service
-        self._told = dict.fromkeys(job_ids, 0)
+        self._printed = dict.fromkeys(job_ids, 0)
         self._left = dict.fromkeys(job_ids)
         self._warned = False
         self.jobs: dict[str, Job] = {}
         self.began = self._moved = self.now()
-        #: Time of the newest change that was seen, and when every job is read again.
+        #: Time of the newest observed change, and when every job is read again.
         self._newest, self._read_all_at = self.began, self.began
 
     def now(self) -> datetime:
@@ -79,13 +79,13 @@ class _Watch:
         return f"{counted(len(ids), 'job')} ({', '.join(ids[:5])}{', …' if len(ids) > 5 else ''})"
 
     def look(self) -> None:
-        """Read the jobs that have changed, tell what is new, and warn if nothing can ever be."""
+        """Read the jobs that have changed, print what is new, and warn if no service runs."""
         for job in self._changed():
-            self._tell(job)
+            self._print_new(job)
         if self.now() >= self._read_all_at:
             self._read_all_at = self.now() + timedelta(seconds=READ_ALL_S)
             for job in self._every():
-                self._tell(job)
+                self._print_new(job)
         if not self._warned and self.now() - self._moved > timedelta(seconds=QUIET_S):
             self._warned = True
             self._warn_if_unserved()
@@ -111,13 +111,13 @@ class _Watch:
             with suppress(JobNotFound):
                 yield self._service.system.jobs.get(job_id)
 
-    def _tell(self, job: Job) -> None:
+    def _print_new(self, job: Job) -> None:
         if job.id not in self._left:
             return
-        for entry in entries_since(job.history, self._told[job.id]):
+        for entry in entries_since(job.history, self._printed[job.id]):
             click.echo(printable(f"{job.short_id}  {entry.action}  {entry.text}"), err=True)
             self._moved = self.now()
-        self._told[job.id] = occurrences(job.history)
+        self._printed[job.id] = occurrences(job.history)
         self.jobs[job.id] = job
         if job.status in FINAL:
             del self._left[job.id]
@@ -125,15 +125,17 @@ class _Watch:
     def _warn_if_unserved(self) -> None:
         settings = self._service.system.settings
         if settings.backend == "local" and not is_served(settings.home):
-            click.echo(f"nothing moves: nobody serves {settings.home}; run `darkroom up` in another terminal", err=True)
+            click.echo(
+                f"nothing moves: no service runs in {settings.home}; run `darkroom up` in another terminal", err=True
+            )
 
 
 def warn_if_unserved(settings: Settings) -> None:
-    """Say on stderr that nobody works on what was submitted, if this machine is meant and no service runs there."""
+    """Warn on stderr that submitted jobs are not processed, if no service runs for the local backend."""
     if settings.backend != "local" or is_served(settings.home):
         return
     home = settings.home.resolve()
-    click.echo(f"warning: nobody works on it yet, because no service runs in {home}", err=True)
+    click.echo(f"warning: not processed yet, because no service runs in {home}", err=True)
     start = f"start one with `darkroom up --home {shlex.quote(str(home))}`"
     click.echo(f"{start}, or set DARKROOM_HOME to the home of the one that runs and submit again", err=True)
 

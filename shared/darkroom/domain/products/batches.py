@@ -39,7 +39,7 @@ class Selection(Record):
 
     label: tuple[str, str] | None = None
     members: tuple[Member, ...] = ()
-    #: Whose jobs; None takes everybody's.
+    #: Owner of the jobs; None selects the jobs of all owners.
     owner: str | None
 
 
@@ -134,7 +134,7 @@ def page_name(batch_id: str, page: int) -> str:
 
 
 def chosen_name(batch_id: str) -> str:
-    """The object that says how many jobs were chosen; it is there once all are."""
+    """The object with the number of chosen jobs; it exists once all are chosen."""
     return f"{folder(batch_id)}chosen.json"
 
 
@@ -144,13 +144,13 @@ def refusals_of(batch_id: str) -> str:
 
 
 def refused_name(batch_id: str, what: str) -> str:
-    """The object that says why something was refused; one for each thing, whatever characters name it."""
+    """The object with the reason of a refusal; one for each refused item, for any characters in its name."""
     number = f"{int(what):06d}" if what.isascii() and what.isdigit() and len(what) < 7 else None
     return f"{folder(batch_id)}refused/{number or hashlib.sha256(what.encode()).hexdigest()[:32]}.json"
 
 
 def attempt_name(batch_id: str, row: int) -> str:
-    """The object that holds why the first attempt at a row failed."""
+    """The object with the reason why the first attempt at a row failed."""
     return f"{folder(batch_id)}attempts/{row:06d}.json"
 
 
@@ -193,7 +193,7 @@ class BatchProgress:
         return "completed" if self.done >= self.total else "processing"
 
     def remaining_s(self, now: datetime) -> float | None:
-        """Seconds that the rest takes at the present rate; None while that is unknown."""
+        """Estimated remaining seconds at the present rate; None while the rate is unknown."""
         if self.state != "processing" or self.total is None or not self.done:
             return None
         elapsed = (now - self.started_at).total_seconds()

@@ -14,7 +14,7 @@ from darkroom.domain.messages import Record
 from darkroom.domain.pipeline import Pipeline
 
 Scope = Literal["group", "sku"]
-#: The label that each scope goes by, the stronger scope first.
+#: The label that selects each scope, the stronger scope first.
 SCOPES: Mapping[Scope, str] = {"sku": "sku_id", "group": "product_group_id"}
 
 
@@ -23,10 +23,10 @@ class Config(Record):
 
     scope: Scope
     key: str
-    #: Whose pictures; everybody has configurations of their own.
+    #: Owner of the pictures; each owner has separate configurations.
     owner: str
     pipeline: Pipeline | None = None
-    #: Results that score above this are approved without a person, whatever the pipeline says.
+    #: Results that score above this are approved without a person, regardless of the pipeline's threshold.
     qc_threshold: float | None = Field(None, ge=0.0, le=100.0, strict=True)
     updated_at: datetime
 
@@ -45,7 +45,7 @@ class Config(Record):
 
 
 def keys_of(labels: Mapping[str, str]) -> list[tuple[Scope, str]]:
-    """Where to look for the configuration of a picture, the strongest first."""
+    """The configurations that may apply to a picture, the strongest first."""
     return [(scope, labels[label]) for scope, label in SCOPES.items() if labels.get(label)]
 
 

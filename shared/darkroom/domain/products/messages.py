@@ -21,7 +21,7 @@ BATCHES_TOPIC = "batches"
 
 
 class Member(Record):
-    """A job by its id, or an object of the uploads bucket that has one, or gets one."""
+    """A job by its id, or an object of the uploads bucket, whose job is created if it does not exist."""
 
     kind: Literal["job", "object"]
     name: str = Field(min_length=1)

@@ -76,14 +76,14 @@ class RowProblem(Record):
 
 
 class Duplicate(Record):
-    """A row that says the same as an earlier one."""
+    """A row that is equal to an earlier one."""
 
     row: int
     same_as: int
 
 
 class Columns(Record):
-    """Under which names the fields stand."""
+    """The names of the columns of each field."""
 
     product_group_id: str = "product_group_id"
     sku_id: str = "sku_id"
@@ -129,9 +129,9 @@ def check_rows(values: Iterable[object], columns: Columns) -> Checked:
 
 
 def csv_rows(data: bytes, columns: Columns) -> Iterator[dict[str, str]]:
-    """The rows of a CSV in UTF-8 with a header; commas, semicolons, tabs or bars stand between its fields.
+    """The rows of a CSV in UTF-8 with a header; its fields are separated by commas, semicolons, tabs or bars.
 
-    Raises PermanentError if it is no such table, or lacks a column that every import needs.
+    Raises PermanentError if it is not such a table, or if a required column is missing.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -202,11 +202,11 @@ def check_text(text: str) -> None:
     if size > MAX_TEXT_BYTES:
         raise _Wrong(f"{size} bytes exceed {MAX_TEXT_BYTES}", value=_short(text), limit=MAX_TEXT_BYTES)
     if _UNPRINTABLE.search(text) or not _is_unicode(text):
-        raise _Wrong("holds characters that cannot be printed", value=_short(text))
+        raise _Wrong("contains characters that cannot be printed", value=_short(text))
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text can be written down; JSON may hold half a character."""
+    """Whether a text can be encoded; JSON may contain half of a surrogate pair."""
     return text.isprintable() or text.encode(errors="ignore").decode() == text
 
 
@@ -216,7 +216,7 @@ def checked_url(text: str) -> str:
     Raises ValueError for what is no http or https URL of a host, and for more than 2000 characters.
     """
     if not _is_unicode(text) or _UNPRINTABLE.search(text) or " " in text:
-        raise _Wrong("holds blanks or characters that cannot be printed", value=_short(text))
+        raise _Wrong("contains spaces or characters that cannot be printed", value=_short(text))
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port

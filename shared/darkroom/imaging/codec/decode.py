@@ -63,7 +63,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Decoded:  # noqa: B008 - a
         bits=samples.bits,
         frames=samples.frames,
         metadata=about,
-        notes=join_notes(_frame_notes(name, samples.frames), samples.notes, color_notes),
+        notes=join_notes(_frame_notes(name, samples.frames), samples.notes, about.notes, color_notes),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.errors import BadPipeline
+from darkroom.imaging.codec.decode_errors import reason
 from darkroom.imaging.codec.formats.sniff import LABELS
 from darkroom.imaging.codec.formats.writers import Prepared
 from darkroom.imaging.codec.intermediate import interleaved
@@ -116,5 +117,5 @@ def _in_profile(pixels: Pixels, choice: ProfileChoice, original: bytes | None) -
         converted = from_srgb(pixels, original)
         return _Colored(pixels=converted, profile=original, srgb=is_srgb(original))
     except PROFILE_ERRORS as exc:
-        note = f"the original's colour profile cannot be written: {exc}; the result carries sRGB"
+        note = f"the original's colour profile cannot be written: {reason(exc)}; the result carries sRGB"
         return _Colored(pixels=pixels, profile=srgb_bytes(), srgb=True, notes=(note,))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.domain.formats import WorkingExtension, working_extension
+from darkroom.imaging.codec.damage import Damaged
 from darkroom.imaging.codec.decode_errors import reading
 from darkroom.imaging.picture import Picture, Pixels
 
@@ -41,11 +42,16 @@ def interleaved(picture: Picture) -> Pixels:
 
 def decode_unchanged(data: bytes) -> NDArray[Any]:
     """OpenCV's reading of a PNG, TIFF or WebP with its own depth and channels: (H, W) or (H, W, BGR[A])."""
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    decoded = decode_if_possible(data)
     if decoded is None:
-        raise ValueError(f"OpenCV cannot decode these {len(data)} bytes")
-    unchanged: NDArray[Any] = decoded
-    return unchanged
+        raise Damaged("its pixels cannot be decoded")
+    return decoded
+
+
+def decode_if_possible(data: bytes) -> NDArray[Any] | None:
+    """As `decode_unchanged`; None where OpenCV cannot decode the file."""
+    decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return decoded
 
 
 def picture_from_bgr(channels: NDArray[Any]) -> Picture:

@@ -18,7 +18,8 @@ Space = Literal["grey", "rgb", "cmyk", "lab"]
 class Samples:
     """Decoded samples in the file's own colour space and orientation."""
 
-    #: (H, W) for grey, (H, W, 3) for rgb and lab, (H, W, 4) for cmyk; uint8 or uint16, full range.
+    #: (H, W) for grey, (H, W, 3) for rgb and lab, (H, W, 4) for cmyk; uint8 or uint16, full range; a and b of lab are
+    #: signed (two's complement).
     values: Pixels
     space: Space
     #: Colour mode of the file: bilevel, grey, palette, rgb, cmyk, ycbcr or lab.
@@ -41,6 +42,10 @@ class Samples:
     def noted(self, *notes: str) -> "Samples":
         """The same samples with further notes."""
         return replace(self, notes=(*self.notes, *notes))
+
+    def with_alpha(self, alpha: Pixels) -> "Samples":
+        """The same samples with an alpha channel."""
+        return replace(self, alpha=alpha)
 
 
 _MODES = {"1": "bilevel", "L": "grey", "LA": "grey", "La": "grey", "P": "palette", "PA": "palette", "CMYK": "cmyk"}

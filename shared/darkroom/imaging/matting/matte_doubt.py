@@ -1,15 +1,17 @@
 """Estimate how likely the matte of a cut-out is wrong, from the matte and the picture alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.places import Place
 from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.filters import gaussian, resized
 from darkroom.imaging.picture import Image, Pixels, Plane, to_float
+from darkroom.imaging.places import places
 
 #: Longest side in pixels at which the evidence is measured. Source: that of the mattes for the weights.
 SIDE = 240
@@ -19,7 +21,7 @@ NETWORK_SIDE = 160
 STRONG_EDGE = 6.0
 #: Radius of the contour's rim in pixels of the network's own matte: always grey. Source: as `STRONG_EDGE`.
 RIM = 1
-#: Distance in pixels from the matte beyond which an edge lies outside it.
+#: Distance in pixels from the matte beyond which an edge is outside it.
 OUTSIDE = 2
 #: Distance in pixels from the matte within which an edge touches it.
 TOUCHING = 4
@@ -39,6 +41,12 @@ MOST_FINE_DOUBT = 0.3
 USUAL = (-4.63, 0.0, 0.42)
 
 
+#: Distance of a pixel of a matte from 0 and 1 up to which it is marked nowhere.
+CLEAR = 0.15
+
+Mask = NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Evidence that a matte is wrong."""
@@ -49,6 +57,8 @@ class Evidence:
     frame: float
     #: Pixels on strong edges that continue outside the matte, per pixel of its contour.
     crossing: float
+    #: Places of the strongest evidence, the most important one first.
+    places: tuple[Place, ...] = ()
 
     @property
     def doubt(self) -> float:
@@ -63,12 +73,17 @@ class Evidence:
     @property
     def sentence(self) -> str:
         """The strongest evidence against the matte, for the person who reviews it."""
+        return _SENTENCES[self.strongest]
+
+    @property
+    def strongest(self) -> int:
+        """Index of the term that speaks most against the matte."""
         weights = [w * (x - usual) for w, x, usual in zip(WEIGHTS, self.terms, USUAL, strict=True)]
-        return _SENTENCES[int(np.argmax(weights))]
+        return int(np.argmax(weights))
 
 
 _SENTENCES = (
-    "the matte is ambiguous",
+    "the outline is ambiguous",
     "the frame cuts the subject",
     "strong edges go on outside the cut",
 )
@@ -94,37 +109,49 @@ def matte_evidence(pixels: Pixels, found: Plane, alpha: Pixels) -> Evidence:
     factor = min(1.0, SIDE / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[0] * factor)), max(1, round(pixels.shape[1] * factor)))
     mask = to_float(resized(alpha, *size)) > 0.5
-    return Evidence(
-        ambiguity=_ambiguity(_at_network_side(found)),
-        frame=_frame_share(mask),
-        crossing=_crossing(to_float(resized(pixels, *size)), mask),
+    ambiguous, ring = _ambiguous(matte := _at_network_side(found)), _ring(mask)
+    crossing = _crossing(to_float(resized(pixels, *size)), mask)
+    evidence = Evidence(
+        ambiguity=float(ambiguous.sum()) / max(int((matte > 0.5).sum()), 1),
+        frame=float(mask[ring].mean()),
+        crossing=float(np.count_nonzero(crossing)) / _contour_length(mask),
     )
+    marked = (np.maximum(ambiguous - CLEAR, 0.0), mask & ring, crossing)[evidence.strongest]
+    return replace(evidence, places=places(marked))
 
 
 def _at_network_side(matte: Plane) -> Plane:
     return resized(matte, *(min(side, NETWORK_SIDE) for side in matte.shape[:2]))
 
 
-def _ambiguity(matte: Plane) -> float:
+def _ambiguous(matte: Plane) -> Plane:
+    """Distance of each pixel from 0 and 1; 0 at the rim of the contour."""
     solid = (matte > 0.5).astype(np.uint8)
     rim = cv2.dilate(solid, _disc(RIM)) != cv2.erode(solid, _disc(RIM))
-    return float(np.minimum(matte, 1.0 - matte)[~rim].sum()) / max(int(solid.sum()), 1)
+    return np.where(rim, np.float32(0), np.minimum(matte, 1.0 - matte)).astype(np.float32)
 
 
-def _frame_share(mask: NDArray[np.bool_]) -> float:
-    return float(np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]]).mean())
+def _ring(mask: Mask) -> Mask:
+    """The outermost pixels of the picture."""
+    ring = np.ones_like(mask)
+    ring[1:-1, 1:-1] = False
+    return ring
 
 
-def _crossing(image: Image, mask: NDArray[np.bool_]) -> float:
-    """Pixels of strong edges outside that begin at the contour, per pixel of the contour."""
+def _contour_length(mask: Mask) -> int:
+    """Pixels of all contours, at least 1."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return max(sum(len(each) for each in contours), 1)
+
+
+def _crossing(image: Image, mask: Mask) -> Mask:
+    """Pixels of strong edges outside that begin at the contour."""
     solid = mask.astype(np.uint8)
-    contours, _ = cv2.findContours(solid, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    length = max(sum(len(each) for each in contours), 1)
     outside = (_gradient(image) > STRONG_EDGE) & (cv2.dilate(solid, _disc(OUTSIDE)) == 0)
     count, labels = cv2.connectedComponents(outside.astype(np.uint8))
     begins = np.bincount(labels[cv2.dilate(solid, _disc(TOUCHING)) > 0], minlength=count) > 0
     begins[0] = False
-    return float(np.count_nonzero(begins[labels])) / length
+    return np.asarray(begins[labels])
 
 
 def _gradient(image: Image) -> NDArray[np.float32]:

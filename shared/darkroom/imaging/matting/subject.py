@@ -229,7 +229,7 @@ def _without_dust(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill the holes: the inside of a cup belongs to the cup, even in the colour of the table."""
     _, labels = cv2.connectedComponents((~np.pad(mask, 1)).astype(np.uint8), connectivity=4)
-    # The corner lies in the padding. Its component is the background that is connected to the frame.
+    # The corner is in the padding. Its component is the background that is connected to the frame.
     filled: NDArray[np.bool_] = (labels != labels[0, 0])[1:-1, 1:-1]
     return filled
 

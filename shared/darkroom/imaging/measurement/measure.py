@@ -13,6 +13,7 @@ from darkroom.imaging.measurement.blockiness import blockiness
 from darkroom.imaging.measurement.illuminant import NEUTRAL, Cast, estimate_cast
 from darkroom.imaging.measurement.noise import estimate_noise
 from darkroom.imaging.measurement.sharpness import edge_blur
+from darkroom.imaging.measurement.toning import is_toned
 from darkroom.imaging.picture import Picture, Pixels, Plane, to_float
 from darkroom.imaging.sampling import native_tiles, reduced
 from darkroom.imaging.veil import veil_probability
@@ -92,6 +93,7 @@ def measure(picture: Picture, *, source_format: str = "", frames: int = 1) -> Me
         frames=frames,
         has_alpha=_is_transparent(picture.alpha),
         greyscale=grey,
+        toned=not grey and is_toned(picture.pixels, noise.sigma),
         noise_sigma=round(max(noise.sigma, noise.grain), 3),
         sharpness=round(edges.sharpness, 4),
         blur_radius=round(edges.radius, 3),

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.measurements import Score
-from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Picture, Pixels, to_float
+from darkroom.imaging.transparency import resized_picture
 
 #: Side in pixels of the patches at native resolution.
 PATCH_SIDE = 96
@@ -45,8 +45,8 @@ def prepare(picture: Picture, reference_pixels: int | None = None) -> Pixels:
     """
     factor = float(np.sqrt(min(MAX_PIXELS, reference_pixels or MAX_PIXELS) / (picture.height * picture.width)))
     size = [max(1, round(side * min(1.0, factor))) for side in (picture.height, picture.width)]
-    pixels = resized(picture.pixels, *size)
-    return pixels if picture.alpha is None else _on_white(pixels, resized(picture.alpha, *size))
+    sized = resized_picture(picture, *size)
+    return sized.pixels if sized.alpha is None else _on_white(sized.pixels, sized.alpha)
 
 
 def _on_white(pixels: Pixels, alpha: Pixels) -> Pixels:

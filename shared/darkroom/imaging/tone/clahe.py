@@ -90,7 +90,7 @@ def _curve(region: Plane, clip_limit: float) -> Curves:
 
 
 def _weights(places: NDArray[np.intp], centres: NDArray[np.float64]) -> tuple[int, int, NDArray[np.float32]]:
-    """Two neighbouring regions and the weight of the second at each place; all places lie between their centres."""
+    """Two neighbouring regions and the weight of the second at each place; all places are between their centres."""
     second = int(np.clip(np.searchsorted(centres, places[0], side="right"), 1, max(len(centres) - 1, 1)))
     if len(centres) == 1:
         return 0, 0, np.zeros(len(places), np.float32)

@@ -4,11 +4,12 @@ Dyes bleach at different rates, and paper turns yellow: black becomes a light br
 the contrast falls. In a scan the channels no longer use their full range.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.imaging.filters import gaussian
-from darkroom.imaging.picture import Pixels, to_float
+from darkroom.imaging.picture import Pixels, to_float, to_pixels
 from darkroom.imaging.sampling import reduced
 
 #: Quantile of a channel that becomes black. Darker pixels are specks and are clipped.
@@ -30,6 +31,11 @@ WARM = 0.05
 WARMER = 0.10
 #: Largest factor by which the range of a channel is widened. Beyond it few levels are left, and noise.
 LARGEST_GAIN = 2.0
+#: Half side of the median's window, as a share of the longer side. Thinner parts, such as cracks and wrinkles, get no
+#: more contrast. Source: three faded photographs with cracks 3 px wide, with one table: +37 to +52 %; here +2 %.
+THIN = 0.015
+#: Rows of a picture that are computed at a time.
+BAND_ROWS = 256
 #: Least white of a channel relative to that of the brightest channel: a picture of a red wall has no white.
 YELLOWEST = 0.7
 
@@ -64,17 +70,52 @@ def faded_range(pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32
     return black, np.maximum(white, YELLOWEST * white.max()), share
 
 
-def unfading_table(pixels: Pixels, amount: float) -> NDArray[np.float32] | None:
-    """A table per channel that restores the range, (levels, 3) float32, see `apply_table`.
+def unfaded(pixels: Pixels, amount: float) -> Pixels | None:
+    """Restore the range of each channel of a faded picture, without more local contrast than it has.
 
-    A larger `amount` in [0, 1] restores more. None for a picture that is not faded.
+    The wider range is computed for the surroundings of each pixel, a median, and the pixel is moved by as much as its
+    surroundings. So large areas become darker, lighter and less yellow, while a crack, a wrinkle or the grain of paper
+    differs from its surroundings by no more than before.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8 or uint16
+    amount : float
+        0 to 1; a larger one restores more.
+
+    Returns
+    -------
+    (H, W, 3) of the same type, or None
+        None for a picture that is not faded.
     """
     black, white, share = faded_range(pixels)
     if share == 0.0:
         return None
     gain = np.minimum(1.0 / np.maximum(white - black, 1e-3), LARGEST_GAIN)
-    values = np.linspace(0.0, 1.0, int(np.iinfo(pixels.dtype).max) + 1, dtype=np.float32)[:, np.newaxis]
+    base = to_float(_without_thin_parts(reduced(pixels)))
     # Where the gain is limited, the middle of the range becomes 0.5.
-    restored = 0.5 + (values - (black + white) / 2) * gain
-    table: NDArray[np.float32] = (values + np.float32(amount * share) * (restored - values)).astype(np.float32)
-    return table
+    moved = 0.5 + (base - (black + white) / 2) * gain - base
+    return _moved(pixels, (np.float32(amount * share) * moved).astype(np.float32))
+
+
+def _without_thin_parts(small: Pixels) -> Pixels:
+    """The median of the surroundings: thin bright and dark parts vanish, edges of large ones stay."""
+    eight = small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
+    return cv2.medianBlur(eight, 2 * max(1, round(THIN * max(small.shape[:2]))) + 1)  # type: ignore[return-value]
+
+
+def _moved(pixels: Pixels, shift: NDArray[np.float32]) -> Pixels:
+    """Add a small field of shifts (h, w, 3), enlarged, band by band."""
+    result = np.empty_like(pixels)
+    height, width = pixels.shape[:2]
+    down, across = shift.shape[0] / height, shift.shape[1] / width
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for top in range(0, height, BAND_ROWS):
+        rows = pixels[top : top + BAND_ROWS]
+        to_small = np.array([[across, 0.0, 0.5 * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]])
+        size = (width, rows.shape[0])
+        enlarged = cv2.warpAffine(shift, to_small, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        result[top : top + BAND_ROWS] = to_pixels(
+            to_float(rows) + enlarged.astype(np.float32, copy=False), pixels.dtype
+        )
+    return result

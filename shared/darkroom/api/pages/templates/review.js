@@ -36,6 +36,9 @@ async function attempt(what) {
 }
 
 async function begin() {
+  const label = $("label").value.trim();
+  if (label && !/^[A-Za-z0-9_.-]{1,63}=/.test(label))
+    throw new Error(`A label is written name=value, as product_group_id=LAMPS, not ${label}.`);
   for (const path of files.keys()) forget(path);
   [entries, at, cursor] = [[], 0, ""];
   $("one").hidden = $("none").hidden = $("told").hidden = true;
@@ -70,7 +73,7 @@ function forget(path) {
   files.delete(path);
 }
 
-const small = ({ links }, of) => fetched(`${links.thumbnail}?side=${SIDE}&of=${of}`);
+const small = ({ links, etags }, of) => fetched(`${links.thumbnail}?side=${SIDE}&of=${of}&etag=${etags[of]}`);
 
 async function show() {
   const entry = entries[at];
@@ -79,6 +82,10 @@ async function show() {
   $("none").hidden = Boolean(entry);
   $("one").hidden = !entry;
   $("back").disabled = at === 0;
+  const skipped = entries.filter((each) => !each.decided).length;
+  $("nothing").textContent = skipped
+    ? `${skipped} skipped ${skipped === 1 ? "result still waits" : "results still wait"} for a verdict.`
+    : "Nothing more waits for a person.";
   if (!entry) return;
   describe(entry);
   enlarge(false);
@@ -112,6 +119,7 @@ function describe({ job, reasons, decided }) {
   $("verdict").textContent = decided;
   $("verdict").hidden = !decided;
   list("reasons", reasons);
+  mark(job.review_reasons.flatMap(({ places }) => places));
   list("stages", [
     ...job.stages.filter((stage) => stage.stage !== "assess").map(told),
     ...job.skipped.map((each) => `${each.stage} left out: ${each.reason}`),
@@ -123,8 +131,17 @@ function describe({ job, reasons, decided }) {
   $("past").open = false;
 }
 
+/** Draws a frame around each place; shown where both pictures lie over each other. */
+function mark(places) {
+  $("places").replaceChildren(...places.map((place) => {
+    const frame = document.createElement("span");
+    for (const [side, share] of Object.entries(place)) frame.style[side] = `${100 * share}%`;
+    return frame;
+  }));
+}
+
 function told({ stage, method, model, notes, degraded, doubtful }) {
-  const how = model ? `${model.id} ${model.version}` : method;
+  const how = model ? `by the network ${model.id}, version ${model.version}` : method;
   const marks = [degraded && "without its model", doubtful && "not sure of its result", ...notes].filter(Boolean);
   return [`${stage}: ${how}`, ...marks].join("; ");
 }
@@ -180,14 +197,14 @@ function enlarge(large) {
 }
 
 async function resize() {
-  const entry = entries[at], { links } = entry.job;
+  const entry = entries[at], { links, etags } = entry.job;
   if ($("pair").classList.contains("large")) return show();
   // What a browser cannot show (TIFF, HEIC) stays as small as it is.
   const whole = async (path, otherwise) => {
     const address = await fetched(path), probe = Object.assign(new Image(), { src: address });
     return probe.decode().then(() => address, () => otherwise);
   };
-  const found = [await whole(links.result, $("after").src), await whole(links.original, $("before").src)];
+  const found = [await whole(`${links.result}?etag=${etags.result}`, $("after").src), await whole(`${links.original}?etag=${etags.original}`, $("before").src)];
   if (entry !== entries[at]) return;
   await place(...found);
   enlarge(true);
@@ -225,6 +242,16 @@ for (const each of document.querySelectorAll("[data-file]"))
   each.addEventListener("click", () => attempt(() => open(each.dataset.file)));
 $("past").addEventListener("toggle", () => attempt(history));
 $("split").addEventListener("input", () => $("pair").style.setProperty("--split", `${$("split").value}%`));
+for (const kind of ["pointerdown", "pointermove"]) $("pair").addEventListener(kind, (event) => {
+  const { left, width } = $("pair").getBoundingClientRect();
+  if (!(event.buttons & 1) || $("split").disabled || $("pair").classList.contains("large")) return;
+  $("split").value = (100 * (event.clientX - left)) / width;
+  $("split").dispatchEvent(new Event("input"));
+});
+// With actual size the pictures scroll with the pointer.
+$("pair").addEventListener("pointermove", (event) => {
+  if (event.buttons & 1 && $("pair").classList.contains("large")) $("pair").scrollBy(-event.movementX, -event.movementY);
+});
 $("filter").addEventListener("submit", (event) => (event.preventDefault(), attempt(begin)));
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -235,11 +262,12 @@ $("key").addEventListener("submit", (event) => {
 $("reviewer").value = localStorage.getItem("reviewer") ?? "";
 $("reviewer").addEventListener("change", () => localStorage.setItem("reviewer", $("reviewer").value));
 
-const keys = { a: "approve", r: "reject", s: "skip", b: "back", z: "size" };
+// By position: a keyboard layout without Latin letters has the same keys.
+const keys = { KeyA: "approve", KeyR: "reject", KeyS: "skip", KeyB: "back", KeyZ: "size" };
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.matches("input:not([type=range]), textarea, select");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  const button = $(keys[event.key.toLowerCase()]);
+  const button = $(keys[event.code]);
   if (button && !button.disabled && button.checkVisibility()) button.click();
 });
 

@@ -1,26 +1,19 @@
 """Reads the size of a picture from the header of its file, before anything is decoded."""
 
-import re
 import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from darkroom.imaging.codec.damage import Damaged
+from darkroom.imaging.codec.formats import isobmff, jpeg
 from darkroom.imaging.codec.formats.sniff import Format
-from darkroom.imaging.codec.metadata import ifd
-
-_IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
-#: Start-of-frame markers: C0 to CF without DHT (C4), JPG (C8) and DAC (CC), ITU-T T.81 table B.1.
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-#: A marker; stray bytes and fill bytes before it are passed over, as libjpeg does.
-_MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
-#: Markers that stand alone, without a length: TEM, RST0 to RST7, SOI.
-_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
+from darkroom.imaging.codec.formats.tiff import pages
 
 
 def declared_size(data: bytes, name: Format) -> tuple[int, int] | None:
-    """Width and height by the header; None where only the container's own reader can tell (AVIF, HEIC).
+    """Width and height by the header; None for an AVIF or HEIC whose header does not have them.
 
-    Raises the errors of parsing (`ValueError`, `struct.error`) on a header that is cut short.
+    Raises `Damaged` or `struct.error` on a header that is damaged or cut short.
     """
     read = _READERS.get(name)
     return read(data) if read else None
@@ -28,7 +21,7 @@ def declared_size(data: bytes, name: Format) -> tuple[int, int] | None:
 
 def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
-        raise ValueError(f"the first chunk is {data[12:16]!r} instead of IHDR")
+        raise Damaged(f"the first chunk is {data[12:16]!r} instead of IHDR")
     width, height = struct.unpack_from(">II", data, 16)
     return width, height
 
@@ -56,27 +49,27 @@ def _webp(data: bytes) -> tuple[int, int]:
     if chunk == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
-    raise ValueError(f"the first chunk is {chunk!r} instead of VP8, VP8L or VP8X")
+    raise Damaged(f"the first chunk is {chunk!r} instead of VP8, VP8L or VP8X")
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
-        if marker in _FRAME_MARKERS:
-            height, width = struct.unpack_from(">HH", data, at + 3)
-            return width, height
-        if marker in (0xD9, 0xDA):
-            raise ValueError(f"no frame header before marker FF{marker:02X}")
-        at += 0 if marker in _BARE_MARKERS else struct.unpack_from(">H", data, at)[0]
-    raise EOFError(f"end of file before the frame header, after {len(data)} bytes")
+    frame = jpeg.frame(data)
+    return frame.width, frame.height
 
 
-def _tiff(data: bytes) -> tuple[int, int]:
-    entries = ifd.first_directory(data)
-    return entries.integer(_IMAGE_WIDTH), entries.integer(_IMAGE_LENGTH)
+def _boxed(data: bytes) -> tuple[int, int] | None:
+    return isobmff.container(data).size()
 
 
-_READERS: Mapping[Format, Callable[[bytes], tuple[int, int]]] = MappingProxyType(
-    {"png": _png, "gif": _gif, "bmp": _bmp, "webp": _webp, "jpeg": _jpeg, "tiff": _tiff}
+_READERS: Mapping[Format, Callable[[bytes], tuple[int, int] | None]] = MappingProxyType(
+    {
+        "png": _png,
+        "gif": _gif,
+        "bmp": _bmp,
+        "webp": _webp,
+        "jpeg": _jpeg,
+        "tiff": pages.declared_size,
+        "avif": _boxed,
+        "heic": _boxed,
+    }
 )

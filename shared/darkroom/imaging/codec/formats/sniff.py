@@ -92,7 +92,9 @@ def _by_brand(data: bytes) -> Format | None:
 
 
 def _unless_raw(data: bytes, name: Format) -> Format:
-    """Canon's CR2 is a TIFF whose first picture is a preview: taking it for the photograph would be wrong."""
+    """The format, unless it is Canon's CR2 (a TIFF that begins with a preview) or Apple's own kind of PNG."""
+    if name == "png" and data[12:16] == b"CgBI":
+        _refuse("a PNG of Apple's own kind (CgBI)")
     if name == "tiff" and data[8:10] == b"CR":
         _refuse("a camera's raw file (CR2)")
     return name

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.formats.compact_png import compact_png
 from darkroom.imaging.codec.formats.write_tiff import tiff_bytes
 from darkroom.imaging.codec.intermediate import png_bytes
 from darkroom.imaging.codec.metadata.metadata import Metadata
+from darkroom.imaging.codec.metadata.profile import srgb_bytes
 from darkroom.imaging.picture import Pixels
 
 __all__ = ["Prepared", "avif_bytes", "jpeg_bytes", "png_file", "tiff_bytes", "webp_bytes"]
@@ -74,13 +76,16 @@ def avif_bytes(prepared: Prepared, quality: int) -> bytes:
 
 
 def png_file(prepared: Prepared) -> bytes:
-    """PNG of 8 or 16 bits."""
+    """PNG of 8 or 16 bits: bilevel, grey or with a palette where that holds the same pixels."""
     metadata = prepared.metadata
-    chunks = [png.profile_chunk(metadata.profile)] if metadata.profile else []
+    small = compact_png(prepared.channels, may_be_grey=metadata.profile in (None, srgb_bytes()))
+    # A grey PNG may not carry an RGB profile; the chunk sRGB says the same.
+    chunks = [png.SRGB_CHUNK] if small is not None and small.grey and metadata.profile else []
+    chunks += [png.profile_chunk(metadata.profile)] if metadata.profile and not chunks else []
     chunks += [png.density_chunk(metadata.dpi)] if metadata.dpi else []
     chunks += [(b"eXIf", metadata.exif)] if metadata.exif else []
     chunks += [png.xmp_chunk(metadata.xmp)] if metadata.xmp else []
-    return png.with_chunks(png_bytes(prepared.channels, level=6), chunks)
+    return png.with_chunks(png_bytes(prepared.channels, level=6) if small is None else small.data, chunks)
 
 
 def _scaled(table: NDArray[np.float64], quality: float) -> list[int]:

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.imaging.codec.damage import Damaged
+
 #: Linear sRGB from XYZ with the D50 white of the profile connection space: the inverse of the sRGB colorants,
 #: adapted from D65 by the Bradford transform, as in the sRGB profile that the ICC publishes.
 _SRGB_COLORANTS = np.array(
     [[0.43606567, 0.38514709, 0.14306641], [0.22248840, 0.71687317, 0.06060791], [0.01391602, 0.09707642, 0.71409607]]
 )
 _LINEAR_FROM_XYZ = np.linalg.inv(_SRGB_COLORANTS)
+
+#: White of the profile connection space: XYZ of D50. Source: ICC.1:2022, section 7.2.16.
+D50 = np.array([0.9642, 1.0, 0.8249], np.float32)
 
 #: Coefficients that each type of parametric curve has (section 10.18).
 _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
@@ -54,6 +59,12 @@ def grey_curve(profile: bytes) -> NDArray[np.float32] | None:
     return None if b"A2B0" in tags or b"kTRC" not in tags else _curve(tags[b"kTRC"])
 
 
+def linear_srgb_from_xyz(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., 3) XYZ with white D50 to linear sRGB; colours that sRGB lacks leave [0, 1]."""
+    linear: NDArray[np.float32] = xyz.astype(np.float32) @ _LINEAR_FROM_XYZ.T.astype(np.float32)
+    return linear
+
+
 def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
     """sRGB-encoded values in [0, 1] to linear light.
 
@@ -68,7 +79,7 @@ def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     count = struct.unpack_from(">I", profile, 128)[0]
     if 132 + 12 * count > len(profile):
-        raise ValueError(f"the profile of {len(profile)} bytes says that it has {count} tags")
+        raise Damaged(f"the profile of {len(profile)} bytes says that it has {count} tags")
     tags = {}
     for at in range(132, 132 + 12 * count, 12):
         name, offset, size = struct.unpack_from(">4sII", profile, at)
@@ -86,7 +97,7 @@ def _curve(tag: bytes) -> NDArray[np.float32]:
     if tag[:4] == b"para":
         return _parametric(tag, encoded)
     if tag[:4] != b"curv":
-        raise ValueError(f"a curve of type {tag[:4]!r} is neither curv nor para")
+        raise Damaged(f"a curve of type {tag[:4]!r} is neither curv nor para")
     count = struct.unpack_from(">I", tag, 8)[0]
     if count == 0:
         return encoded.astype(np.float32)
@@ -101,7 +112,7 @@ def _parametric(tag: bytes, encoded: NDArray[np.float64]) -> NDArray[np.float32]
     kind = struct.unpack_from(">H", tag, 8)[0]
     names = _PARAMETERS.get(kind)
     if names is None:
-        raise ValueError(f"a parametric curve of kind {kind} is unknown")
+        raise Damaged(f"a parametric curve of kind {kind} is unknown")
     numbers = (value / 65536 for value in struct.unpack_from(f">{len(names)}i", tag, 12))
     p = dict.fromkeys("gabcdef", 0.0) | {"a": 1.0} | dict(zip(names, numbers, strict=True))
     # Kinds 1 and 2 have no d: they bend where a x + b reaches zero, and have c below it (kind 1: zero, kind 2: c).

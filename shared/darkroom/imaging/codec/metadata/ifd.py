@@ -9,10 +9,13 @@ Format: TIFF Revision 6.0, Adobe, 1992, section 2; Exif 2.32 (CIPA DC-008-2019),
 """
 
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Literal
+
+from darkroom.imaging.codec.damage import Damaged, EndsEarly
 
 Order = Literal["<", ">"]
 
@@ -33,10 +36,13 @@ HEADER_BYTES = 8
 
 #: Bytes of one value of each type; 16 to 18 exist in BigTIFF only.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+#: `struct` codes of the integer types. Some writers store numbers in a smaller or a signed type than the format names.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 #: Which tags point to a directory: in IFD0, and in the directories below it.
 _BELOW_FIRST = (EXIF, GPS)
 _BELOW: Mapping[int, tuple[int, ...]] = MappingProxyType({EXIF: (INTEROPERABILITY,)})
+#: Names of the directories below IFD0, for messages.
+_NAMES = MappingProxyType({EXIF: "Exif", GPS: "GPS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +66,21 @@ class Directory:
     children: Mapping[int, "Directory"] = field(default_factory=dict)
     #: Number of entries that were skipped because their values lie outside the block.
     damaged: int = 0
+    #: Tags that point to a directory that cannot be read.
+    broken: tuple[int, ...] = ()
 
     def integers(self, tag: int) -> tuple[int, ...]:
-        """The values of an unsigned integer tag; empty if it is absent or of another type."""
+        """The values of an integer tag of any size; empty if it is absent, of another type or has negative values."""
         entry = self.entries.get(tag)
-        if entry is None or entry.kind not in _UNSIGNED:
+        if entry is None or entry.kind not in _INTEGERS:
             return ()
         if entry.count > _MAX_VALUES:
-            raise ValueError(f"the tag {tag} has {entry.count} values, at most {_MAX_VALUES} are read")
-        return struct.unpack(f"{self.order}{entry.count}{_UNSIGNED[entry.kind]}", entry.value)
+            raise Damaged(f"the tag {tag} has {entry.count} values, at most {_MAX_VALUES} are read")
+        values = struct.unpack(f"{self.order}{entry.count}{_INTEGERS[entry.kind]}", entry.value)
+        return values if all(value >= 0 for value in values) else ()
 
     def integer(self, tag: int, default: int = 0) -> int:
-        """The first value of an unsigned integer tag, or `default`."""
+        """The first value of an integer tag, or `default`."""
         return next(iter(self.integers(tag)), default)
 
     def ratio(self, tag: int) -> float:
@@ -98,10 +107,19 @@ class _Block:
     big: bool
 
 
-def read_tree(data: bytes) -> Directory:
-    """IFD0 with the Exif, GPS and interoperability directories below it. Raises ValueError or struct.error."""
+def read_tree(data: bytes, offset: int | None = None) -> Directory:
+    """IFD0, or the directory at `offset`, with the Exif, GPS and interoperability directories below it.
+
+    A directory below it that cannot be read is left out, see `Directory.broken`. Raises ValueError if the directory
+    itself cannot be read.
+    """
     block = _block(data)
-    return _read(block, block.first, _BELOW_FIRST)
+    return _read(block, block.first if offset is None else offset, _BELOW_FIRST)
+
+
+def losses(tree: Directory) -> tuple[str, ...]:
+    """A sentence for each directory below IFD0 that cannot be read."""
+    return tuple(f"the {_NAMES[tag]} directory is damaged and was left out" for tag in tree.broken)
 
 
 def first_directory(data: bytes) -> Directory:
@@ -110,18 +128,41 @@ def first_directory(data: bytes) -> Directory:
     return _read(block, block.first, ())
 
 
+def directory_at(data: bytes, offset: int) -> Directory:
+    """The directory at an offset. Raises ValueError if there is none."""
+    return _read(_block(data), offset, ())
+
+
+def chain(data: bytes) -> Iterator[tuple[int, Directory]]:
+    """Offset and entries of IFD0 and of those that follow it, up to the first that cannot be read.
+
+    Raises ValueError if IFD0 itself cannot be read.
+    """
+    block = _block(data)
+    yield block.first, _read(block, block.first, ())
+    for offset in islice(_offsets(block), 1, None):
+        try:
+            yield offset, _read(block, offset, ())
+        except ValueError:
+            return
+
+
 def count_directories(data: bytes) -> int:
     """How many pictures a TIFF holds: its chain of directories, counted until it ends, repeats or breaks off."""
-    block = _block(data)
+    return sum(1 for _ in _offsets(_block(data)))
+
+
+def _offsets(block: _Block) -> Iterator[int]:
     count_format, entry_size, next_format = ("Q", 20, "Q") if block.big else ("H", 12, "I")
     offset, seen = block.first, set[int]()
-    while offset and offset not in seen and offset + 8 <= len(data) and len(seen) < _MAX_DIRECTORIES:
+    while offset and offset not in seen and len(seen) < _MAX_DIRECTORIES:
         seen.add(offset)
-        entries = struct.unpack_from(f"{block.order}{count_format}", data, offset)[0]
-        link = offset + struct.calcsize(f"<{count_format}") + entries * entry_size
-        fits = link + struct.calcsize(f"<{next_format}") <= len(data)
-        offset = struct.unpack_from(f"{block.order}{next_format}", data, link)[0] if fits else 0
-    return len(seen)
+        try:
+            entries = _number(block, count_format, offset)
+            yield offset
+            offset = _number(block, next_format, offset + struct.calcsize(f"<{count_format}") + entries * entry_size)
+        except EndsEarly:
+            return
 
 
 def short(order: Order, *values: int) -> Entry:
@@ -160,33 +201,52 @@ def write_tree(directory: Directory, between: bytes = b"") -> bytes:
 
 def _block(data: bytes) -> _Block:
     order: Order = "<" if data[:2] == b"II" else ">"
-    version = struct.unpack_from(f"{order}H", data, 2)[0]
+    version = int.from_bytes(data[2:4], "little" if order == "<" else "big")
     if data[:2] not in (b"II", b"MM") or version not in (42, 43):
-        raise ValueError(f"{data[:4]!r} does not begin a TIFF block")
-    if version == 43:
-        return _Block(data=data, order=order, first=struct.unpack_from(f"{order}Q", data, 8)[0], big=True)
-    return _Block(data=data, order=order, first=struct.unpack_from(f"{order}I", data, 4)[0], big=False)
+        raise Damaged(f"{data[:4]!r} does not begin a TIFF block")
+    big = version == 43
+    header = _Block(data=data, order=order, first=0, big=big)
+    return replace(header, first=_number(header, "Q" if big else "I", 8 if big else 4))
+
+
+def _number(block: _Block, code: str, at: int) -> int:
+    """The integer of the `struct` code at an offset. Raises EndsEarly if it lies outside the block."""
+    if at + struct.calcsize(f"<{code}") > len(block.data):
+        raise EndsEarly(f"the TIFF block of {len(block.data)} bytes ends before the directory at byte {at}")
+    number: int = struct.unpack_from(block.order + code, block.data, at)[0]
+    return number
 
 
 def _read(block: _Block, offset: int, pointers: tuple[int, ...]) -> Directory:
     entries, damaged = _entries(block, offset)
     plain = Directory(order=block.order, entries=entries)
-    targets = {tag: plain.integer(tag) for tag in pointers}
-    children = {tag: _read(block, target, _BELOW.get(tag, ())) for tag, target in targets.items() if target}
-    kept = {tag: entry for tag, entry in entries.items() if tag not in children}
-    return Directory(order=block.order, entries=kept, children=children, damaged=damaged)
+    below = {tag: _child(block, plain.integer(tag), tag) for tag in pointers if tag in entries}
+    return Directory(
+        order=block.order,
+        entries={tag: entry for tag, entry in entries.items() if tag not in below},
+        children={tag: child for tag, child in below.items() if child is not None},
+        damaged=damaged,
+        broken=tuple(tag for tag, child in below.items() if child is None),
+    )
+
+
+def _child(block: _Block, offset: int, tag: int) -> Directory | None:
+    """The directory that `tag` points to; None if there is none at `offset`."""
+    try:
+        return _read(block, offset, _BELOW.get(tag, ())) if offset else None
+    except ValueError:
+        return None
 
 
 def _entries(block: _Block, offset: int) -> tuple[dict[int, Entry], int]:
     count_format, entry_size = ("Q", 20) if block.big else ("H", 12)
-    count = struct.unpack_from(f"{block.order}{count_format}", block.data, offset)[0]
+    count = _number(block, count_format, offset)
     first = offset + struct.calcsize(f"<{count_format}")
     if count > _MAX_ENTRIES:
-        raise ValueError(f"a directory of {count} entries at {offset}, at most {_MAX_ENTRIES} are read")
+        raise Damaged(f"a directory of {count} entries at {offset}, at most {_MAX_ENTRIES} are read")
     if first + count * entry_size > len(block.data):
-        raise ValueError(
-            f"a directory of {count} entries at {offset} is truncated: the block has {len(block.data)} bytes"
-        )
+        message = f"the TIFF block of {len(block.data)} bytes ends inside the directory of {count} entries at {offset}"
+        raise EndsEarly(message)
     entries: dict[int, Entry] = {}
     total = damaged = 0
     for at in range(first, first + count * entry_size, entry_size):
@@ -196,7 +256,7 @@ def _entries(block: _Block, offset: int) -> tuple[dict[int, Entry], int]:
             continue
         total += len(entry.value)
         if total > len(block.data):  # values that overlap would let a small block grow without bound
-            raise ValueError(f"the values of the directory at {offset} overlap")
+            raise Damaged(f"the values of the directory at {offset} overlap")
         entries[tag] = entry
     return entries, damaged
 
@@ -207,7 +267,7 @@ def _entry(block: _Block, at: int) -> tuple[int, Entry | None]:
     size = _SIZES.get(kind, 0) * count
     start = at + 4 + inline
     if size > inline:
-        start = struct.unpack_from(f"{block.order}{'Q' if block.big else 'I'}", block.data, start)[0]
+        start = _number(block, "Q" if block.big else "I", start)
     if kind not in _SIZES or start + size > len(block.data):
         return tag, None
     return tag, Entry(kind=kind, count=count, value=block.data[start : start + size])

@@ -1,19 +1,19 @@
 """Extracts EXIF, XMP, IPTC, resolution and ICC profile from a file."""
 
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.damage import Damaged
+from darkroom.imaging.codec.formats.tiff.pages import main_page
 from darkroom.imaging.codec.metadata import ifd
 
 _XMP, _IPTC, _ICC = 700, 33723, 34675
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 _ORIENTATION = 274
 _CENTIMETRE = 3
-#: The unit of a pHYs chunk.
-_METRE = 1
 #: Adobe's image resource that holds the IPTC records.
 _IPTC_RESOURCE = 0x0404
 
@@ -22,6 +22,8 @@ _IPTC_RESOURCE = 0x0404
 _DESCRIPTIVE_TAGS = frozenset(
     {269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 0x4746, 0x4749, 33432, *range(0x9C9B, 0x9CA0)}
 )
+#: Those that do not depend on which of the file's pictures is meant.
+_ABOUT_THE_PHOTOGRAPH = _DESCRIPTIVE_TAGS - {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _ORIENTATION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     #: The embedded ICC profile.
     profile: bytes | None = None
+    #: Messages for the user: descriptions that are damaged and were left out.
+    notes: tuple[str, ...] = ()
 
 
 def from_info(info: Mapping[Any, Any]) -> Metadata:
@@ -48,38 +52,28 @@ def from_info(info: Mapping[Any, Any]) -> Metadata:
         exif=exif_block(_bytes_or_none(info.get("exif"))),
         xmp=_bytes_or_none(info.get("xmp")),
         iptc=_bytes_or_none(iptc),
-        dpi=_plausible(info.get("dpi")),
+        dpi=plausible_dpi(info.get("dpi")),
         profile=_bytes_or_none(info.get("icc_profile")),
     )
 
 
-def from_png(data: bytes) -> Metadata:
-    """From the chunks of a PNG, wherever in the file they stand."""
-    exif = xmp = profile = dpi = None
-    for name, payload in png.chunks(data):
-        if name == b"eXIf":
-            exif = exif_block(bytes(payload))
-        elif name == b"iTXt":
-            xmp = xmp or png.read_xmp(payload)
-        elif name == b"iCCP":
-            profile = png.read_profile(payload)
-        elif name == b"pHYs" and payload[8] == _METRE:
-            dpi = (int.from_bytes(payload[:4]) * 0.0254, int.from_bytes(payload[4:8]) * 0.0254)
-    return Metadata(exif=exif, xmp=xmp, dpi=_plausible(dpi), profile=profile)
-
-
 def from_tiff(data: bytes) -> Metadata:
-    """From the first directory of a TIFF; its descriptive tags become an EXIF block."""
-    tree = ifd.read_tree(data)
-    kept = {tag: entry for tag, entry in tree.entries.items() if tag in _DESCRIPTIVE_TAGS}
-    described = kept.keys() - {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _ORIENTATION}
-    directory = ifd.Directory(order=tree.order, entries=kept, children=tree.children)
+    """From the directory of a TIFF's photograph; its descriptive tags become an EXIF block.
+
+    Where another picture comes first, its directory may have the descriptions that the photograph's lacks.
+    """
+    tree, first = ifd.read_tree(data, main_page(data).offset), ifd.read_tree(data)
+    described = {tag: entry for tag, entry in tree.entries.items() if tag in _DESCRIPTIVE_TAGS}
+    kept = {tag: entry for tag, entry in first.entries.items() if tag in _ABOUT_THE_PHOTOGRAPH} | described
+    children = {**first.children, **tree.children}
+    directory = ifd.Directory(order=tree.order, entries=kept, children=children)
     return Metadata(
-        exif=ifd.write_tree(directory) if described or tree.children else None,
-        xmp=tree.value(_XMP),
-        iptc=tree.value(_IPTC),
+        exif=ifd.write_tree(directory) if kept.keys() & _ABOUT_THE_PHOTOGRAPH or children else None,
+        xmp=tree.value(_XMP) or first.value(_XMP),
+        iptc=tree.value(_IPTC) or first.value(_IPTC),
         dpi=_tiff_dpi(tree),
         profile=tree.value(_ICC),
+        notes=ifd.losses(first) or ifd.losses(tree),
     )
 
 
@@ -90,13 +84,28 @@ def exif_block(exif: bytes | None) -> bytes | None:
     return exif or None
 
 
+def exif_dpi(block: bytes) -> tuple[float, float] | None:
+    """Pixels per inch of an EXIF block; None if it has none or cannot be parsed."""
+    try:
+        return _tiff_dpi(ifd.first_directory(block))
+    except (Damaged, struct.error):
+        return None
+
+
+def aspect_note(across: int, down: int) -> tuple[str, ...]:
+    """A note if a file's aspect ratio `across` to `down` of densities is not 1: pixels here are square."""
+    if across == down or not across or not down:
+        return ()
+    return (f"the pixels are not square (densities {across}:{down}): they were taken as square",)
+
+
 def _tiff_dpi(tree: ifd.Directory) -> tuple[float, float] | None:
     per_unit = 2.54 if tree.integer(_RESOLUTION_UNIT, 2) == _CENTIMETRE else 1.0
     across, down = tree.ratio(_X_RESOLUTION), tree.ratio(_Y_RESOLUTION)
-    return _plausible((across * per_unit, down * per_unit)) if across and down else None
+    return plausible_dpi((across * per_unit, down * per_unit)) if across and down else None
 
 
-def _plausible(dpi: Any) -> tuple[float, float] | None:
+def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
     """Densities as files can hold them: 1 to 65535 pixels per inch."""
     if not isinstance(dpi, tuple) or len(dpi) != 2:
         return None

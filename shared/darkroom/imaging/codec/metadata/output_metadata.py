@@ -2,10 +2,11 @@
 
 import struct
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+from darkroom.imaging.codec.decode_errors import reason
 from darkroom.imaging.codec.formats.sniff import LABELS
-from darkroom.imaging.codec.metadata import exif, xmp
+from darkroom.imaging.codec.metadata import exif, ifd, xmp
 from darkroom.imaging.codec.metadata.metadata import Metadata
 
 OutputFormat = Literal["jpeg", "png", "webp", "tiff", "avif"]
@@ -15,6 +16,8 @@ ProfileChoice = Literal["srgb", "original"]
 #: What a JPEG segment holds after its length, its `Exif\0\0`, XMP or Photoshop header.
 _JPEG_EXIF_BYTES, _JPEG_XMP_BYTES, _JPEG_IPTC_BYTES = 65533 - 6, 65533 - 29, 65533 - 14 - 13
 _HOLDS_IPTC = frozenset({"jpeg", "tiff"})
+
+_CLAIMS_NOTE = "XMP properties that announce a video, a gain map or other data outside the picture were left out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,8 @@ class Carried:
 
     def without(self, note: str, **fields: None) -> "Carried":
         """The same without some fields, and why."""
-        return Carried(metadata=replace(self.metadata, **fields), notes=(*self.notes, note))
+        left_out: dict[str, Any] = dict(fields)
+        return Carried(metadata=replace(self.metadata, **left_out), notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +68,10 @@ def _with_exif(carried: Carried, result: Result, *, keep_gps: bool) -> Carried:
     try:
         block = exif.cleaned(metadata.exif, changes)
     except (ValueError, struct.error) as exc:
-        kept = carried.without(f"the EXIF data is damaged and was left out: {exc}", exif=None)
+        kept = carried.without(f"the EXIF data is damaged and was left out: {reason(exc)}", exif=None)
         return replace(kept, metadata=replace(kept.metadata, exif=fresh))
-    return replace(carried, metadata=replace(metadata, exif=block))
+    notes = (*carried.notes, *ifd.losses(ifd.read_tree(metadata.exif)))
+    return replace(carried, metadata=replace(metadata, exif=block), notes=notes)
 
 
 def _with_xmp(carried: Carried, result: Result, *, keep_gps: bool) -> Carried:
@@ -76,8 +81,9 @@ def _with_xmp(carried: Carried, result: Result, *, keep_gps: bool) -> Carried:
     try:
         cleaned = xmp.cleaned(packet, width=result.width, height=result.height, keep_gps=keep_gps)
     except ValueError as exc:
-        return carried.without(f"the XMP data was left out: {exc}", xmp=None)
-    return replace(carried, metadata=replace(carried.metadata, xmp=cleaned))
+        return carried.without(f"the XMP data was left out: {reason(exc)}", xmp=None)
+    notes = (*carried.notes, _CLAIMS_NOTE) if xmp.announces_data(packet) else carried.notes
+    return Carried(metadata=replace(carried.metadata, xmp=cleaned), notes=notes)
 
 
 def _fitted(carried: Carried, name: OutputFormat) -> Carried:

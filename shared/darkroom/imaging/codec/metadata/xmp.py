@@ -1,11 +1,14 @@
 """Updates an XMP packet for a changed picture and removes GPS coordinates.
 
 Properties are edited as text, as attribute (`exif:Foo="1"`) or element (`<exif:Foo>1</exif:Foo>`): parsing and writing
-XML anew would rename prefixes and drop the packet's wrapper, and an XML parser is a door for expansion attacks. Every
-pattern begins at a character that cannot repeat within it, so that the time grows with the length and no faster.
+XML anew would rename prefixes and drop the packet's wrapper, and XML parsers can be attacked by expanding entities.
+Every pattern begins at a character that cannot repeat within it, so that the time grows with the length and no faster.
 """
 
 import re
+
+from darkroom.imaging.codec.damage import Damaged
+from darkroom.imaging.codec.metadata import xmp_claims
 
 #: Properties whose local name begins with GPS, under whatever prefix: EXIF's own and those of drones and phones.
 _GPS = r"[\w.-]+:[Gg][Pp][Ss][\w.-]*"
@@ -22,16 +25,24 @@ def orientation(xmp: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
+def announces_data(xmp: bytes) -> bool:
+    """Whether a property announces data outside the packet: a video, a gain map, a depth map, extended XMP."""
+    text = xmp.decode("utf-8", errors="replace")
+    return re.search(rf"(?<![\w.-]){xmp_claims.pattern(text)}\s*[=>/\s]", text) is not None
+
+
 def cleaned(xmp: bytes, *, width: int, height: int, keep_gps: bool) -> bytes:
-    """The packet for a picture that is upright and `width` by `height`, without thumbnails, with places on request.
+    """The packet for a picture that is upright and `width` by `height`, without thumbnails and without
+    properties that announce data outside the packet, with places on request.
 
     Raises ValueError if the packet is not UTF-8 or if a property cannot be taken out.
     """
-    text = _without(_THUMBNAILS, xmp.decode("utf-8"))
+    text = _without(_THUMBNAILS, _decoded(xmp))
+    text = _without(xmp_claims.pattern(text), text)
     if not keep_gps:
         text = _without(_GPS, text)
         if left := _GPS_LEFT.search(text):
-            raise ValueError(f"the property {left[0]!r} cannot be removed")
+            raise Damaged(f"the property {left[0]!r} cannot be removed")
     for name, value in (
         ("tiff:Orientation", 1),
         ("tiff:ImageWidth", width),
@@ -41,6 +52,13 @@ def cleaned(xmp: bytes, *, width: int, height: int, keep_gps: bool) -> bytes:
     ):
         text = _with_value(name, value, text)
     return text.encode("utf-8")
+
+
+def _decoded(xmp: bytes) -> str:
+    try:
+        return xmp.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise Damaged("it is not UTF-8") from exc
 
 
 def _without(name: str, text: str) -> str:
@@ -61,7 +79,7 @@ def _end(name: str, text: str, start: int) -> int:
     closing = f"</{name}>"
     at = text.find(closing, start)
     if at < 0:
-        raise ValueError(f"the property {name} cannot be removed: it has no end")
+        raise Damaged(f"the property {name} cannot be removed: it has no end")
     return at + len(closing)
 
 

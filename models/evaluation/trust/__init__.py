@@ -1,0 +1,1 @@
+"""Judges the verdict of the service by results whose truth is known."""
