@@ -57,6 +57,7 @@ def test_a_calibrated_preset_gets_the_probability_of_its_regression() -> None:
 def test_what_was_not_calibrated_gets_no_probability() -> None:
     assert acceptance(CALIBRATIONS, Pipeline(preset="restore"), {"score": 0.5}) is None
     assert acceptance(CALIBRATIONS, Pipeline(stages={"denoise": True}), {"score": 0.5}) is None
+    assert acceptance(CALIBRATIONS, Pipeline(stages=()), {"score": 0.5}) is None
     assert acceptance(CALIBRATIONS, AUTO, {"gain": 0.5}) is None
 
 

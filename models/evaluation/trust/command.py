@@ -116,7 +116,7 @@ def _figures(judged: Judged, score: float) -> str:
     if outcome.iou is not None:
         return f"IoU {outcome.iou:.2f}, score {score:.0f}"
     left = "" if outcome.left is None else f", {outcome.left:.0%} of the damage left"
-    error = f"ΔE {outcome.before:.1f} to {outcome.after:.1f}, worst block {outcome.worst_block:+.1f}"
+    error = f"colour error {outcome.before:.1f} to {outcome.after:.1f}, worst block {outcome.worst_block:+.1f}"
     return f"{error}{left}, score {score:.0f}"
 
 

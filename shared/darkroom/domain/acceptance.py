@@ -56,7 +56,8 @@ def acceptance(calibrations: Calibrations, pipeline: Pipeline, told: Mapping[Ter
 
     None if the pipeline is no plain preset, which was not calibrated, or if a term is unknown.
     """
-    if pipeline.stages or pipeline.output:
+    # An empty list of stages is no preset: it asks for no stage at all.
+    if pipeline.stages != {} or pipeline.output:
         return None
     calibration = calibrations.get(pipeline.preset)
     if calibration is None or not calibration.weights.keys() <= told.keys():
