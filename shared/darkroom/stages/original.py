@@ -48,9 +48,10 @@ def smaller_original(done: Finished, picture: Picture, parameters: FinishParamet
 
 
 def _is_plain(source: Decoded) -> bool:
-    """Whether the file is one picture in sRGB of which nothing was converted, assumed or lost."""
+    """Whether the file is one picture in sRGB of whose pixels nothing was converted, assumed or lost."""
     profile = source.metadata.profile
-    return source.frames == 1 and not source.notes and (profile is None or is_srgb(profile))
+    about_pixels = set(source.notes) - set(source.metadata.notes)
+    return source.frames == 1 and not about_pixels and (profile is None or is_srgb(profile))
 
 
 def _same(one: Picture, other: Picture) -> bool:
