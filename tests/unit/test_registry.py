@@ -158,7 +158,7 @@ def test_contradictions_between_entries_are_listed_together(write) -> None:
     for problem in (
         "denoise/one is listed twice",
         "denoise has two defaults of scale 1",
-        "'../elsewhere.onnx' lies outside",
+        "'../elsewhere.onnx' is outside",
     ):
         assert problem in str(refusal.value)
     assert "narrow: a tile of 33 has no room between two halos of 16" in str(refusal.value)
