@@ -485,3 +485,21 @@ def test_the_other_short_forms_answer_as_their_long_ones(api: Service) -> None:
     assert api.client.post("/api/init_model").get_json()["status"] == "success"
     assert api.client.get("/api/hello").get_json()["message"].startswith("Darkroom ")
     assert api.client.post("/api/cleanup").get_json() == api.client.get("/api/debug-temp").get_json()
+
+
+def test_fields_without_a_form_are_415_with_the_way_to_send_them() -> None:
+    answer = service().client.post("/v1/enhance", data={"url": "https://shop.example/a.jpg"})
+    assert answer.status_code == 415
+    assert "'url'" in answer.get_json()["detail"]
+    assert "application/json" in answer.get_json()["detail"]
+
+
+def test_a_picture_that_curl_declares_as_a_form_is_read() -> None:
+    kind = "application/x-www-form-urlencoded"
+    assert service().client.post("/v1/adjust", data=pictures.jpeg_bytes(), content_type=kind).status_code == 200
+
+
+def test_an_unknown_field_is_422_with_the_known_ones() -> None:
+    answer = service().post_job(preset="denoise")
+    assert answer.status_code == 422
+    assert "known are url, pipeline" in answer.get_json()["detail"]

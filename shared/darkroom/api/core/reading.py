@@ -167,7 +167,13 @@ def checked(model: type[Model], value: object) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as exc:
-        raise Invalid(describe(exc), fields=fields_of(exc)) from exc
+        raise Invalid(describe(exc) + _known_names(model, exc), fields=fields_of(exc)) from exc
+
+
+def _known_names(model: type[BaseModel], exc: ValidationError) -> str:
+    """The names that a model knows, for a message about an unknown one; nothing for other errors."""
+    has_unknown = any(error["type"] == "extra_forbidden" and len(error["loc"]) == 1 for error in exc.errors())
+    return f"; known are {', '.join(model.model_fields)}" if has_unknown else ""
 
 
 def _refuse_constant(name: str) -> float:

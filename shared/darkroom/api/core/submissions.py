@@ -6,6 +6,7 @@ any other type        the bytes of the picture, and the options as fields of the
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Generic
@@ -15,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from typing_extensions import TypeVar
 
 from darkroom.api.core.reading import FILE_FIELD, MASK_FIELD, checked, read_form, read_json, read_mask, read_raw
-from darkroom.domain.http_errors import Invalid
+from darkroom.domain.http_errors import Invalid, UnreadableType
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 
 
@@ -29,6 +30,8 @@ def _from_text(value: object) -> object:
         raise ValueError(f"expected a JSON object, not {value[:80]!r}") from exc
 
 
+#: The beginning of a form without files: a name and an equals sign. No format of pictures begins so.
+_FIELD = re.compile(rb"([a-z_]{1,40})=")
 #: Texts by name, or the same as JSON in a text.
 Labels = Annotated[
     dict[
@@ -118,7 +121,21 @@ def read_submission(request: Request, model: type[RequestT], *, takes_mask: bool
         name, data = file or ("", None)
         return Submission(data=data, name=name, options=options, mask=_mask_of(request, takes_mask=takes_mask))
     options = checked(model, query)
-    return Submission(data=read_raw(request) or None, name="", options=options)
+    data = read_raw(request)
+    _refuse_fields(request, data)
+    return Submission(data=data or None, name="", options=options)
+
+
+def _refuse_fields(request: Request, data: bytes) -> None:
+    """Raises UnreadableType for `name=value` instead of a picture: `curl -d` sends it. A picture has the same type."""
+    is_form = request.mimetype == "application/x-www-form-urlencoded"
+    if is_form and (found := _FIELD.match(data)):
+        name = found[1].decode()
+        raise UnreadableType(
+            f"the body is the field {name!r} of a form without files; send JSON with `Content-Type: application/json`, "
+            f"or multipart/form-data (`curl -F {name}=…`), or the bytes of the picture",
+            value=request.mimetype,
+        )
 
 
 def _mask_of(request: Request, *, takes_mask: bool) -> bytes | None:
