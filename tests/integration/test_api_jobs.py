@@ -630,3 +630,17 @@ def test_the_results_of_all_runs_can_be_read(api: Service) -> None:
     assert pictures == [first, api.client.get(f"/v1/jobs/{job_id}/result").data]
     assert [each["size_bytes"] for each in told] == [len(data) for data in pictures]
     assert api.client.get(f"/v1/jobs/{job_id}/versions/3").get_json()["code"] == "nothing_there"
+
+
+def test_a_pipeline_is_checked_before_the_url_is_fetched() -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return jpeg_bytes()
+
+    client, url = service(fetch=fetch).client, "https://shop.example/a.jpg"
+    assert client.post("/v1/jobs", json={"url": url, "pipeline": "denoize"}).status_code == 422
+    assert fetched == []
+    assert client.post("/v1/jobs", json={"url": url, "pipeline": "denoise"}).status_code == 202
+    assert fetched == [url]

@@ -76,24 +76,30 @@ def create(context: JobContext) -> ApiResponse:
 def _new_object(context: JobContext) -> NewObject:
     """The photograph with the metadata for `darkroom.handlers.uploads`. Raises BadImage or HttpError."""
     options = context.body.options
-    data, name = _content(context)
-    kind = require_acceptable(context, data)
     _require_key(context, options)
-    metadata = metadata_of(context, options, name)
+    metadata = metadata_of(context, options, _name(context))
+    data = _content(context)
+    kind = require_acceptable(context, data)
     metadata |= {CALLBACK_KEY: options.callback_url} if options.callback_url else {}
     return NewObject(data=data, content_type=f"image/{kind}", metadata=metadata)
 
 
-def _content(context: JobContext) -> tuple[bytes, str]:
-    """The photograph and its name."""
+def _name(context: JobContext) -> str:
+    """The name of the photograph; may be empty."""
+    submission, options = context.body, context.body.options
+    return options.object or submission.name or (options.url or "").partition("?")[0]
+
+
+def _content(context: JobContext) -> bytes:
+    """The photograph."""
     submission, options = context.body, context.body.options
     if options.object is None:
-        return submission.picture(context.app.fetch), submission.name or (options.url or "").partition("?")[0]
+        return submission.picture(context.app.fetch)
     if submission.data is not None or options.url is not None:
         raise Invalid("give a picture, a url or an object, and only one of them")
     system, caller = context.app.system, context.caller
     info = find_object(system, None if caller.sees_all else caller.owner, options.object)
-    return system.objects.read(info.ref), options.object
+    return system.objects.read(info.ref)
 
 
 def require_acceptable(context: RequestContext, data: bytes) -> str:
