@@ -49,6 +49,30 @@ def test_health_is_503_when_the_backend_does_not_answer() -> None:
     assert (answer.status_code, answer.get_json()["status"]) == (503, "unhealthy")
 
 
+def test_health_has_no_rate_limit_and_queries_the_backend_once_in_three_seconds() -> None:
+    from darkroom.api.core.application import Api
+    from tests.api_client import flask_app
+
+    class CountingJobs(DeafJobs):
+        queries = 0
+
+        def query(self, query: JobQuery) -> Any:
+            self.queries += 1
+            return super().query(query)
+
+    jobs = CountingJobs()
+    world = memory_world(
+        settings=Settings(api_rate_per_minute=1), wrap=lambda name, port: jobs if name == "jobs" else port
+    )
+    client = flask_app(Api.of(world.system)).test_client()
+    assert [client.get("/health").status_code for _ in range(5)] == [503] * 5
+    assert jobs.queries == 1
+    world.clock.advance(3)
+    client.get("/health")
+    assert jobs.queries == 2
+    assert [client.get("/version").status_code for _ in range(2)] == [200, 429]
+
+
 def test_what_does_not_answer_is_503_with_the_advice_to_ask_again() -> None:
     from darkroom.api.core.application import Api
     from tests.api_client import flask_app

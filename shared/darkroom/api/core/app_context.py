@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from darkroom.api.core.admission import AdmissionQueue
+from darkroom.api.core.reachability import Reachability
 from darkroom.auth.callers import Authenticator
 from darkroom.domain.http_errors import Busy
 from darkroom.runtime.calibrations import read_calibrations
@@ -41,6 +42,8 @@ class AppContext:
     fetch: Callable[[str], bytes]
     #: Signs uploads that go directly to the bucket.
     uploads: SignedUploads
+    #: Whether the backend answers, for `/health`.
+    backend: Reachability
     #: Waits for a number of seconds.
     pause: Callable[[float], None] = time.sleep
 

@@ -15,6 +15,7 @@ from darkroom.api.core.app_context import AppContext
 from darkroom.api.core.headers import cors_headers, preflight, with_security_headers
 from darkroom.api.core.problems import CONTENT_TYPE, body_of, problem_of
 from darkroom.api.core.rate_limits import RateLimiter
+from darkroom.api.core.reachability import Reachability
 from darkroom.api.core.reading import MAX_BODY_BYTES, drain
 from darkroom.api.core.responses import http_response, whole
 from darkroom.api.core.routing import ApiResponse, Match, Router
@@ -30,6 +31,8 @@ from darkroom.runtime.system import System
 
 #: An X-Request-Id of a client that is accepted as it is.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: Paths without a rate limit. Monitors check the health often, and its cost is bounded by `Reachability`.
+_UNLIMITED = ("/health",)
 #: Pictures that wait for each inference slot: as many as are done before a client gives up.
 _WAITING_PER_SLOT = 8
 #: Memory for bodies in bytes: four of the largest. A body is held twice while it is read.
@@ -81,7 +84,8 @@ class Api:
 
     def _response(self, request: Request) -> Response:
         authenticator = self.app.authenticator
-        self.rate_limiter.acquire(f"address {address(request, is_local=authenticator.is_local)}")
+        if request.path not in _UNLIMITED:
+            self.rate_limiter.acquire(f"address {address(request, is_local=authenticator.is_local)}")
         match = self.router.match(request.path, request.method)
         caller = authenticator.caller(request, match.route.access)
         if caller.key_id:
@@ -112,6 +116,7 @@ def _app_context(system: System, *, slots: int, fetch: Callable[[str], bytes] | 
         streams=BoundedSemaphore(_STREAMS_PER_PROCESSOR * processors()),
         fetch=fetch or fetch_public,
         uploads=signed_uploads(system),
+        backend=Reachability(jobs=system.jobs, clock=system.clock),
     )
 
 

@@ -7,12 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom import __version__
 from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
-from darkroom.domain.errors import DarkroomError, ModelUnusable
+from darkroom.domain.errors import ModelUnusable
 from darkroom.domain.parameters import PARAMETERS, Stage
 from darkroom.domain.presets import PRESET_RULES
 from darkroom.inference.registry import REGISTRY_NAME, ModelEntry, Registry
 from darkroom.runtime.bootstrap import installed_models, user_models_folder
-from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.settings import Settings
 
 
@@ -40,7 +39,7 @@ class Health(BaseModel):
 
 def health(context: RequestContext) -> ApiResponse:
     """Check the backend and list the registered models."""
-    reachable = _is_reachable(context)
+    reachable = context.app.backend.check()
     report = Health(
         status="healthy" if reachable else "unhealthy",
         version=__version__,
@@ -53,14 +52,6 @@ def health(context: RequestContext) -> ApiResponse:
         ],
     )
     return ApiResponse(content=report, status=200 if reachable else 503, headers={"Cache-Control": "no-store"})
-
-
-def _is_reachable(context: RequestContext) -> bool:
-    try:
-        context.app.system.jobs.query(JobQuery(limit=1))
-    except DarkroomError:
-        return False
-    return True
 
 
 def registry(context: RequestContext) -> Registry:
