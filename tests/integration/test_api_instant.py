@@ -503,3 +503,10 @@ def test_an_unknown_field_is_422_with_the_known_ones() -> None:
     answer = service().post_job(preset="denoise")
     assert answer.status_code == 422
     assert "known are url, pipeline" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("identity", 200)])
+def test_a_compressed_body_is_415_with_its_encoding(encoding: str, status: int) -> None:
+    answer = service().client.post("/v1/adjust", data=jpeg_bytes(), headers={"Content-Encoding": encoding})
+    assert answer.status_code == status
+    assert status == 200 or "'gzip'" in answer.get_json()["detail"]

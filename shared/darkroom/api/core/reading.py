@@ -78,6 +78,16 @@ def limit_body(request: Request) -> None:
         raise _too_large(request.content_length)
 
 
+def refuse_encoding(request: Request) -> None:
+    """Raises UnreadableType for a compressed body: its size is unknown before it is decoded."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnreadableType(
+            f"the body has the Content-Encoding {encoding[:80]!r}; send it uncompressed, without this header",
+            value=encoding[:80],
+        )
+
+
 def leave_to_handler(request: Request) -> None:
     """Let the handler read the body piece by piece, with a limit of its own."""
     request.environ[_STREAMED] = True

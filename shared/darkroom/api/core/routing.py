@@ -19,7 +19,7 @@ from werkzeug.routing import Map, Rule
 from darkroom.api.core.app_context import AppContext
 from darkroom.api.core.bodies import Body, NoBody
 from darkroom.api.core.caching import Validator
-from darkroom.api.core.reading import ModelQuery, NoQuery, QuerySource
+from darkroom.api.core.reading import ModelQuery, NoQuery, QuerySource, refuse_encoding
 from darkroom.api.core.submissions import Submission
 from darkroom.auth.callers import Access, Principal
 from darkroom.domain.errors import DarkroomError
@@ -152,6 +152,7 @@ class Route(Endpoint, Generic[QueryT, BodyT]):
 
     def respond(self, app: AppContext, request: Request, *, caller: Principal, path: Mapping[str, str]) -> ApiResponse:
         try:
+            refuse_encoding(request)
             self.body.prepare(request)
             query, body = self.query.read(request), self.body.read(request)
         except DarkroomError as exc:
