@@ -222,3 +222,10 @@ def test_what_nobody_expected_is_logged_once_and_tells_nothing() -> None:
 def test_an_origin_that_is_no_origin_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match="api_origins contains 'shop"):
         Settings(api_origins="https://a.example, shop.example")
+
+
+def test_the_openapi_document_names_its_server_and_each_tag_once() -> None:
+    found = document()
+    used = {tag for path in found["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    names = [tag["name"] for tag in found["tags"]]
+    assert (sorted(names), found["servers"][0]["url"]) == (sorted(used), "/")

@@ -90,6 +90,8 @@ def describe(routes: Iterable[Endpoint]) -> Json:
             "version": __version__,
             "description": "Restores, corrects and finishes photographs. Problems are documents of RFC 9457.",
         },
+        "servers": [{"url": "/", "description": "the service that sent this document"}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(route) for route in routes)],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -127,7 +129,7 @@ def _operation(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
     operation: Json = {
         "operationId": route.name,
         "summary": route.summary,
-        "tags": [route.section or _section(route.path)],
+        "tags": [_tag(route)],
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_header_parameters(route)],
         "responses": _responses(route),
     }
@@ -137,6 +139,10 @@ def _operation(route: Endpoint, schemas: Mapping[str, Json]) -> Json:
     if route.access != "anyone":
         operation["x-role"] = route.access
     return operation
+
+
+def _tag(route: Endpoint) -> str:
+    return route.section or _section(route.path)
 
 
 def _section(path: str) -> str:
