@@ -451,7 +451,7 @@ def test_a_product_photograph_comes_back_on_white_and_small_enough(api: Service)
 @pytest.mark.parametrize(
     ("mode", "size", "stages"),
     [
-        ("auto", (2000, 1500), {"denoise", "background", "upscale"}),
+        ("auto", (2000, 1500), {"denoise", "white_balance", "background", "upscale"}),
         ("full", (2000, 1500), {"repair", "denoise", "deblur", "low_light", "white_balance", "background", "upscale"}),
         ("sharpen", (64, 48), set()),
         ("denoise", (64, 48), {"denoise"}),
