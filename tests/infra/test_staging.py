@@ -16,6 +16,7 @@ from infra.lock import FILES, locked
 from infra.staging.reach import functions, imported
 from infra.staging.requirements import PIN, Unpinned, canonical, needed, pins, read_pins
 from infra.staging.stage import Staged, stage, stage_all
+from tests.infra.environments import installed_environment_for
 from tests.infra.terraform import ROOT
 
 NAMES = functions(ROOT)
@@ -217,3 +218,10 @@ def test_data_travels_with_the_modules_that_it_lies_beside(tmp_path: Path) -> No
     held = files(stage(root, "denoise", tmp_path))
     assert "darkroom/stages/table.json" in held
     assert "darkroom/cli/unwanted.json" not in held
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("name", ["assess", "dispatcher", "api"])
+def test_pip_installs_the_staged_requirements_and_needs_no_other_package(staged: dict[str, Staged], name: str) -> None:
+    programs = installed_environment_for(staged[name].folder / "requirements.txt")
+    assert (programs / "functions-framework").exists()
