@@ -10,6 +10,7 @@ from PIL import Image
 
 from darkroom import enhance
 from darkroom.imaging.codec import decode
+from darkroom.imaging.codec.original import described_original
 from tests import pictures
 from tests.photographs import photograph
 from tests.pictures import jpeg_bytes, png_bytes, saved, webp_bytes
@@ -89,6 +90,30 @@ def test_what_the_metadata_rules_forbid_does_not_stay_in_kept_pixels(policy: str
         exif = image.getexif()
     assert not exif.get_ifd(0x8825)
     assert exif.get(0x013B) == ("somebody" if policy == "no_gps" else None)
+
+
+def late_comment_jpeg() -> bytes:
+    """A JPEG of low quality with fill bytes between its segments and a comment behind its pixels."""
+    data = jpeg_bytes(PHOTO, quality=30)
+    return data[:2] + b"\xff\xff" + data[2:-2] + b"\xff\xfe\x00\x0flatitude 52.5" + data[-2:]
+
+
+def test_a_description_is_removed_wherever_in_the_file_it_is() -> None:
+    data = late_comment_jpeg()
+    result = enhance(data, pipeline={"stages": [], "output": {"quality": 82, "metadata": "strip"}})
+    assert result.data == jpeg_bytes(PHOTO, quality=30)
+
+
+def test_a_transparency_that_was_not_read_does_not_come_back_in_a_kept_png() -> None:
+    data = pictures.palette_png(transparent=True)
+    at = data.index(b"tRNS")
+    length = int.from_bytes(data[at - 4 : at], "big")
+    broken = data[: at + 4 + length] + bytes(4) + data[at + 8 + length :]
+    kept = described_original(broken, decode(broken), "strip")
+    assert kept is not None
+    assert decode(broken).picture.alpha is None
+    assert decode(kept).picture.alpha is None
+    assert np.array_equal(decode(kept).picture.pixels, decode(broken).picture.pixels)
 
 
 def test_a_file_that_was_to_change_is_never_kept() -> None:

@@ -1,24 +1,16 @@
 """Describes the bytes of an upload anew, without decoding and encoding its pixels."""
 
-import re
 import struct
 
 from darkroom.imaging.codec.decode import Decoded
-from darkroom.imaging.codec.formats import png
+from darkroom.imaging.codec.formats import jpeg, png
 from darkroom.imaging.codec.metadata import exif
 from darkroom.imaging.codec.metadata.metadata import Metadata
 from darkroom.imaging.codec.metadata.orientation import UPRIGHT
 from darkroom.imaging.codec.metadata.output_metadata import MetadataPolicy, Result, carry
 
-#: Markers of JPEG, ITU-T T.81 table B.1: start of image, start of scan, comment.
-_SOI, _SOS, _COM = 0xD8, 0xDA, 0xFE
 #: Application segments whose contents the decoder needs: JFIF and Adobe's colour transform.
-_NEEDED = frozenset({0xE0, 0xEE})
-#: A marker of an application segment or a comment behind the first scan. In the data of a scan 0xFF is followed by 0 or
-#: by a restart marker, so that nothing else matches.
-_LATE = re.compile(rb"\xff[\xe0-\xef\xfe]")
-#: Chunks of a PNG that hold pixels.
-_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_NEEDED = frozenset({jpeg.APP0, jpeg.APP14})
 
 
 def described_original(data: bytes, source: Decoded, policy: MetadataPolicy) -> bytes | None:
@@ -48,29 +40,18 @@ def _is_turned(about: Metadata) -> bool:
 
 
 def _png(data: bytes, allowed: Metadata) -> bytes:
-    chunks = [png.chunk(each.name, each.payload) for each in png.chunks(data) if each.name in _PIXEL_CHUNKS]
-    added = [png.chunk(b"eXIf", allowed.exif)] if allowed.exif else []
-    added += [png.chunk(*png.xmp_chunk(allowed.xmp))] if allowed.xmp else []
-    return b"".join((png.SIGNATURE, chunks[0], *added, *chunks[1:]))
+    added = [(b"eXIf", allowed.exif)] if allowed.exif else []
+    added += [png.xmp_chunk(allowed.xmp)] if allowed.xmp else []
+    return png.with_chunks(png.pixels_only(png.contents(data), transparency=True), added)
 
 
 def _jpeg(data: bytes, allowed: Metadata) -> bytes | None:
-    head, at = [data[:2]], 2
-    while data[at + 1] != _SOS:
-        length = struct.unpack_from(">H", data, at + 2)[0]
-        marker = data[at + 1]
-        if not (0xE0 <= marker <= 0xEF or marker == _COM) or marker in _NEEDED:
-            head.append(data[at : at + 2 + length])
-        at += 2 + length
-        if data[at] != 0xFF or at + 4 > len(data):
-            return None  # padding between segments is legal and rare
-    if _LATE.search(data, at + 2) or not data.endswith(b"\xff\xd9"):
+    parsed = jpeg.parse(data)
+    if not parsed.closed:
         return None
-    added = [_segment(b"Exif\0\0" + allowed.exif)] if allowed.exif else []
-    added += [_segment(b"http://ns.adobe.com/xap/1.0/\0" + allowed.xmp)] if allowed.xmp else []
-    jfif = 2 if len(head) > 1 and head[1][1] == 0xE0 else 1
-    return b"".join((*head[:jfif], *added, *head[jfif:], data[at:]))
-
-
-def _segment(payload: bytes) -> bytes:
-    return b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload
+    kept = [each for each in parsed.segments if each.marker not in jpeg.DESCRIPTIVE or each.marker in _NEEDED]
+    described = [b"Exif\0\0" + allowed.exif] if allowed.exif else []
+    described += [b"http://ns.adobe.com/xap/1.0/\0" + allowed.xmp] if allowed.xmp else []
+    added = [jpeg.Segment(marker=jpeg.APP1, payload=payload) for payload in described]
+    first = int(kept[0].marker == jpeg.APP0)  # JFIF stays in front
+    return b"".join((jpeg.SOI, *(each.encoded for each in (*kept[:first], *added, *kept[first:])), jpeg.EOI))

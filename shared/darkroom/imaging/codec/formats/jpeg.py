@@ -8,6 +8,7 @@ A segment has a length, so bytes inside it are never taken for markers. Format: 
 import re
 import struct
 from dataclasses import dataclass
+from itertools import islice
 
 from darkroom.domain.errors import BadImage
 from darkroom.imaging.codec.damage import Damaged, EndsEarly
@@ -24,7 +25,7 @@ _LOSSLESS_FRAMES = frozenset({0xC3, 0xCB})
 #: Markers without a length: TEM, RST0 to RST7, SOI.
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 #: Markers of applications and comments: nothing that a decoder needs, except JFIF and Adobe.
-_DESCRIPTIVE = frozenset({*range(0xE0, 0xF0), COMMENT})
+DESCRIPTIVE = frozenset({*range(0xE0, 0xF0), COMMENT})
 #: A marker; stray bytes and fill bytes before it are passed over, as libjpeg does.
 _MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 #: A marker that ends the data of a scan: not a stuffed zero and not a restart marker.
@@ -48,6 +49,11 @@ class Segment:
     payload: bytes
     #: Pixel data behind an SOS segment; empty for others.
     scan: bytes = b""
+
+    @property
+    def encoded(self) -> bytes:
+        """The bytes of the segment in a file."""
+        return struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2) + self.payload + self.scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +138,12 @@ def pixels_only(jpeg: Jpeg) -> bytes:
     """A JPEG without descriptions: a damaged one cannot stop a decoder there. JFIF and Adobe mark the colours."""
     parts = [SOI]
     if density(jpeg) is not None:
-        parts.append(_segment(APP0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"))
-    parts += [_segment(APP14, payload) for payload in jpeg.payloads(APP14, b"Adobe") if len(payload) >= ADOBE_BYTES][:1]
+        parts.append(Segment(marker=APP0, payload=b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0").encoded)
+    adobe = (each for each in jpeg.payloads(APP14, b"Adobe") if len(each) >= ADOBE_BYTES)
+    parts += [Segment(marker=APP14, payload=payload).encoded for payload in islice(adobe, 1)]
     for each in jpeg.segments:
-        if each.marker not in _DESCRIPTIVE:
-            parts += [_segment(each.marker, each.payload), each.scan]
+        if each.marker not in DESCRIPTIVE:
+            parts.append(each.encoded)
     return b"".join((*parts, EOI))
 
 
@@ -147,10 +154,6 @@ def density(jpeg: Jpeg) -> Density | None:
             unit, across, down = struct.unpack_from(">BHH", payload, 7)
             return Density(unit=unit, across=across, down=down)
     return None
-
-
-def _segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def _length(data: bytes, at: int) -> int:
