@@ -5,7 +5,6 @@ already.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO, UnsupportedOperation
 from pathlib import PurePosixPath
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -17,6 +16,7 @@ from darkroom.api.routes.batches import batch_of
 from darkroom.domain.errors import ObjectNotFound
 from darkroom.domain.job import Job
 from darkroom.domain.messages import ObjectRef
+from darkroom.handlers.pages import all_jobs
 from darkroom.runtime.ports import JobQuery
 from darkroom.runtime.system import System
 
@@ -63,13 +63,13 @@ def archive(context: RequestContext) -> ApiResponse:
 def _zipped(system: System, query: JobQuery) -> Iterator[bytes]:
     sink, written, missing = _Sink(), set[str](), list[str]()
     with ZipFile(sink, "w", ZIP_STORED) as file:
-        for job, ref in _results(system, query):
-            if job.id in written:  # a job that changes meanwhile comes again
+        for job in all_jobs(system, query):
+            if job.result is None or job.id in written:  # a job that changes meanwhile comes again
                 continue
             written.add(job.id)
-            name = _member(job, ref)
+            name = _member(job, job.result)
             try:
-                data = system.objects.read(ref)
+                data = system.objects.read(job.result)
             except ObjectNotFound:
                 missing.append(name)
                 continue
@@ -78,16 +78,6 @@ def _zipped(system: System, query: JobQuery) -> Iterator[bytes]:
         if missing:
             file.writestr(MISSING, "".join(f"{name}\n" for name in missing))
     yield sink.take()
-
-
-def _results(system: System, query: JobQuery) -> Iterator[tuple[Job, ObjectRef]]:
-    cursor: str | None = None
-    while True:
-        page = system.jobs.query(replace(query, cursor=cursor))
-        yield from ((job, job.result) for job in page.jobs if job.result is not None)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def _member(job: Job, ref: ObjectRef) -> str:

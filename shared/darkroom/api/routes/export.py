@@ -8,13 +8,16 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from darkroom.api.core.links import base_url
 from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, ResponseSpec, route
 from darkroom.api.routes.jobs import JobFilter
 from darkroom.domain.job import Job
+from darkroom.handlers.pages import all_jobs
 from darkroom.handlers.uploads import SOURCE_URL_KEY
-from darkroom.runtime.ports import JobQuery, JobStore
+from darkroom.runtime.ports import JobQuery
+from darkroom.runtime.system import System
 
 #: Jobs in memory at the same time.
 PAGE_SIZE = 200
@@ -57,21 +60,18 @@ def export(context: RequestContext[JobFilter, object]) -> ApiResponse:
         return ApiResponse(content=_line(list(_COLUMNS)), content_type="text/csv", headers=headers)
     every = replace(query, order="oldest_first", limit=PAGE_SIZE)
     return ApiResponse(
-        content=_lines(context.app.system.jobs, every, base_url(context.request)),
+        content=_lines(context.app.system, every, base_url(context.request)),
         content_type="text/csv",
         headers=headers,
     )
 
 
-def _lines(jobs: JobStore, query: JobQuery, base: str) -> Iterator[bytes]:
+def _lines(system: System, query: JobQuery, base: str) -> Iterator[bytes]:
+    """The header, then the lines of a page of jobs at a time."""
     yield _line(list(_COLUMNS))
-    cursor: str | None = None
-    while True:
-        page = jobs.query(replace(query, cursor=cursor))
-        yield b"".join(_line(_values(job, base)) for job in page.jobs)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    lines = (_line(_values(job, base)) for job in all_jobs(system, query))
+    while piece := b"".join(islice(lines, PAGE_SIZE)):
+        yield piece
 
 
 def _values(job: Job, base: str) -> list[object]:
