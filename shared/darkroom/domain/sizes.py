@@ -28,6 +28,11 @@ def scaled(height: int, width: int, factor: float) -> Size:
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
+def within(height: int, width: int, longest_side: int) -> Size:
+    """Height and width reduced to at most `longest_side`, with the same shape; a smaller picture keeps its size."""
+    return scaled(height, width, min(1.0, longest_side / max(height, width)))
+
+
 def upscale_factor(parameters: UpscaleParameters, height: int, width: int) -> float:
     """The factor by which both sides grow; 1.0 or less means that there is nothing to enlarge.
 

@@ -51,3 +51,22 @@ def resized(values: Array, height: int, width: int) -> Array:
     if (height, width) != values.shape[:2]:
         values = cv2.resize(values, (width, height), interpolation=cv2.INTER_LANCZOS4)  # type: ignore[assignment]
     return values
+
+
+def enlarged_window(small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]) -> Floats:
+    """The window at `start` of `small`, enlarged to `size` by linear interpolation; `window` is its size."""
+    rows, columns = small.shape[0] / size[0], small.shape[1] / size[1]
+    # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
+    to_small = np.array(
+        [
+            [columns, 0.0, (start[1] + 0.5) * columns - 0.5],
+            [0.0, rows, (start[0] + 0.5) * rows - 0.5],
+        ]
+    )
+    return cv2.warpAffine(  # type: ignore[return-value]
+        small,
+        to_small,
+        (window[1], window[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )

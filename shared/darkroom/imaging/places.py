@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.places import Place
+from darkroom.domain.sizes import within
 from darkroom.imaging.filters import resized
 from darkroom.imaging.picture import Plane
 
@@ -37,9 +38,7 @@ def places(weights: Plane | NDArray[np.bool_]) -> tuple[Place, ...]:
     >>> places(weights)
     (Place(top=0.1, left=0.75, height=0.1, width=0.15),)
     """
-    factor = min(1.0, SIDE / max(weights.shape))
-    height, width = (max(1, round(side * factor)) for side in weights.shape[:2])
-    small = resized(weights.astype(np.float32), height, width)
+    small = resized(weights.astype(np.float32), *within(weights.shape[0], weights.shape[1], SIDE))
     marked = small > 0.0
     reach = 2 * max(1, round(NEAR * max(small.shape) / 2)) + 1
     joined = cv2.dilate(marked.astype(np.uint8), np.ones((reach, reach), np.uint8))

@@ -7,6 +7,7 @@ import numpy as np
 
 from darkroom.domain.errors import ModelUnusable
 from darkroom.domain.parameters import BackgroundParameters
+from darkroom.domain.sizes import within
 from darkroom.imaging.filters import gaussian, resized
 from darkroom.imaging.matting.edge_colours import FREE_COLOURS_HALO, free_colours
 from darkroom.imaging.matting.guided import GuidedMatte, fit, restrict_to_edges
@@ -146,9 +147,7 @@ def _cut_finely(picture: Picture, answer: Plane, feather: float) -> StageOutput:
 
 def _reduced(picture: Picture, side: int) -> Pixels:
     """The picture as uint8, reduced to a longer side of `side` pixels."""
-    factor = min(1.0, side / max(picture.height, picture.width))
-    height, width = (max(1, round(side * factor)) for side in (picture.height, picture.width))
-    small = resized(picture.pixels, height, width)
+    small = resized(picture.pixels, *within(picture.height, picture.width, side))
     return small if small.dtype == np.uint8 else to_pixels(to_float(small), np.dtype(np.uint8))
 
 

@@ -7,6 +7,7 @@ from math import ceil, sqrt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from darkroom.domain.sizes import scaled
 from darkroom.imaging.picture import Picture, Pixels, to_pixels
 from darkroom.imaging.transparency import resized_picture
 
@@ -79,8 +80,7 @@ def _cell_size(panels: Sequence[Panel]) -> tuple[int, int]:
 
 
 def _fitting(height: int, width: int, room: tuple[int, int]) -> tuple[int, int]:
-    factor = min(room[0] / height, room[1] / width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+    return scaled(height, width, min(room[0] / height, room[1] / width))
 
 
 def _draw(sheet: Image.Image, panel: Panel, corner: tuple[int, int], cell: tuple[int, int]) -> None:

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.imaging.filters import Floats, box_mean
+from darkroom.imaging.filters import Floats, box_mean, enlarged_window
 from darkroom.imaging.picture import Image, Plane
 
 #: Mask value, range [0, 1], above which the floor of the matte rises above 0. The ceiling is its mirror image.
@@ -107,24 +106,3 @@ def restrict_to_edges(guided: GuidedMatte, mask: Plane, *, radius: int) -> Guide
     floor = np.clip(SETTLED_SLOPE * (cv2.erode(mask, around) - SETTLED), 0.0, 1.0)
     ceiling = np.clip(1.0 - SETTLED_SLOPE * (1.0 - SETTLED - cv2.dilate(mask, around)), 0.0, 1.0)
     return replace(guided, floor=floor.astype(np.float32), ceiling=ceiling.astype(np.float32))
-
-
-def enlarged_window(
-    small: Floats, window: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]
-) -> NDArray[np.float32]:
-    """The window at `start` of `small`, enlarged to `size` by linear interpolation; `window` is its size."""
-    rows, columns = small.shape[0] / size[0], small.shape[1] / size[1]
-    # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
-    to_small = np.array(
-        [
-            [columns, 0.0, (start[1] + 0.5) * columns - 0.5],
-            [0.0, rows, (start[0] + 0.5) * rows - 0.5],
-        ]
-    )
-    return cv2.warpAffine(  # type: ignore[return-value]
-        small,
-        to_small,
-        (window[1], window[0]),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )

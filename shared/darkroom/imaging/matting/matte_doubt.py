@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.domain.places import Place
+from darkroom.domain.sizes import within
 from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.filters import gaussian, resized
 from darkroom.imaging.picture import Image, Pixels, Plane, to_float
@@ -106,8 +107,7 @@ def matte_evidence(pixels: Pixels, found: Plane, alpha: Pixels) -> Evidence:
     Evidence
         Measured at 240 pixels on the longer side, so that it means the same for every size. About 5 ms.
     """
-    factor = min(1.0, SIDE / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[0] * factor)), max(1, round(pixels.shape[1] * factor)))
+    size = within(pixels.shape[0], pixels.shape[1], SIDE)
     mask = to_float(resized(alpha, *size)) > 0.5
     ambiguous, ring = _ambiguous(matte := _at_network_side(found)), _ring(mask)
     crossing = _crossing(to_float(resized(pixels, *size)), mask)

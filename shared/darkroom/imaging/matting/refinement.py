@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from darkroom.imaging.filters import Floats, box_mean
+from darkroom.imaging.filters import Floats, box_mean, enlarged_window
 from darkroom.imaging.matting.edge_colours import subject_colours
-from darkroom.imaging.matting.guided import GuidedMatte, enlarged_window
+from darkroom.imaging.matting.guided import GuidedMatte
 from darkroom.imaging.picture import Image, Plane
 
 #: Half sides in pixels of the windows in which the known colours are averaged, from wide to narrow.

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.sizes import within
 from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.filters import resized
 from darkroom.imaging.matting.guided import fit, restrict_to_edges
@@ -59,7 +60,7 @@ def corrected_matte(pixels: Pixels, matte: Pixels, *, white: Mask, black: Mask) 
     C. Rother, V. Kolmogorov, A. Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts",
     ACM SIGGRAPH 2004, https://doi.org/10.1145/1186562.1015720
     """
-    size = _reduced_size(matte.shape)
+    size = within(matte.shape[0], matte.shape[1], SPREAD_SIDE)
     small = to_pixels(to_float(resized(pixels, *size)), np.dtype(np.uint8))
     whites, blacks = _shrunk(white, size), _shrunk(black, size)
     coarse = to_float(resized(matte, *size))
@@ -70,11 +71,6 @@ def corrected_matte(pixels: Pixels, matte: Pixels, *, white: Mask, black: Mask) 
     result[white] = np.iinfo(matte.dtype).max
     result[black] = 0
     return result
-
-
-def _reduced_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    factor = min(1.0, SPREAD_SIDE / max(shape))
-    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def _shrunk(strokes: Mask, size: tuple[int, int]) -> Mask:

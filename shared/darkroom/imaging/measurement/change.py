@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.domain.sizes import within
 from darkroom.imaging.color import lab_from_image
 from darkroom.imaging.filters import Floats, gradient, resized
 from darkroom.imaging.picture import Picture, to_float
@@ -38,9 +39,7 @@ class Change:
 
 def reduced(picture: Picture) -> Picture:
     """The opaque picture at the size at which pictures are compared."""
-    factor = min(1.0, SIDE / max(picture.height, picture.width))
-    size = max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
-    return Picture(pixels=resized(picture.pixels, *size))
+    return Picture(pixels=resized(picture.pixels, *within(picture.height, picture.width, SIDE)))
 
 
 def change(before: Picture, after: Picture) -> Change | None:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from darkroom.imaging.color import luma, strongest
+from darkroom.imaging.filters import enlarged_window
 from darkroom.imaging.picture import Pixels, Plane, to_float, to_pixels
 from darkroom.imaging.sampling import reduced
 
@@ -59,14 +60,9 @@ def _surroundings(plane: Plane) -> Plane:
 def _applied(pixels: Pixels, gains: Plane) -> Pixels:
     """Apply a small field of gains (h, w), enlarged, band by band."""
     result = np.empty_like(pixels)
-    height, width = pixels.shape[:2]
-    down, across = gains.shape[0] / height, gains.shape[1] / width
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for top in range(0, height, BAND_ROWS):
+    for top in range(0, pixels.shape[0], BAND_ROWS):
         image = to_float(pixels[top : top + BAND_ROWS])
-        to_small = np.array([[across, 0.0, 0.5 * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]])
-        size = (width, image.shape[0])
-        gain = cv2.warpAffine(gains, to_small, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        gain = enlarged_window(gains, image.shape, (top, 0), pixels.shape[:2])
         share = gain / (1.0 + (gain - 1.0) * strongest(image))
         result[top : top + BAND_ROWS] = to_pixels((image * share[..., np.newaxis]).astype(np.float32), pixels.dtype)
     return result

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.domain.sizes import within
 from darkroom.imaging.color import image_from_lab, lab_from_image, luma, luma_of_image
-from darkroom.imaging.filters import Floats, box_mean, resized
+from darkroom.imaging.filters import Floats, box_mean, enlarged_window, resized
 from darkroom.imaging.picture import Pixels
 
 #: Weight of red in luma. Source: ITU-R BT.601, as in OpenCV.
@@ -55,18 +56,10 @@ class GuidedChroma:
         step = max(1, BAND_PIXELS // pixels.shape[1])
         for top in range(0, pixels.shape[0], step):
             band: Pixels = pixels[top : top + step]
-            coloured[top : top + step] = _coloured(band, self._enlarged(top, band.shape[0], pixels.shape))
+            coloured[top : top + step] = _coloured(
+                band, enlarged_window(self.coefficients, band.shape, (top, 0), pixels.shape[:2])
+            )
         return coloured
-
-    def _enlarged(self, top: int, rows: int, size: tuple[int, ...]) -> Floats:
-        """The coefficients for `rows` rows from `top` on of a picture of `size`, by linear interpolation."""
-        down, across = self.coefficients.shape[0] / size[0], self.coefficients.shape[1] / size[1]
-        # Maps a full-size pixel to the small one with the same centre; warpAffine expects this inverse map.
-        to_small = np.array([[across, 0.0, 0.5 * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(  # type: ignore[return-value]
-            self.coefficients, to_small, (size[1], rows), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
 
 
 def fit(pixels: Pixels, chroma: NDArray[np.float32]) -> GuidedChroma:
@@ -103,9 +96,7 @@ def fit(pixels: Pixels, chroma: NDArray[np.float32]) -> GuidedChroma:
 
 
 def _guide(pixels: Pixels) -> Pixels:
-    factor = min(1.0, GUIDE_SIDE / max(pixels.shape[:2]))
-    height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
-    return resized(pixels, height, width)
+    return resized(pixels, *within(pixels.shape[0], pixels.shape[1], GUIDE_SIDE))
 
 
 def _red_and_blue(guide: Floats, chroma: NDArray[np.float32]) -> Floats:

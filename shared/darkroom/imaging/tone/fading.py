@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.imaging.filters import gaussian
+from darkroom.imaging.filters import enlarged_window, gaussian
 from darkroom.imaging.picture import Pixels, to_float, to_pixels
 from darkroom.imaging.sampling import reduced
 
@@ -107,15 +107,8 @@ def _without_thin_parts(small: Pixels) -> Pixels:
 def _moved(pixels: Pixels, shift: NDArray[np.float32]) -> Pixels:
     """Add a small field of shifts (h, w, 3), enlarged, band by band."""
     result = np.empty_like(pixels)
-    height, width = pixels.shape[:2]
-    down, across = shift.shape[0] / height, shift.shape[1] / width
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for top in range(0, height, BAND_ROWS):
+    for top in range(0, pixels.shape[0], BAND_ROWS):
         rows = pixels[top : top + BAND_ROWS]
-        to_small = np.array([[across, 0.0, 0.5 * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]])
-        size = (width, rows.shape[0])
-        enlarged = cv2.warpAffine(shift, to_small, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        result[top : top + BAND_ROWS] = to_pixels(
-            to_float(rows) + enlarged.astype(np.float32, copy=False), pixels.dtype
-        )
+        enlarged = enlarged_window(shift, rows.shape, (top, 0), pixels.shape[:2])
+        result[top : top + BAND_ROWS] = to_pixels(to_float(rows) + enlarged, pixels.dtype)
     return result
