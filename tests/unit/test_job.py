@@ -176,3 +176,12 @@ def test_a_result_that_was_painted_over_goes_to_a_person_in_every_preset(preset:
 def test_a_job_has_no_reasons_for_a_review_before_it_is_completed() -> None:
     assert planned_job().review_reasons == ()
     assert [reason.code for reason in finished_job(10.0, degraded=True).review_reasons][:2] == ["low_score", "degraded"]
+
+
+def test_the_run_of_a_result_follows_from_its_name() -> None:
+    job = finished_job(80.0)
+    second = job.reworked(LATER, preset_pipeline("denoise"), NOW)
+    assert [each.run_of(job.result_name("jpg")) for each in (job, second)] == [1, 1]
+    assert job.run_of(second.result_name("webp")) == second.run == 2
+    assert job.run_of(job.result_name("json")) is None
+    assert job.run_of(job.result_name("jpg").replace(job.short_id, "0" * len(job.short_id))) is None

@@ -5,6 +5,7 @@ database or the environment; `darkroom.handlers` loads, changes and saves jobs.
 """
 
 import hashlib
+import re
 from datetime import datetime
 from itertools import takewhile
 from pathlib import PurePosixPath
@@ -157,6 +158,11 @@ class Job(Record):
     def owns(self, result_name: str) -> bool:
         """Whether a result or manifest whose name begins as `results_prefix` is this job's."""
         return f".{self.short_id}." in result_name[len(self.results_prefix) :]
+
+    def run_of(self, result_name: str) -> int | None:
+        """The run of one of this job's results; None for a manifest, and for a file of another job."""
+        tagged = re.search(rf"\.{self.short_id}(?:\.r(\d+))?\.(?!json$)\w+$", result_name)
+        return int(tagged[1] or 1) if tagged and self.owns(result_name) else None
 
     def result_name(self, extension: str) -> str:
         """The result's name: the upload's path with the job's short id, and the run if it is not the first."""

@@ -1,6 +1,5 @@
 """Routes with the results of earlier runs. A rework never replaces a result, so each run has its own."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -63,10 +62,9 @@ def _validator(job: Job, info: ObjectInfo) -> Validator:
 def _results(context: RequestContext, job: Job) -> Iterator[tuple[int, ObjectInfo]]:
     """The number of each run with its result."""
     system = context.app.system
-    tagged = re.compile(rf"\.{job.short_id}(?:\.r(\d+))?\.(?!json$)\w+$")
     for info in system.objects.list(system.settings.results_bucket, job.results_prefix):
-        if job.owns(info.ref.name) and (found := tagged.search(info.ref.name)):
-            yield int(found[1] or 1), info
+        if (run := job.run_of(info.ref.name)) is not None:
+            yield run, info
 
 
 ROUTES: tuple[Endpoint, ...] = (
