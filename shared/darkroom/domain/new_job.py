@@ -9,6 +9,10 @@ from darkroom.domain.planner import Buckets, ModelRegistry, first_step
 
 #: Prefix of the metadata keys of an upload that become labels of its job.
 LABEL_PREFIX = "label-"
+#: Pattern of the names of labels.
+LABEL_NAME = "[A-Za-z0-9_.-]{1,63}"
+#: Metadata key of the name that people see.
+DISPLAY_NAME_KEY = "display-name"
 #: End of the name of an object that describes a photograph: `cat.jpg.darkroom.json` describes `cat.jpg`.
 SIDECAR_SUFFIX = ".darkroom.json"
 #: Metadata key of the batch to which an upload belongs.
@@ -21,7 +25,7 @@ def new_job(upload: Upload, *, now: datetime, expires_at: datetime) -> Job:
     job = Job(
         id=job_id(upload.ref),
         source=upload,
-        display_name=metadata.get("display-name") or upload.ref.name.rsplit("/", 1)[-1],
+        display_name=metadata.get(DISPLAY_NAME_KEY) or upload.ref.name.rsplit("/", 1)[-1],
         owner=metadata.get("owner", ""),
         labels={k.removeprefix(LABEL_PREFIX): v for k, v in metadata.items() if k.startswith(LABEL_PREFIX)},
         batches=(metadata[BATCH_KEY],) if metadata.get(BATCH_KEY) else (),

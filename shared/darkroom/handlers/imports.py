@@ -20,7 +20,7 @@ from darkroom.domain.errors import (
 )
 from darkroom.domain.job import Job
 from darkroom.domain.messages import ObjectRef, Upload
-from darkroom.domain.new_job import BATCH_KEY, LABEL_PREFIX
+from darkroom.domain.new_job import BATCH_KEY, DISPLAY_NAME_KEY, LABEL_PREFIX
 from darkroom.domain.products.batches import Batch, Refusal, Rows, attempt_name, batch_name, rows_name
 from darkroom.domain.products.messages import ProductMessage, RowRequested, RowsListed
 from darkroom.domain.products.rows import MAX_TEXT_BYTES, Numbered, Row
@@ -124,7 +124,7 @@ def _upload(system: System, name: str, new: NewObject) -> ObjectInfo:
 
 def _new_object(batch: Batch, row: Row, data: bytes) -> NewObject:
     """The metadata that `darkroom.handlers.uploads` reads. The format is detected later, from the bytes."""
-    metadata = {BATCH_KEY: batch.id, SOURCE_URL_KEY: row.image_url, "display-name": _display_name(row)}
+    metadata = {BATCH_KEY: batch.id, SOURCE_URL_KEY: row.image_url, DISPLAY_NAME_KEY: _display_name(row)}
     metadata |= {LABEL_PREFIX + name: value for name, value in row.labels.items()}
     metadata |= {"owner": batch.owner} if batch.owner else {}
     if batch.pipeline is not None:

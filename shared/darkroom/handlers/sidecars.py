@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError
 
 from darkroom.domain.errors import BadPipeline, ObjectNotFound
 from darkroom.domain.messages import Record, Upload, describe
-from darkroom.domain.new_job import LABEL_PREFIX, SIDECAR_SUFFIX
+from darkroom.domain.new_job import DISPLAY_NAME_KEY, LABEL_NAME, LABEL_PREFIX, SIDECAR_SUFFIX
 from darkroom.runtime.ports import ObjectInfo
 from darkroom.runtime.system import System
 
@@ -28,7 +28,7 @@ class Sidecar(Record):
 
     pipeline: str | dict[str, JsonValue] | None = None
     labels: dict[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}$")],
+        Annotated[str, StringConstraints(pattern=f"^{LABEL_NAME}$")],
         Annotated[str, StringConstraints(max_length=200)],
     ] = Field({}, max_length=20)
     display_name: str | None = Field(None, min_length=1, max_length=200)
@@ -37,7 +37,7 @@ class Sidecar(Record):
         """The same as metadata of an upload."""
         found = {f"{LABEL_PREFIX}{name}": value for name, value in self.labels.items()}
         if self.display_name is not None:
-            found["display-name"] = self.display_name
+            found[DISPLAY_NAME_KEY] = self.display_name
         if self.pipeline is not None:
             found["pipeline"] = self.pipeline if isinstance(self.pipeline, str) else json.dumps(self.pipeline)
         return found

@@ -17,6 +17,7 @@ from typing_extensions import TypeVar
 
 from darkroom.api.core.reading import FILE_FIELD, MASK_FIELD, checked, read_form, read_json, read_mask, read_raw
 from darkroom.domain.http_errors import Invalid, UnreadableType
+from darkroom.domain.new_job import LABEL_NAME
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 
 
@@ -35,7 +36,7 @@ _FIELD = re.compile(rb"([a-z_]{1,40})=")
 #: Texts by name, or the same as JSON in a text.
 Labels = Annotated[
     dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,63}$")],
+        Annotated[str, Field(pattern=f"^{LABEL_NAME}$")],
         Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")],
     ],
     BeforeValidator(_from_text),

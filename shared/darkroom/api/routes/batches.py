@@ -12,6 +12,7 @@ from darkroom.api.core.routing import ApiResponse, Endpoint, RequestContext, Res
 from darkroom.api.core.submissions import read_pipeline
 from darkroom.domain.http_errors import ProductNotFound
 from darkroom.domain.job import Status
+from darkroom.domain.new_job import LABEL_NAME
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.products.batches import MAX_PICTURES, Batch, BatchProgress, Kind, Refusal, Selection, State
 from darkroom.domain.products.messages import Member
@@ -34,7 +35,7 @@ class BatchRequest(BaseModel):
 
     sku_id: _Text | None = None
     product_group_id: _Text | None = None
-    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
+    label: str | None = Field(None, pattern=f"^{LABEL_NAME}=.*$", max_length=300, description="name=value")
     jobs: list[Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]] = Field(
         [], max_length=MAX_NAMED, description="ids of jobs"
     )

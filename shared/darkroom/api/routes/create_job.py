@@ -21,7 +21,7 @@ from darkroom.api.routes.jobs import MAX_NAME, printable
 from darkroom.auth.signing import signing_key
 from darkroom.domain.errors import BadImage
 from darkroom.domain.http_errors import Invalid
-from darkroom.domain.new_job import LABEL_PREFIX
+from darkroom.domain.new_job import DISPLAY_NAME_KEY, LABEL_PREFIX
 from darkroom.domain.pipeline import Pipeline
 from darkroom.domain.products.rows import checked_url
 from darkroom.domain.webhooks import CALLBACK_KEY
@@ -157,7 +157,7 @@ def metadata_of(context: RequestContext, options: JobOptions, name: str) -> dict
     Raises ObjectNotFound if the pipeline names an object that the caller's jobs may not read.
     """
     found = {
-        "display-name": printable(options.display_name or "") or plain_name(name) or "upload",
+        DISPLAY_NAME_KEY: printable(options.display_name or "") or plain_name(name) or "upload",
         **{LABEL_PREFIX + key: value for key, value in options.labels.items()},
     }
     # Without a wish what is configured for the SKU or the group holds.

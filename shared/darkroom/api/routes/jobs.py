@@ -14,6 +14,7 @@ from darkroom.auth.callers import Principal
 from darkroom.domain.errors import JobNotFound
 from darkroom.domain.http_errors import Invalid
 from darkroom.domain.job import Job, QcStatus, Status
+from darkroom.domain.new_job import LABEL_NAME
 from darkroom.domain.pipeline import build_pipeline, parse_pipeline
 from darkroom.handlers.job_commands import cancel_job, delete_job, describe_job, replay_job, rework_job
 from darkroom.runtime.ports import JobQuery
@@ -53,7 +54,7 @@ class JobFilter(BaseModel):
 
     status: Status | None = None
     qc_status: QcStatus | None = None
-    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
+    label: str | None = Field(None, pattern=f"^{LABEL_NAME}=.*$", max_length=300, description="name=value")
     owner: str | None = Field(None, max_length=100, description="for reviewers and admins; others see their own jobs")
     batch: str | None = Field(None, pattern=r"^[0-9a-f]{24}$", description="an import or a batch; not with a label")
 

@@ -15,6 +15,7 @@ from darkroom.api.core.views import HistoryView, JobView
 from darkroom.api.routes.jobs import job_of
 from darkroom.domain.http_errors import Conflict
 from darkroom.domain.job import Job
+from darkroom.domain.new_job import LABEL_NAME
 from darkroom.domain.pipeline import Pipeline, build_pipeline, parse_pipeline
 from darkroom.handlers.job_commands import Check, review_job, rework_job, unreviewed
 from darkroom.runtime.ports import JobQuery
@@ -43,7 +44,7 @@ class QueueQuery(BaseModel):
 
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before")
-    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,63}=.*$", max_length=300, description="name=value")
+    label: str | None = Field(None, pattern=f"^{LABEL_NAME}=.*$", max_length=300, description="name=value")
 
 
 def pending(context: RequestContext[QueueQuery, object]) -> ApiResponse:

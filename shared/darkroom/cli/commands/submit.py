@@ -21,7 +21,7 @@ from darkroom.cli.support.text import printable
 from darkroom.cli.support.wait import wait_for, warn_if_unserved
 from darkroom.domain.errors import BadImage, DarkroomError, ObjectExists, TransientError
 from darkroom.domain.job import Job, job_id
-from darkroom.domain.new_job import LABEL_PREFIX
+from darkroom.domain.new_job import DISPLAY_NAME_KEY, LABEL_PREFIX
 from darkroom.domain.pipeline import DEFAULT_PRESET, Pipeline
 from darkroom.runtime.ports import NewObject, ObjectInfo
 from darkroom.runtime.system import System
@@ -122,7 +122,7 @@ def _folder(pipeline: Pipeline | None) -> str:
 def _metadata(pipeline: Pipeline | None, options: _Options) -> dict[str, str]:
     metadata = {f"{LABEL_PREFIX}{key}": value for key, value in options["labels"].items()}
     if options["display_name"]:
-        metadata["display-name"] = options["display_name"]
+        metadata[DISPLAY_NAME_KEY] = options["display_name"]
     if pipeline:
         plain = pipeline == Pipeline(preset=pipeline.preset)
         metadata["pipeline"] = pipeline.preset if plain else pipeline.model_dump_json(exclude_defaults=True)
