@@ -66,12 +66,12 @@ def main() -> None:
     parser.add_argument("training", type=Path)
     parser.add_argument("validation", type=Path)
     parser.add_argument("--out", type=Path, help="file of the coefficients, by preset")
-    asked = parser.parse_args()
-    fitted = fit_all([*read_outcomes(asked.training)], [*read_outcomes(asked.validation)])
+    arguments = parser.parse_args()
+    fitted = fit_all([*read_outcomes(arguments.training)], [*read_outcomes(arguments.validation)])
     print(report(fitted))
-    if asked.out:
-        told = {each.preset: each.calibration.model_dump(mode="json") for each in fitted}
-        asked.out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    if arguments.out:
+        written = {each.preset: each.calibration.model_dump(mode="json") for each in fitted}
+        arguments.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
 
 def fit_all(training: Sequence[Outcome], validation: Sequence[Outcome]) -> list[Fitted]:
@@ -206,19 +206,19 @@ def _approval(fitted: Fitted) -> list[str]:
 
 def _reliability(fitted: Sequence[Fitted]) -> str:
     """For each class of the probability: how many results, and by their weights the share that is acceptable."""
-    told = np.concatenate([each.probabilities for each in fitted])
+    estimated = np.concatenate([each.probabilities for each in fitted])
     shares = np.concatenate([case_weights(each.validation) for each in fitted])
     good = np.array([it.acceptable for each in fitted for it in each.validation], bool)
     lines = [_row(["probability", "results", "mean probability", "acceptable"]), _row(["---"] * 4)]
     for low, high in zip((0.0, *CLASSES), CLASSES, strict=False):
-        chosen = (told >= low) & ((told < high) | (high == 1.0))
+        chosen = (estimated >= low) & ((estimated < high) | (high == 1.0))
         if chosen.any():
             lines.append(
                 _row(
                     [
                         f"{low:g} to {high:g}",
                         str(chosen.sum()),
-                        f"{np.average(told[chosen], weights=shares[chosen]):.2f}",
+                        f"{np.average(estimated[chosen], weights=shares[chosen]):.2f}",
                         f"{np.average(good[chosen], weights=shares[chosen]):.2f}",
                     ]
                 )

@@ -20,7 +20,7 @@ TERMS: tuple[Term, ...] = get_args(Term)
 
 #: Prefix of the values in which the last `assess` reports what the pipeline changed.
 CHANGE = "change_"
-#: Smallest share of the picture that is told from none.
+#: Smallest share of the picture that counts as more than none.
 LEAST_SHARE = 1e-5
 #: Probabilities closer to 0 and 1 than this are treated as this near.
 LEAST_PROBABILITY = 0.001
@@ -51,8 +51,8 @@ class Acceptance(Record):
     threshold: float = Field(ge=0.0, le=1.0)
 
 
-def acceptance(calibrations: Calibrations, pipeline: Pipeline, told: Mapping[Term, float]) -> Acceptance | None:
-    """The acceptance of a result with the evidence `told`.
+def acceptance(calibrations: Calibrations, pipeline: Pipeline, terms: Mapping[Term, float]) -> Acceptance | None:
+    """The acceptance of a result with the evidence `terms`.
 
     None if the pipeline is no plain preset, which was not calibrated, or if a term is unknown.
     """
@@ -60,9 +60,9 @@ def acceptance(calibrations: Calibrations, pipeline: Pipeline, told: Mapping[Ter
     if pipeline.stages != {} or pipeline.output:
         return None
     calibration = calibrations.get(pipeline.preset)
-    if calibration is None or not calibration.weights.keys() <= told.keys():
+    if calibration is None or not calibration.weights.keys() <= terms.keys():
         return None
-    value = calibration.intercept + sum(weight * told[term] for term, weight in calibration.weights.items())
+    value = calibration.intercept + sum(weight * terms[term] for term, weight in calibration.weights.items())
     return Acceptance(probability=round(logistic(value), 3), threshold=calibration.threshold)
 
 
@@ -71,20 +71,20 @@ def evidence(records: Sequence[StepRecord], before: Report | None, after: Report
     if before is None or after is None:
         return {}
     values = _numbers(records)
-    told: dict[Term, float] = {
+    terms: dict[Term, float] = {
         "score": after.score / 100,
         "gain": (after.score - before.score) / 100,
         "painted": _share(values.get("damaged_share", 0.0)),
         "suspected": _share(values.get("suspected_share", 0.0)),
     }
     if "matte_doubt" in values:
-        told["doubt"] = log_odds(values["matte_doubt"]) / 5
+        terms["doubt"] = log_odds(values["matte_doubt"]) / 5
     if f"{CHANGE}mean" in values:
-        told["changed"] = math.log1p(values[f"{CHANGE}mean"]) / 3
-        told["local"] = math.log1p(values[f"{CHANGE}local"]) / 3
-        told["lost"] = values[f"{CHANGE}lost"]
-        told["added"] = math.log1p(values[f"{CHANGE}added"])
-    return told
+        terms["changed"] = math.log1p(values[f"{CHANGE}mean"]) / 3
+        terms["local"] = math.log1p(values[f"{CHANGE}local"]) / 3
+        terms["lost"] = values[f"{CHANGE}lost"]
+        terms["added"] = math.log1p(values[f"{CHANGE}added"])
+    return terms
 
 
 def logistic(value: float) -> float:

@@ -46,8 +46,8 @@ def calibrate(output: Path | None) -> None:
     found = fitted(calibrations, decisions(system))
     _print(found)
     if output:
-        told = {preset: each.after.model_dump(mode="json") for preset, each in found.items()}
-        output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        written = {preset: each.after.model_dump(mode="json") for preset, each in found.items()}
+        output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
         click.echo(f"{output} written; set DARKROOM_ACCEPTANCE to its path", err=True)
 
 
@@ -66,7 +66,7 @@ def fitted(calibrations: Calibrations, found: Iterator[tuple[Preset, Decision]])
     for preset, decision in found:
         if preset in by_preset:
             by_preset[preset].append(decision)
-    return {preset: recalibrated(calibrations[preset], told) for preset, told in by_preset.items()}
+    return {preset: recalibrated(calibrations[preset], each) for preset, each in by_preset.items()}
 
 
 def _print(found: Mapping[Preset, Recalibration]) -> None:
